@@ -1,2 +1,65 @@
-//! Work in progress.
-fn main() {}
+//! `cargo xtask`: the one entry point for developers and for CI.
+//! Runs on the developer's machine; nothing of it is shipped.
+
+#![forbid(unsafe_code)]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a developer's tool talks on the terminal")]
+
+mod command;
+mod sources;
+
+mod check;
+mod deps;
+mod order;
+mod rules;
+
+mod tally;
+mod test;
+
+mod bench;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+const HELP: &str = "\
+cargo xtask check            formatting, clippy and the house rules, one line for each
+cargo xtask test [WORD…]     every test this user can run: pure, then user namespaces, then root
+                             WORD: keep only tests whose name contains it
+cargo xtask bench [OPTION…]  brig beside every runc and crun that is found (needs root)
+  --rounds N                 rounds of every operation (40)
+  --quick                    10 rounds
+  --seccomp CONFIG           one more row: `run` with linux.seccomp of this config.json
+  environment: BRIG=path of a built brig; BRIG_BENCH_PEERS=folders with runc, crun (before PATH)
+cargo xtask order            docs/order.md, from the steps of crates/handshake
+cargo xtask help             this text
+";
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let command = words.first().map_or("help", String::as_str);
+    let rest = words.get(1..).unwrap_or_default();
+    let root = workspace();
+    let outcome = match command {
+        "check" => check::run(&root),
+        "test" => test::run(&root, rest),
+        "bench" => bench::run(&root, rest),
+        "order" => order::write(&root),
+        "help" | "--help" | "-h" => {
+            print!("{HELP}");
+            Ok(())
+        }
+        other => Err(format!("unknown command {other:?}; cargo xtask help lists them")),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(reason) => {
+            eprintln!("xtask {command}: {reason}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The workspace this program was built from.
+fn workspace() -> PathBuf {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    package.parent().unwrap_or(package).to_owned()
+}

@@ -1,1 +1,33 @@
-//! Work in progress.
+//! Control groups: where a container's cgroup is, making it, joining it, freezing, killing, emptying and removing it.
+//! Runs in: the parent, on the host. Every file is opened beneath a directory fd of the hierarchy's own mount.
+//!
+//! ```text
+//! Layout ──resolve──▶ Paths ──create──▶ Cgroup ──dir / join──▶ processes ──kill, wait_empty──▶ remove
+//! (fact)              (kept in           ▲
+//!                      the record) ─open─┘
+//! ```
+//!
+//! It knows nothing of the container's `Spec`, writes no limits and never logs: it returns typed errors.
+#![forbid(unsafe_code)]
+
+mod hierarchy;
+mod path;
+mod sub;
+
+mod beneath;
+mod create;
+mod group;
+mod tree;
+
+mod freeze;
+mod kill;
+mod remove;
+mod wait;
+
+mod error;
+
+pub use error::{Error, Step};
+pub use group::{Cgroup, Denied, Scope};
+pub use hierarchy::{Hierarchy, Layout, parse_mountinfo};
+pub use path::{Membership, Paths, Place};
+pub use sub::SubPaths;

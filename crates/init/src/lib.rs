@@ -1,1 +1,80 @@
-//! Work in progress.
+//! brig-init: everything that runs between clone and the `execve` of the user's program, and nothing else.
+//!
+//! A tiny program without libc, run from a sealed copy inside the container's namespaces. It receives a
+//! [`Task`](brig_handshake::Task), carries it out step by step, and becomes the user's process. Read [`init`] from top to
+//! bottom: it is the table of contents.
+//!
+//! Rules: one thread. No path below the rootfs is used as text twice: it is resolved once, beneath the rootfs, to a
+//! descriptor. Text comes from the task, never from the environment. Every failure is a
+//! [`Fault`](brig_handshake::Fault) that names the step; the parent, which has the plan, turns it into words.
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+mod fault;
+mod parent;
+
+mod arrive;
+mod exec;
+mod init;
+
+mod namespaces;
+mod keyring;
+
+mod beneath;
+mod rootfs;
+mod mounts;
+mod bind;
+mod cgroup_mount;
+mod copy_up;
+mod devices;
+mod pivot;
+mod old_root;
+mod paths;
+mod procfs;
+mod sysctl;
+mod terminal;
+
+mod hooks;
+mod stdio;
+
+mod scheduling;
+mod identity;
+mod gate;
+mod payload;
+mod seccomp;
+
+use core::convert::Infallible;
+
+use brig_handshake::{Fault, Task};
+use brig_sys::clone::Alone;
+use rustix::fd::OwnedFd;
+
+use crate::fault::Outcome;
+use crate::parent::Parent;
+
+/// The whole life of brig-init: `socket` leads to the parent; descriptors 3 to 2 + `preserved` are the user's.
+pub fn run(socket: OwnedFd, preserved: u32, alone: Alone) -> ! {
+    let mut parent = Parent::new(socket, alone);
+    let Err(fault) = carry_out(&mut parent, preserved);
+    parent.fail(&fault);
+    leave(255)
+}
+
+/// Ends this process at once.
+pub fn leave(code: i32) -> ! {
+    brig_sys::exit::exit_group(code)
+}
+
+fn carry_out(parent: &mut Parent, preserved: u32) -> Result<Infallible, Fault<'static>> {
+    let arrival = arrive::arrive(parent, preserved)?;
+    let task = arrive::read(&arrival.message)?;
+    match &task {
+        Task::Init(task) => init::become_first(task, arrival.descriptors, parent),
+        Task::Exec(task) => exec::become_another(task, arrival.descriptors, parent),
+    }
+}
+
+/// What a step returns.
+pub(crate) type Never = Outcome<Infallible>;

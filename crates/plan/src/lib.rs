@@ -1,1 +1,68 @@
-//! Work in progress.
+//! From config.json to a plan: text to types, rules, and every decision of a container, taken once.
+//! Runs in: the parent; pure, nothing here touches the machine.
+//!
+//! [`plan()`] is a total function of what config.json says, what the machine is, and what the caller chose. After it
+//! returns nobody reads config.json again. `X` is decided in `X.rs` here and done in the file of the same name in
+//! `brig-init`, in the runtime, or in the crate `brig-cgroup`.
+//!
+//! What a plan does not know is listed in [`plan`](mod@plan).
+#![forbid(unsafe_code)]
+
+pub mod spec;
+
+pub mod load;
+
+pub mod refusal;
+
+pub mod rules;
+
+pub mod host;
+pub mod options;
+
+pub mod plan;
+
+mod make;
+
+mod namespaces;
+
+mod id_maps;
+
+mod rootfs;
+
+mod mounts;
+
+mod mount_options;
+
+mod cgroup_mount;
+
+mod devices;
+
+mod paths;
+
+mod sysctl;
+
+mod process;
+
+mod environment;
+
+mod capabilities;
+
+mod rlimits;
+
+mod scheduler;
+
+mod seccomp;
+
+mod hooks;
+
+mod state;
+
+mod cgroup;
+
+pub mod exec;
+
+mod kernel;
+mod text;
+
+pub use make::plan;
+pub use state::OCI_VERSION;

@@ -1,0 +1,215 @@
+//! Making the container's cgroup: each missing level, refused if somebody already lives there, and made fit to be joined.
+//! Runs in: the parent, before the container's first process exists.
+//!
+//! Limits are written by nobody yet; `wanted` names the controllers that they will need.
+
+use rustix::fs::{AtFlags, Mode, mkdirat, unlinkat};
+use rustix::io::Errno;
+
+use crate::beneath;
+use crate::error::{Error, Step, best_effort};
+use crate::group::{Cgroup, Denied, Group, Scope, Threads};
+use crate::path::{Paths, Place, absolute};
+
+impl Cgroup {
+    /// Makes the cgroup in every hierarchy, or takes one that is there and has no processes. `wanted` controllers are
+    /// enabled in the parents on v2, where they are not already. On failure everything made is removed again.
+    ///
+    /// # Errors
+    /// `NotEmpty`, `Frozen`, `Controller`, or what the kernel answers: `is_permission` tells an ordinary user's case.
+    pub fn create(paths: &Paths, wanted: &[&str], denied: Denied) -> Result<Cgroup, Error> {
+        let pure_v2 = matches!(paths.places.as_slice(), [only] if only.is_v2());
+        let wanted = if pure_v2 { wanted } else { &[] };
+        let mut cgroup = Cgroup { groups: Vec::with_capacity(paths.places.len()), denied };
+        let mut refused = Error::NotMounted;
+        for place in &paths.places {
+            match make(place, wanted) {
+                Ok(group) => cgroup.groups.push(group),
+                Err(error) if denied == Denied::Skip && error.is_permission() => refused = error,
+                Err(error) => {
+                    cgroup.undo();
+                    return Err(error);
+                }
+            }
+        }
+        if cgroup.groups.is_empty() { Err(refused) } else { Ok(cgroup) }
+    }
+
+    /// Removes the directories that `create` made, parents too, as far as they are empty. For a creation that fails later,
+    /// after its processes are gone; [`Cgroup::remove`] is for a container that lived.
+    pub fn undo(&self) {
+        self.groups.iter().for_each(Group::undo);
+    }
+}
+
+fn make(place: &Place, wanted: &[&str]) -> Result<Group, Error> {
+    let mut group = Group::new(place);
+    let threaded = wanted.iter().all(|controller| THREADED_CONTROLLERS.contains(controller));
+    group.threads = if threaded { Threads::WillDo } else { Threads::WillNotDo };
+    let result = make_levels(&mut group).and_then(|found| prepare(&group, found, wanted));
+    if result.is_err() {
+        group.undo();
+    }
+    result.map(|()| group)
+}
+
+/// What was there before.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Found {
+    Nothing,
+    Cgroup,
+}
+
+/// The usual case, a parent that is there, is one mkdir.
+fn make_levels(group: &mut Group) -> Result<Found, Error> {
+    let leaf = group.place.below.clone();
+    for _ in 0..ATTEMPTS {
+        match make_level(group, &leaf) {
+            Err(error) if error.errno() == Some(Errno::NOENT) => make_parents(group, &leaf)?,
+            result => return result,
+        }
+    }
+    Err(Error::call(Step::Create, group.place.absolute(), Errno::NOENT))
+}
+
+/// A parent may be removed by another while we make the next: then we begin again.
+fn make_parents(group: &mut Group, leaf: &str) -> Result<(), Error> {
+    for (end, _) in leaf.match_indices('/') {
+        let level = leaf.get(..end).unwrap_or_default();
+        match make_level(group, level) {
+            Err(error) if error.errno() == Some(Errno::NOENT) => return Ok(()),
+            result => result?,
+        };
+    }
+    Ok(())
+}
+
+fn make_level(group: &mut Group, level: &str) -> Result<Found, Error> {
+    match mkdirat(group.mount(Step::Create)?, level, Mode::from_raw_mode(0o755)) {
+        Ok(()) => {
+            if !group.made.iter().any(|made| made == level) {
+                group.made.push(level.to_owned());
+            }
+            Ok(Found::Nothing)
+        }
+        Err(Errno::EXIST) => Ok(Found::Cgroup),
+        Err(errno) => Err(Error::call(Step::Create, absolute(&group.place.mount, level), errno)),
+    }
+}
+
+fn prepare(group: &Group, found: Found, wanted: &[&str]) -> Result<(), Error> {
+    group.dir(Step::Create)?;
+    if found == Found::Cgroup {
+        check_unused(group)?;
+    }
+    if !wanted.is_empty() {
+        enable(group, wanted)?;
+    }
+    if group.place.has("cpuset") { fill_cpuset(group) } else { Ok(()) }
+}
+
+fn check_unused(group: &Group) -> Result<(), Error> {
+    let path = || group.place.absolute();
+    match group.listed(Scope::Tree)?.count() {
+        0 if group.is_frozen()? => Err(Error::Frozen { path: path() }),
+        0 => Ok(()),
+        processes => Err(Error::NotEmpty { path: path(), processes }),
+    }
+}
+
+/// Enables controllers for the children of every cgroup above ours (v2). A controller is on in a cgroup only if it is on in
+/// all above, so the usual case is one read.
+fn enable(group: &Group, wanted: &[&str]) -> Result<(), Error> {
+    let below = &group.place.below;
+    let parents: Vec<&str> =
+        std::iter::once("").chain(below.match_indices('/').filter_map(|(end, _)| below.get(..end))).collect();
+    let mut first = parents.len();
+    while first > 0 {
+        let parent = parents.get(first - 1).copied().unwrap_or_default();
+        if missing(group, parent, wanted)?.is_empty() {
+            break;
+        }
+        first -= 1;
+    }
+    parents.iter().skip(first).try_for_each(|parent| enable_in(group, parent, wanted))
+}
+
+fn enable_in(group: &Group, parent: &str, wanted: &[&str]) -> Result<(), Error> {
+    let missing = missing(group, parent, wanted)?;
+    let words: Vec<String> = missing.iter().map(|name| format!("+{name}")).collect();
+    let mount = group.mount(Step::Create)?;
+    let file = subtree_control(parent);
+    if words.is_empty() || beneath::write_file(mount, &file, &words.join(" ")).is_ok() {
+        return Ok(());
+    }
+    // All or none: one by one it is known which the kernel refuses.
+    for (word, controller) in words.iter().zip(missing) {
+        beneath::write_file(mount, &file, word).map_err(|errno| Error::Controller {
+            controller: controller.to_owned(),
+            path: absolute(&group.place.mount, &file),
+            errno,
+        })?;
+    }
+    Ok(())
+}
+
+fn missing<'a>(group: &Group, parent: &str, wanted: &[&'a str]) -> Result<Vec<&'a str>, Error> {
+    let file = subtree_control(parent);
+    let text = beneath::read_file(group.mount(Step::Create)?, &file)
+        .map_err(|errno| Error::call(Step::Create, absolute(&group.place.mount, &file), errno))?;
+    let text = String::from_utf8_lossy(&text);
+    let enabled: Vec<&str> = text.split_ascii_whitespace().collect();
+    Ok(wanted.iter().copied().filter(|name| !enabled.contains(name)).collect())
+}
+
+fn subtree_control(parent: &str) -> String {
+    crate::path::join(parent, "cgroup.subtree_control")
+}
+
+/// A new cpuset of v1 has no processors and no memory nodes, and nobody can join it (cpuset(7)): copies those of the nearest
+/// parent that has some, down to ours.
+fn fill_cpuset(group: &Group) -> Result<(), Error> {
+    for file in ["cpuset.cpus", "cpuset.mems"] {
+        let mut empty = Vec::new();
+        let mut level = group.place.below.as_str();
+        let value = loop {
+            let value = read_cpuset(group, level, file)?;
+            if !value.is_empty() || level.is_empty() {
+                break value;
+            }
+            empty.push(level);
+            level = level.rsplit_once('/').map_or("", |(parent, _)| parent);
+        };
+        for level in empty.into_iter().rev() {
+            let path = format!("{level}/{file}");
+            beneath::write_file(group.mount(Step::Cpuset)?, &path, &value)
+                .map_err(|errno| Error::call(Step::Cpuset, absolute(&group.place.mount, &path), errno))?;
+        }
+    }
+    Ok(())
+}
+
+fn read_cpuset(group: &Group, level: &str, file: &str) -> Result<String, Error> {
+    let path = crate::path::join(level, file);
+    let text = beneath::read_file(group.mount(Step::Cpuset)?, &path)
+        .map_err(|errno| Error::call(Step::Cpuset, absolute(&group.place.mount, &path), errno))?;
+    Ok(String::from_utf8_lossy(&text).trim().to_owned())
+}
+
+impl Group {
+    pub(crate) fn undo(&self) {
+        for level in self.made.iter().rev() {
+            let Ok(mount) = self.mount(Step::Remove) else { return };
+            best_effort(
+                unlinkat(mount, level, AtFlags::REMOVEDIR),
+                "another may have made a cgroup below it meanwhile; the first error is the one to report",
+            );
+        }
+    }
+}
+
+/// Those that a threaded cgroup can have and runc accepts there (cgroup-v2: cpu can too, but only with no weight to share).
+const THREADED_CONTROLLERS: &[&str] = &["cpuset", "pids", "perf_event"];
+
+/// How often a parent may vanish while we make its child.
+const ATTEMPTS: u32 = 16;

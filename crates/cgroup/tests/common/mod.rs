@@ -1,0 +1,122 @@
+//! What both test files need: names of our own, processes of our own, and cleaning up after a failed test.
+
+#![allow(dead_code, reason = "each test file uses its part")]
+
+use std::io::Write;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use brig_cgroup::{Cgroup, Denied, Layout, Membership, Paths};
+use rustix::process::{Gid, Pid, Uid};
+use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
+
+/// Says loudly that a test did not run: past the capture that hides what a passed test prints.
+pub(crate) fn skipped(test: &str, why: &str) {
+    std::io::stderr().write_all(format!("SKIPPED: {test}: {why}\n").as_bytes()).unwrap();
+}
+
+pub(crate) fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+/// Runs it as an ordinary user, in a thread whose credentials alone are changed.
+pub(crate) fn as_nobody<T: Send>(run: impl FnOnce() -> T + Send) -> T {
+    let (uid, gid) = (Uid::from_raw(NOBODY), Gid::from_raw(NOBODY));
+    std::thread::scope(|scope| {
+        let nobody = scope.spawn(|| {
+            set_thread_groups(&[]).unwrap();
+            set_thread_res_gid(gid, gid, gid).unwrap();
+            set_thread_res_uid(uid, uid, uid).unwrap();
+            run()
+        });
+        nobody.join().unwrap()
+    })
+}
+
+pub(crate) const NOBODY: u32 = 65534;
+
+pub(crate) fn name() -> String {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    format!("brig-test-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+pub(crate) fn soon() -> Instant {
+    Instant::now() + Duration::from_secs(20)
+}
+
+pub(crate) fn paths(name: &str) -> Paths {
+    Paths::resolve(&Layout::probe().unwrap(), None, name, Membership::of_self).unwrap()
+}
+
+/// A cgroup that is removed even if the test fails.
+pub(crate) struct Scratch {
+    pub(crate) paths: Paths,
+    pub(crate) cgroup: Cgroup,
+}
+
+impl Scratch {
+    pub(crate) fn new() -> Scratch {
+        let paths = paths(&name());
+        let cgroup = Cgroup::create(&paths, &[], Denied::Refuse).unwrap();
+        Scratch { paths, cgroup }
+    }
+
+    pub(crate) fn dir(&self) -> String {
+        self.paths.places[0].absolute()
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let cgroup = Cgroup::open(&self.paths);
+        cgroup.thaw().unwrap();
+        cgroup.kill(soon()).unwrap();
+        cgroup.remove(soon()).unwrap();
+    }
+}
+
+/// A process that ends with the test.
+pub(crate) struct Process(pub(crate) Child);
+
+impl Process {
+    pub(crate) fn start(script: &str) -> Process {
+        Process(
+            Command::new("sh")
+                .args(["-c", script])
+                .stdin(Stdio::piped())
+                .stdout(Stdio::null())
+                .spawn()
+                .unwrap(),
+        )
+    }
+
+    pub(crate) fn sleeping() -> Process {
+        Process::start("exec sleep 600")
+    }
+
+    /// Ends its standard input.
+    pub(crate) fn go(&mut self) {
+        self.0.stdin.take();
+    }
+
+    pub(crate) fn pid(&self) -> Pid {
+        Pid::from_child(&self.0)
+    }
+
+    pub(crate) fn membership(&self) -> Membership {
+        Membership::of(self.pid()).unwrap()
+    }
+
+    pub(crate) fn signal(mut self) -> Option<i32> {
+        std::os::unix::process::ExitStatusExt::signal(&self.0.wait().unwrap())
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // An error means that it has been waited for.
+        self.0.kill().ok();
+        self.0.wait().ok();
+    }
+}

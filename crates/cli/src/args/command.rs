@@ -1,0 +1,353 @@
+//! The typed commands: what the caller typed, checked for form only. Nothing here has looked at a file or at the host.
+//! Runs in: parent.
+
+use std::{ffi::OsString, path::PathBuf, time::Duration};
+
+pub use super::criu::{CheckpointArgs, CriuArgs, CriuSwitch, ManageCgroups, RestoreArgs};
+use super::table::CommandRow;
+
+/// The options before the command.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Global {
+    /// `--debug`: log debug records, with their place in the source.
+    pub debug: bool,
+    /// `--log`: file that the log is appended to; standard error without it.
+    pub log: Option<PathBuf>,
+    /// `--log-format`.
+    pub log_format: LogFormat,
+    /// `--root`: the store of containers, as typed; the runtime's default without it.
+    pub root: Option<PathBuf>,
+    /// `--systemd-cgroup`: systemd makes the cgroups.
+    pub systemd_cgroup: bool,
+    /// `--rootless`.
+    pub rootless: Rootless,
+}
+
+/// How log records are written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum LogFormat {
+    /// `time="…" level=error msg="…"`.
+    #[default]
+    Text,
+    /// One JSON object per line.
+    Json,
+}
+
+/// Whether cgroups that are not permitted are an error.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Rootless {
+    /// Find out.
+    #[default]
+    Auto,
+    /// They are no error.
+    Yes,
+    /// They are an error.
+    No,
+}
+
+/// One command with its arguments.
+#[derive(Debug)]
+pub enum Command {
+    /// `checkpoint`
+    Checkpoint(CheckpointArgs),
+    /// `create`
+    Create(CreateArgs),
+    /// `delete`
+    Delete(DeleteArgs),
+    /// `demo`
+    Demo(DemoArgs),
+    /// `events`
+    Events(EventsArgs),
+    /// `exec`
+    Exec(ExecArgs),
+    /// `explain`
+    Explain(ExplainArgs),
+    /// `features`
+    Features,
+    /// `help`, `-h`, or no command: about brig, or about one command.
+    Help(Option<&'static CommandRow>),
+    /// `kill`
+    Kill(KillArgs),
+    /// `list`
+    List(ListArgs),
+    /// `pause`
+    Pause(IdArgs),
+    /// `ps`
+    Ps(PsArgs),
+    /// `restore`
+    Restore(RestoreArgs),
+    /// `resume`
+    Resume(IdArgs),
+    /// `run`
+    Run(RunArgs),
+    /// `spec`
+    Spec(SpecArgs),
+    /// `start`
+    Start(IdArgs),
+    /// `state`
+    State(IdArgs),
+    /// `update`
+    Update(UpdateArgs),
+    /// `version`, `--version`, `-v`
+    Version,
+}
+
+/// A container and nothing else. Whether the id is a proper one is the runtime's question.
+#[derive(Debug, PartialEq, Eq)]
+pub struct IdArgs {
+    /// The container.
+    pub id: String,
+}
+
+/// `create`.
+#[derive(Debug, PartialEq, Eq)]
+pub struct CreateArgs {
+    /// The container.
+    pub id: String,
+    /// Directory of config.json; the working directory without it.
+    pub bundle: Option<PathBuf>,
+    /// Socket for the master end of the terminal.
+    pub console_socket: Option<PathBuf>,
+    /// Socket for a pidfd of the container's init.
+    pub pidfd_socket: Option<PathBuf>,
+    /// File for the pid, relative to the caller's working directory, not to the bundle.
+    pub pid_file: Option<PathBuf>,
+    /// Move the root mount instead of pivot_root(2).
+    pub no_pivot: bool,
+    /// Inherit the session keyring.
+    pub no_new_keyring: bool,
+    /// Descriptors to pass on behind stdio and `$LISTEN_FDS`.
+    pub preserve_fds: u32,
+}
+
+/// `run`.
+#[derive(Debug, PartialEq, Eq)]
+pub struct RunArgs {
+    /// What `create` takes.
+    pub create: CreateArgs,
+    /// Do not wait for the process.
+    pub detach: bool,
+    /// Leave the container in place when its process ends.
+    pub keep: bool,
+    /// Do not become a subreaper.
+    pub no_subreaper: bool,
+}
+
+/// `delete`.
+#[derive(Debug, PartialEq, Eq)]
+pub struct DeleteArgs {
+    /// The container.
+    pub id: String,
+    /// Kill it first; an unknown id is no error.
+    pub force: bool,
+}
+
+/// `kill`.
+#[derive(Debug, PartialEq, Eq)]
+pub struct KillArgs {
+    /// The container.
+    pub id: String,
+    /// The signal's number, not checked; SIGTERM without one.
+    pub signal: i32,
+    /// The obsolete `--all`: a container that is not running is no error.
+    pub all: bool,
+}
+
+/// `exec`.
+#[derive(Debug, PartialEq, Eq)]
+pub struct ExecArgs {
+    /// The container.
+    pub id: String,
+    /// What to run.
+    pub process: ExecProcess,
+    /// Socket for the master end of the terminal.
+    pub console_socket: Option<PathBuf>,
+    /// Socket for a pidfd of the process.
+    pub pidfd_socket: Option<PathBuf>,
+    /// File for the pid.
+    pub pid_file: Option<PathBuf>,
+    /// Do not wait for the process.
+    pub detach: bool,
+    /// Descriptors to pass on behind stdio.
+    pub preserve_fds: u32,
+    /// Cgroups below the container's; empty for the container's own.
+    pub cgroups: Vec<SubCgroup>,
+    /// Run in a paused container too.
+    pub ignore_paused: bool,
+}
+
+/// The process of `exec`.
+#[derive(Debug, PartialEq, Eq)]
+pub enum ExecProcess {
+    /// `--process FILE`: an OCI process object. The options on the process and the words behind the id are ignored.
+    File(PathBuf),
+    /// From the command line, on top of the process in the bundle's config.json.
+    Words(Box<ProcessWords>),
+}
+
+/// A process as typed.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct ProcessWords {
+    /// Program and arguments, at least one.
+    pub args: Vec<OsString>,
+    /// Working directory.
+    pub cwd: Option<PathBuf>,
+    /// `NAME=VALUE` entries to append, not checked.
+    pub env: Vec<OsString>,
+    /// With a terminal.
+    pub tty: bool,
+    /// The uid, and the gid if one was given.
+    pub user: Option<(u32, Option<u32>)>,
+    /// Additional groups.
+    pub additional_gids: Vec<u32>,
+    /// SELinux label.
+    pub process_label: Option<String>,
+    /// AppArmor profile.
+    pub apparmor: Option<String>,
+    /// Set no_new_privs.
+    pub no_new_privileges: bool,
+    /// Capabilities to add, as typed.
+    pub caps: Vec<String>,
+}
+
+/// One `--cgroup` of `exec`.
+#[derive(Debug, PartialEq, Eq)]
+pub struct SubCgroup {
+    /// cgroup v1 controllers that it holds for; none for a path that holds for all.
+    pub controllers: Vec<String>,
+    /// Path below the container's cgroup.
+    pub path: String,
+}
+
+/// `list`.
+#[derive(Debug, PartialEq, Eq)]
+pub struct ListArgs {
+    /// How to print.
+    pub format: TableFormat,
+    /// Ids only.
+    pub quiet: bool,
+}
+
+/// `ps`.
+#[derive(Debug, PartialEq, Eq)]
+pub struct PsArgs {
+    /// The container.
+    pub id: String,
+    /// How to print.
+    pub format: TableFormat,
+    /// Arguments of ps(1); `-ef` if there were none.
+    pub ps_args: Vec<OsString>,
+}
+
+/// `--format` of `list` and `ps`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TableFormat {
+    /// For people.
+    Table,
+    /// For programs.
+    Json,
+}
+
+/// `events`.
+#[derive(Debug, PartialEq, Eq)]
+pub struct EventsArgs {
+    /// The container.
+    pub id: String,
+    /// Between two statistics; never zero.
+    pub interval: Duration,
+    /// Print the statistics once.
+    pub stats: bool,
+}
+
+/// `spec`.
+#[derive(Debug, PartialEq, Eq)]
+pub struct SpecArgs {
+    /// Where config.json goes; the working directory without it.
+    pub bundle: Option<PathBuf>,
+    /// For a container made without root.
+    pub rootless: bool,
+}
+
+/// `explain`.
+#[derive(Debug, PartialEq, Eq)]
+pub struct ExplainArgs {
+    /// Directory of config.json.
+    pub bundle: PathBuf,
+    /// How to print.
+    pub format: ExplainFormat,
+}
+
+/// `--format` of `explain`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExplainFormat {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// `demo`.
+#[derive(Debug, PartialEq, Eq)]
+pub struct DemoArgs {
+    /// Program and arguments, at least one.
+    pub args: Vec<OsString>,
+}
+
+/// `update`.
+#[derive(Debug, PartialEq, Eq)]
+pub struct UpdateArgs {
+    /// The container.
+    pub id: String,
+    /// From where the limits come.
+    pub limits: UpdateLimits,
+    /// Intel RDT schema of the L3 cache.
+    pub l3_cache_schema: Option<String>,
+    /// Intel RDT schema of memory bandwidth.
+    pub mem_bw_schema: Option<String>,
+}
+
+/// The limits of `update`.
+#[derive(Debug, PartialEq, Eq)]
+pub enum UpdateLimits {
+    /// An OCI `linux.resources` object in a file; all flags on limits are ignored.
+    File(PathBuf),
+    /// The same on standard input.
+    Stdin,
+    /// From flags.
+    Words(Box<LimitWords>),
+}
+
+/// Limits as typed; `None` for what was not. Times in microseconds, sizes in bytes, -1 for no limit.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct LimitWords {
+    /// `--blkio-weight`
+    pub blkio_weight: Option<u16>,
+    /// `--cpu-period`
+    pub cpu_period: Option<u64>,
+    /// `--cpu-quota`
+    pub cpu_quota: Option<i64>,
+    /// `--cpu-burst`
+    pub cpu_burst: Option<u64>,
+    /// `--cpu-share`
+    pub cpu_shares: Option<u64>,
+    /// `--cpu-rt-period`
+    pub cpu_rt_period: Option<u64>,
+    /// `--cpu-rt-runtime`
+    pub cpu_rt_runtime: Option<i64>,
+    /// `--cpuset-cpus`
+    pub cpuset_cpus: Option<String>,
+    /// `--cpuset-mems`
+    pub cpuset_mems: Option<String>,
+    /// `--cpu-idle`
+    pub cpu_idle: Option<i64>,
+    /// `--memory`
+    pub memory: Option<i64>,
+    /// `--memory-reservation`
+    pub memory_reservation: Option<i64>,
+    /// `--memory-swap`
+    pub memory_swap: Option<i64>,
+    /// `--pids-limit`
+    pub pids_limit: Option<i64>,
+    /// `--kernel-memory` or `--kernel-memory-tcp` was given: warn that it is ignored.
+    pub kernel_memory: bool,
+}

@@ -1,0 +1,23 @@
+//! What commands print: pure functions from small plain structs to text. Runs in: parent.
+
+pub mod list;
+pub mod ps;
+pub mod state;
+pub mod table;
+pub mod time;
+
+use serde::Serialize;
+use serde_json::{Serializer, ser::PrettyFormatter};
+
+/// `value` as JSON over several lines, without a newline at the end.
+///
+/// # Errors
+/// None for the plain structs of this crate: their keys are strings.
+pub fn indented<T: Serialize>(value: &T, indent: &str) -> serde_json::Result<String> {
+    let mut out = Vec::with_capacity(512);
+    value.serialize(&mut Serializer::with_formatter(
+        &mut out,
+        PrettyFormatter::with_indent(indent.as_bytes()),
+    ))?;
+    Ok(String::from_utf8_lossy(&out).into_owned())
+}

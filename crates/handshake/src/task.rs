@@ -1,0 +1,90 @@
+//! What `brig-init` is asked to become: the first process of a container, or one more process in it.
+
+use alloc::vec::Vec;
+
+use crate::hooks::InitHooks;
+use crate::namespaces::Entry;
+use crate::process::{Keyring, Process};
+use crate::rootfs::Rootfs;
+use crate::wire::Text;
+use crate::{wire_enum, wire_struct};
+
+wire_enum! {
+    #[allow(clippy::large_enum_variant, reason = "there is one, and it is encoded at once")]
+    /// The whole of what the parent decided for one `brig-init`.
+    pub enum Task<'a> {
+        /// Become the container's first process.
+        Init(task: InitTask<'a>) = 1,
+        /// Become one more process of a running container.
+        Exec(task: ExecTask<'a>) = 2,
+    }
+}
+
+wire_struct! {
+    /// The first process.
+    pub struct InitTask<'a> {
+        /// What arrives beside this message, in the order of [`Fds`].
+        pub fds: Fds,
+        /// Namespaces to join and to create.
+        pub entry: Entry<'a>,
+        /// Whether to unshare the cgroup namespace, once in the container's cgroup.
+        pub cgroup_namespace: bool,
+        /// Bring `lo` up (a network namespace of our own).
+        pub loopback: bool,
+        /// The session keyring to make.
+        pub keyring: Option<Keyring<'a>>,
+        /// `hostname`.
+        pub hostname: Option<Text<'a>>,
+        /// `domainname`.
+        pub domainname: Option<Text<'a>>,
+        /// The file system, or `None` where the mount namespace is the caller's own and only `chroot` is to be done.
+        pub rootfs: Rootfs<'a>,
+        /// `linux.sysctl`, in the order of the file.
+        pub sysctls: Vec<Sysctl<'a>>,
+        /// The parent has something to do once the file system is built: [`Ask::RunHooks`](crate::Ask::RunHooks).
+        pub runtime_hooks: bool,
+        /// createContainer and startContainer hooks; the parent runs the others.
+        pub hooks: InitHooks<'a>,
+        /// The user's process.
+        pub process: Process<'a>,
+    }
+}
+
+wire_struct! {
+    /// One more process.
+    pub struct ExecTask<'a> {
+        /// What arrives beside this message, in the order of [`Fds`].
+        pub fds: Fds,
+        /// Namespaces to join.
+        pub entry: Entry<'a>,
+        /// The session keyring to join.
+        pub keyring: Option<Keyring<'a>>,
+        /// The user's process.
+        pub process: Process<'a>,
+    }
+}
+
+wire_struct! {
+    /// The descriptors sent with a task, in this order: stdio (three or none), the init's pidfd or one descriptor for
+    /// each of [`Entry::join`], the gate.
+    pub struct Fds {
+        /// Standard input, output and error are sent; otherwise 0, 1 and 2 are inherited.
+        pub stdio: bool,
+        /// How many namespaces are sent: one pidfd where [`Entry::by_pidfd`] is not empty, else one for each of [`Entry::join`].
+        pub namespaces: u32,
+        /// The gate is sent: a FIFO on which to wait for one byte before going on to `execve`.
+        pub gate: bool,
+        /// Descriptors 3 to 3 + `preserved` - 1 are inherited by the user's process.
+        pub preserved: u32,
+    }
+}
+
+wire_struct! {
+    /// One kernel parameter.
+    pub struct Sysctl<'a> {
+        /// Path below `/proc/sys`, with slashes, relative.
+        pub path: Text<'a>,
+        /// What to write.
+        pub value: Text<'a>,
+    }
+}

@@ -1,0 +1,109 @@
+//! Bind mounts.
+//! Runs in: init, all namespaces entered; the source is taken from the host's tree, by us or by the parent.
+
+use alloc::string::String;
+
+use brig_handshake::Step;
+use brig_handshake::mounts::{AttrChange, Bind, Mount, Opener};
+use brig_sys::mount_setattr::{MountAttr, NODEV, NOEXEC, NOSUID, RDONLY, Reach, mount_setattr};
+use rustix::fd::{BorrowedFd, OwnedFd};
+use rustix::fs::{self, CWD};
+use rustix::io::Errno;
+use rustix::mount::{OpenTreeFlags, open_tree};
+
+use crate::beneath::{self, Kind};
+use crate::fault::{At, Outcome, in_words};
+use crate::mounts;
+use crate::parent::Parent;
+use crate::procfs;
+use crate::rootfs::attach;
+
+/// MOUNT_ATTR__ATIME: the bits of all access time attributes.
+const ATIME: u64 = 0x70;
+/// MOUNT_ATTR_NOATIME.
+const NOATIME: u64 = 0x10;
+/// MOUNT_ATTR_STRICTATIME.
+const STRICTATIME: u64 = 0x20;
+/// MOUNT_ATTR_NODIRATIME.
+const NODIRATIME: u64 = 0x80;
+
+/// Opens the source as a detached tree, gives it its attributes, and only then mounts it: no one ever sees a read-only bind
+/// mount that can be written.
+pub(crate) fn mount(
+    mount: &Mount<'_>,
+    bind: &Bind<'_>,
+    place: u32,
+    root: BorrowedFd<'_>,
+    parent: &Parent,
+) -> Outcome<()> {
+    let tree = source(mount, bind, place, parent)?;
+    let directory = beneath::file_type(&tree).at_entry(Step::MountSource, mount.index)?.is_dir();
+    let kind = if directory { Kind::Directory } else { Kind::File };
+    check_over_proc(mount, &tree)?;
+    let target = beneath::resolve_or_make(root, &mount.destination, kind).at_entry(Step::MountTarget, mount.index)?;
+    if let Some(attrs) = &bind.attrs {
+        set_attributes(&tree, attrs, mount.index)?;
+    }
+    attach(&tree, &target.fd).at_entry(Step::Mount, mount.index)?;
+    mounts::attributes(mount, &tree)
+}
+
+fn source(mount: &Mount<'_>, bind: &Bind<'_>, place: u32, parent: &Parent) -> Outcome<OwnedFd> {
+    let recursive = if bind.recursive { OpenTreeFlags::AT_RECURSIVE } else { OpenTreeFlags::empty() };
+    let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | recursive;
+    let opened = match bind.opener {
+        Opener::Init => open_tree(CWD, &*bind.source, flags),
+        Opener::InitThenParent => match open_tree(CWD, &*bind.source, flags) {
+            Err(Errno::ACCESS | Errno::PERM) => parent.ask_for_source(place)?,
+            other => other,
+        },
+        Opener::Parent => parent.ask_for_source(place)?,
+    };
+    opened.at_entry(Step::MountSource, mount.index)
+}
+
+/// Over /proc itself only a procfs may be bound (CVE-2019-16884); what lies below is decided in the plan.
+fn check_over_proc(mount: &Mount<'_>, tree: &OwnedFd) -> Outcome<()> {
+    if mount.destination.to_bytes() == b"/proc" && !procfs::is_procfs(tree).at_entry(Step::MountSource, mount.index)? {
+        let text = String::from("\"/proc\" cannot be mounted because it is not of type proc");
+        return Err(in_words(Step::MountSource, mount.index, text));
+    }
+    Ok(())
+}
+
+/// Sets exactly what was asked for. Where flags of the source are locked (mount_namespaces(7)) and nobody asked to clear
+/// them, they stay.
+fn set_attributes(tree: &OwnedFd, attrs: &AttrChange, index: u32) -> Outcome<()> {
+    let wanted = MountAttr { set: attrs.set, clear: attrs.clear, ..MountAttr::default() };
+    match mount_setattr(tree, Reach::One, &wanted) {
+        Err(Errno::PERM) => {
+            let locked = locked_attributes(tree).at_entry(Step::MountAttributes, index)?;
+            let cleared = attrs.clear & !ATIME & !attrs.set & locked;
+            if cleared != 0 {
+                let text = alloc::format!("cannot clear locked flags {cleared:#x}");
+                return Err(in_words(Step::MountAttributes, index, text));
+            }
+            if attrs.clear & ATIME != 0 && attrs.set & ATIME != locked & ATIME {
+                return Err(in_words(Step::MountAttributes, index, "cannot change locked atime flags"));
+            }
+            let kept = MountAttr { set: attrs.set | locked & !ATIME, clear: 0, ..MountAttr::default() };
+            mount_setattr(tree, Reach::One, &kept).at_entry(Step::MountAttributes, index)
+        }
+        other => other.at_entry(Step::MountAttributes, index),
+    }
+}
+
+/// The attributes that the mount has, as statfs(2) tells them.
+fn locked_attributes(tree: &OwnedFd) -> Result<u64, Errno> {
+    const PAIRS: [(i64, u64); 7] = [
+        (0x1, RDONLY),
+        (0x2, NOSUID),
+        (0x4, NODEV),
+        (0x8, NOEXEC),
+        (0x400, NOATIME),
+        (0x800, NODIRATIME),
+        (0x10_0000_0000, STRICTATIME),
+    ];
+    let flags = fs::fstatfs(tree)?.f_flags;
+    Ok(PAIRS.iter().filter(|(have, _)| flags & have != 0).map(|(_, attr)| attr).sum())
+}

@@ -1,0 +1,79 @@
+//! `cgroup` mounts: the unified hierarchy, or a tmpfs with one directory for each version 1 hierarchy.
+//! Runs in: init, in its cgroup and, where it has one, its cgroup namespace.
+
+use alloc::ffi::CString;
+use core::ffi::CStr;
+
+use brig_handshake::Step;
+use brig_handshake::mounts::{Cgroup1, Cgroup2, Hierarchy, Mount};
+use brig_sys::mount_setattr::{MountAttr, NODEV, NOEXEC, NOSUID, RDONLY, Reach, mount_setattr};
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::fs::{self, CWD, Mode};
+use rustix::io::Errno;
+use rustix::mount::{OpenTreeFlags, open_tree};
+
+use crate::beneath::{self, Kind};
+use crate::fault::{At, Outcome};
+use crate::mounts::mount_here;
+use crate::rootfs::attach;
+
+const MS_RDONLY: u32 = 1;
+
+/// A new instance; where that is forbidden the host's is bound, with the same flags (CVE-2023-25809).
+pub(crate) fn unified(mount: &Mount<'_>, cgroup: &Cgroup2<'_>, root: BorrowedFd<'_>) -> Outcome<()> {
+    let target = beneath::resolve_or_make(root, &mount.destination, Kind::Directory)
+        .at_entry(Step::MountTarget, mount.index)?
+        .fd;
+    let mounted = match mount_here(c"cgroup", &target, c"cgroup2", cgroup.flags, None) {
+        Err(Errno::PERM | Errno::BUSY) => bind(&cgroup.fallback, &target, cgroup.flags),
+        other => other,
+    };
+    match mounted {
+        // No such group for us: show an empty directory rather than whatever is there.
+        Err(Errno::NOENT) => {
+            mount_here(c"tmpfs", &target, c"tmpfs", cgroup.flags | MS_RDONLY, Some(c"nr_inodes=2"))
+        }
+        other => other,
+    }
+    .at_entry(Step::Mount, mount.index)
+}
+
+/// The tmpfs, its directories and its links.
+pub(crate) fn hierarchies(mount: &Mount<'_>, cgroup: &Cgroup1<'_>, root: BorrowedFd<'_>) -> Outcome<()> {
+    const NOTHING_SPECIAL: u32 = 0x2 | 0x4 | 0x8;
+    let target = beneath::resolve_or_make(root, &mount.destination, Kind::Directory)
+        .at_entry(Step::MountTarget, mount.index)?
+        .fd;
+    mount_here(c"tmpfs", &target, c"tmpfs", NOTHING_SPECIAL, Some(c"mode=755")).at_entry(Step::Mount, mount.index)?;
+    // New and ours alone: no link can be in it.
+    let top = beneath::resolve(root, &mount.destination).at_entry(Step::MountTarget, mount.index)?;
+    for hierarchy in &cgroup.hierarchies {
+        one(&top, hierarchy, cgroup.flags).at_entry(Step::Mount, mount.index)?;
+    }
+    for link in &cgroup.links {
+        fs::symlinkat(&*link.target, &top, &*link.path).at_entry(Step::Mount, mount.index)?;
+    }
+    Ok(())
+}
+
+fn one(top: &OwnedFd, hierarchy: &Hierarchy<'_>, flags: u32) -> Result<(), Errno> {
+    fs::mkdirat(top, &*hierarchy.name, Mode::from_raw_mode(0o755))?;
+    let name: CString = hierarchy.name.clone().into_owned();
+    let target = beneath::resolve_plain(top, &name)?;
+    match &hierarchy.data {
+        Some(data) => match mount_here(c"cgroup", &target, c"cgroup", flags, Some(data)) {
+            Err(Errno::PERM | Errno::BUSY) => bind(&hierarchy.source, &target, flags),
+            other => other,
+        },
+        None => bind(&hierarchy.source, &target, flags),
+    }
+}
+
+fn bind(source: &CStr, target: impl AsFd, flags: u32) -> Result<(), Errno> {
+    let how = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_RECURSIVE;
+    let tree = open_tree(CWD, source, how)?;
+    // The first four flags of mount(2) and of mount_setattr(2) are the same bits.
+    let set = u64::from(flags) & (RDONLY | NOSUID | NODEV | NOEXEC);
+    mount_setattr(&tree, Reach::Recursive, &MountAttr { set, ..MountAttr::default() })?;
+    attach(&tree, target)
+}

@@ -1,0 +1,36 @@
+//! riscv64: the stack pointer is in sp; memcpy and memset go byte by byte.
+
+use core::arch::global_asm;
+
+global_asm!(
+    ".globl _start",
+    "_start:",
+    ".option push",
+    ".option norelax",
+    "lla gp, __global_pointer$",
+    ".option pop",
+    "mv a0, sp",
+    "andi sp, sp, -16",
+    "call brig_init_start",
+    "unimp",
+    ".globl memcpy",
+    "memcpy:",
+    "mv t0, a0",
+    "1: beqz a2, 2f",
+    "lbu t1, 0(a1)",
+    "sb t1, 0(t0)",
+    "addi a1, a1, 1",
+    "addi t0, t0, 1",
+    "addi a2, a2, -1",
+    "j 1b",
+    "2: ret",
+    ".globl memset",
+    "memset:",
+    "mv t0, a0",
+    "3: beqz a2, 4f",
+    "sb a1, 0(t0)",
+    "addi t0, t0, 1",
+    "addi a2, a2, -1",
+    "j 3b",
+    "4: ret",
+);

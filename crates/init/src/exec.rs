@@ -1,0 +1,50 @@
+//! One more process in a running container: the same steps without a file system to build.
+
+use alloc::vec::IntoIter;
+
+use brig_handshake::process::SeccompLoad;
+use brig_handshake::task::ExecTask;
+use brig_handshake::{Ask, Step};
+use rustix::fd::OwnedFd;
+use rustix::fs::{self, CWD, Mode, OFlags};
+use rustix::{process, thread};
+
+use crate::fault::At;
+use crate::parent::Parent;
+use crate::{Never, gate, identity, keyring, namespaces, payload, pivot, procfs, scheduling, seccomp, stdio, terminal};
+
+/// Carries out `task` and becomes the user's program.
+pub(crate) fn become_another(task: &ExecTask<'_>, mut descriptors: IntoIter<OwnedFd>, parent: &mut Parent) -> Never {
+    let process = &task.process;
+    stdio::take(&task.fds, &mut descriptors)?;
+    scheduling::first_affinity(process)?;
+    namespaces::enter(&task.entry, &task.fds, &mut descriptors, parent)?;
+    process::setsid().at(Step::Arrive)?;
+    if let Some(wanted) = &task.keyring {
+        keyring::join(wanted, parent)?;
+    }
+    let labelled = process.apparmor_profile.is_some() || process.selinux_label.is_some();
+    let proc = if labelled { Some(procfs::own().at(Step::Label)?) } else { None };
+
+    let inside = pivot::joined();
+    if let Some(wanted) = &process.terminal {
+        let root = fs::openat(CWD, c"/", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty());
+        terminal::take(wanted, &root.at(Step::Terminal)?, parent, &inside)?;
+    }
+    if process.no_new_privileges {
+        thread::set_no_new_privs(true).at(Step::NoNewPrivileges)?;
+    }
+    scheduling::apply(process)?;
+    parent.ask(Step::Ready, &Ask::Ready)?;
+    identity::set_labels(process, proc.as_ref())?;
+    seccomp::load_when(process.seccomp.as_ref(), SeccompLoad::BeforeDrop, parent)?;
+    let unprivileged = identity::drop_privileges(process, parent, &inside)?;
+    let found = payload::find(process, &unprivileged)?;
+    seccomp::load_when(process.seccomp.as_ref(), SeccompLoad::WithListener, parent)?;
+    drop(proc);
+
+    let environment = payload::environment(process);
+    gate::wait(None, parent)?;
+    seccomp::load_when(process.seccomp.as_ref(), SeccompLoad::JustBeforeExec, parent)?;
+    payload::execute(&found, process, &environment)
+}

@@ -1,0 +1,31 @@
+//! The gate: where a created container waits for `start`.
+
+use brig_handshake::Step;
+use brig_handshake::task::Fds;
+use rustix::fd::OwnedFd;
+use rustix::io::{self, Errno};
+use rustix::process;
+
+use crate::fault::{At, Outcome};
+use crate::parent::Parent;
+
+/// The FIFO, if one was sent.
+pub(crate) fn take(fds: &Fds, descriptors: &mut impl Iterator<Item = OwnedFd>) -> Option<OwnedFd> {
+    if fds.gate { descriptors.next() } else { None }
+}
+
+/// Says that only execve is left, no longer dies with the parent, and waits for one byte if there is a gate.
+pub(crate) fn wait(gate: Option<&OwnedFd>, parent: &mut Parent) -> Outcome<()> {
+    process::set_parent_process_death_signal(None).at(Step::Gate)?;
+    parent.at_gate()?;
+    let Some(gate) = gate else { return Ok(()) };
+    parent.let_go();
+    let mut byte = [0];
+    loop {
+        match io::read(gate, &mut byte) {
+            Ok(1) => return Ok(()),
+            Ok(_) | Err(Errno::INTR | Errno::AGAIN) => {}
+            Err(errno) => return Err(errno).at(Step::Gate),
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! The first process of a container: the table of contents of its start. `docs/order.md` says why each line stands where it
+//! stands.
+
+use alloc::vec::IntoIter;
+
+use brig_handshake::process::SeccompLoad;
+use brig_handshake::task::InitTask;
+use brig_handshake::{Ask, Step};
+use brig_sys::{netdevice, setns};
+use rustix::fd::{AsFd, OwnedFd};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
+use rustix::{process, system, thread};
+
+use crate::fault::{At, Outcome};
+use crate::hooks::When;
+use crate::identity::Unprivileged;
+use crate::parent::Parent;
+use crate::payload::Payload;
+use crate::pivot::Inside;
+use crate::{Never, hooks, identity, keyring, namespaces, paths, payload, pivot, procfs, rootfs, scheduling, seccomp, sysctl};
+use crate::{gate, stdio, terminal};
+
+/// `CLONE_NEWCGROUP`.
+const CGROUP: u32 = 0x200_0000;
+
+/// Carries out `task` and becomes the user's program.
+pub(crate) fn become_first(task: &InitTask<'_>, mut descriptors: IntoIter<OwnedFd>, parent: &mut Parent) -> Never {
+    stdio::take(&task.fds, &mut descriptors)?;
+    scheduling::first_affinity(&task.process)?;
+    namespaces::enter(&task.entry, &task.fds, &mut descriptors, parent)?;
+    let gate = gate::take(&task.fds, &mut descriptors);
+    process::setsid().at(Step::Arrive)?;
+    enter_rest(task, parent)?;
+
+    let proc = own_proc(task)?;
+    let root = rootfs::build(&task.rootfs, parent)?;
+    let inside = switch_root(task, &root, parent)?;
+    if let Some(wanted) = &task.process.terminal {
+        terminal::take(wanted, &root, parent, &inside)?;
+    }
+    finish_rootfs(task, &root, proc.as_ref(), &inside)?;
+
+    let unprivileged = settle(task, proc.as_ref(), parent, &inside)?;
+    let found = payload::find(&task.process, &unprivileged)?;
+    seccomp::load_when(task.process.seccomp.as_ref(), SeccompLoad::WithListener, parent)?;
+    drop((root, proc));
+    pass_gate(task, gate, &found, parent)
+}
+
+/// Namespaces and kernel objects that are not files.
+fn enter_rest(task: &InitTask<'_>, parent: &Parent) -> Outcome<()> {
+    if task.cgroup_namespace {
+        setns::unshare(CGROUP).at(Step::CgroupNamespace)?;
+    }
+    if let Some(wanted) = &task.keyring {
+        keyring::join(wanted, parent)?;
+    }
+    if task.loopback {
+        let socket = socket_with(AddressFamily::INET, SocketType::DGRAM, SocketFlags::CLOEXEC, None).at(Step::Loopback)?;
+        netdevice::loopback_up(&socket).at(Step::Loopback)?;
+    }
+    Ok(())
+}
+
+/// A proc of our own, if something is to be written through one. Before the host's is out of sight.
+fn own_proc(task: &InitTask<'_>) -> Outcome<Option<OwnedFd>> {
+    let labelled = task.process.apparmor_profile.is_some() || task.process.selinux_label.is_some();
+    if !labelled && task.sysctls.is_empty() {
+        return Ok(None);
+    }
+    procfs::own().map(Some).at(Step::Sysctl)
+}
+
+/// The working directory, the hooks that come before, and the switch itself.
+fn switch_root(task: &InitTask<'_>, root: &OwnedFd, parent: &Parent) -> Outcome<Inside> {
+    if task.rootfs.make_cwd {
+        rootfs::make_cwd(root.as_fd(), &task.process.cwd)?;
+    }
+    if task.runtime_hooks {
+        parent.ask(Step::RuntimeHooks, &Ask::RunHooks)?;
+    }
+    if !task.hooks.create_container.is_empty() {
+        process::fchdir(root).at(Step::CreateContainerHook)?;
+        hooks::run(&task.hooks, When::CreateContainer, &[], parent.alone)?;
+    }
+    pivot::switch(&task.rootfs, root)
+}
+
+/// What had to wait until `/dev` was complete, and what closes the file system up.
+fn finish_rootfs(task: &InitTask<'_>, root: &OwnedFd, proc: Option<&OwnedFd>, inside: &Inside) -> Outcome<()> {
+    for (index, destination, _) in rootfs::late_remounts(&task.rootfs) {
+        crate::beneath::resolve(root, destination)
+            .and_then(rootfs::make_readonly)
+            .at_entry(Step::Remount, index)?;
+    }
+    if task.rootfs.readonly {
+        rootfs::make_readonly(root).at(Step::ReadonlyRoot)?;
+    }
+    if let Some(hostname) = &task.hostname {
+        system::sethostname(hostname.to_bytes()).at(Step::Hostname)?;
+    }
+    if let Some(domainname) = &task.domainname {
+        system::setdomainname(domainname.to_bytes()).at(Step::Domainname)?;
+    }
+    if let Some(proc) = proc {
+        sysctl::write(&task.sysctls, proc)?;
+    }
+    paths::protect(&task.rootfs.readonly_paths, root, inside)?;
+    paths::mask(&task.rootfs.masked_paths, root, inside)
+}
+
+/// From root with everything to the user with nothing but what was asked for.
+fn settle(task: &InitTask<'_>, proc: Option<&OwnedFd>, parent: &Parent, inside: &Inside) -> Outcome<Unprivileged> {
+    let process = &task.process;
+    if process.no_new_privileges {
+        thread::set_no_new_privs(true).at(Step::NoNewPrivileges)?;
+    }
+    scheduling::apply(process)?;
+    parent.ask(Step::Ready, &Ask::Ready)?;
+    identity::set_labels(process, proc)?;
+    seccomp::load_when(process.seccomp.as_ref(), SeccompLoad::BeforeDrop, parent)?;
+    identity::drop_privileges(process, parent, inside)
+}
+
+/// Waits for start, runs the last hooks, executes.
+fn pass_gate(task: &InitTask<'_>, gate: Option<OwnedFd>, found: &Payload<'_>, parent: &mut Parent) -> Never {
+    let environment = payload::environment(&task.process);
+    gate::wait(gate.as_ref(), parent)?;
+    seccomp::load_when(task.process.seccomp.as_ref(), SeccompLoad::JustBeforeExec, parent)?;
+    hooks::run(&task.hooks, When::StartContainer, &environment, parent.alone)?;
+    payload::execute(found, &task.process, &environment)
+}

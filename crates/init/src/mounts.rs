@@ -1,0 +1,156 @@
+//! One entry of `mounts`.
+//! Runs in: init, all namespaces entered; targets beneath the rootfs, sources in the host's tree.
+
+use alloc::ffi::CString;
+use alloc::format;
+use alloc::vec::Vec;
+use core::ffi::CStr;
+
+use brig_handshake::Step;
+use brig_handshake::mounts::{AttrChange, Extra, Filesystem, Mount, Target, What};
+use brig_sys::mount_setattr::{MountAttr, Reach, mount_setattr};
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::fs::{self, Mode, OFlags, XattrFlags};
+use rustix::io::Errno;
+use rustix::mount::MountFlags;
+use rustix::process;
+
+use crate::beneath::{self, Found, Kind};
+use crate::fault::{At, Outcome};
+use crate::parent::Parent;
+use crate::{bind, cgroup_mount, copy_up};
+
+/// Mounts it. `place` is its place in the task's list, by which the parent knows its source.
+pub(crate) fn mount(mount: &Mount<'_>, place: u32, root: BorrowedFd<'_>, parent: &Parent) -> Outcome<()> {
+    match &mount.what {
+        What::Filesystem(filesystem) => {
+            new_filesystem(mount, filesystem, root)?;
+            finish(mount, root)
+        }
+        What::Bind(bind) => bind::mount(mount, bind, place, root, parent),
+        What::Cgroup2(cgroup) => {
+            cgroup_mount::unified(mount, cgroup, root)?;
+            finish(mount, root)
+        }
+        What::Cgroup1(cgroup) => {
+            cgroup_mount::hierarchies(mount, cgroup, root)?;
+            finish(mount, root)
+        }
+    }
+}
+
+/// `MS_*` of a remount that has to wait until `/dev` is complete.
+pub(crate) fn late_flags(mount: &Mount<'_>) -> Option<u32> {
+    match &mount.what {
+        What::Filesystem(filesystem) => filesystem.remount,
+        What::Cgroup1(cgroup) => cgroup.remount,
+        What::Bind(_) | What::Cgroup2(_) => None,
+    }
+}
+
+fn new_filesystem(mount: &Mount<'_>, filesystem: &Filesystem<'_>, root: BorrowedFd<'_>) -> Outcome<()> {
+    let target = match filesystem.target {
+        Target::Directory | Target::DirectoryGivesMode => {
+            beneath::resolve_or_make(root, &mount.destination, Kind::Directory)
+        }
+        Target::OrdinaryDirectory => ordinary_directory(root, &mount.destination),
+    };
+    let target = target.at_entry(Step::MountTarget, mount.index)?;
+    let with_mode = match filesystem.target {
+        Target::DirectoryGivesMode if target.existed => {
+            Some(mode_first(&target.fd, filesystem.data.as_deref()).at_entry(Step::MountTarget, mount.index)?)
+        }
+        _ => None,
+    };
+    let data = with_mode.as_deref().or(filesystem.data.as_deref());
+    let lower = match filesystem.extra {
+        Extra::CopyUp if target.existed => Some(
+            fs::openat(&target.fd, c".", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+                .at_entry(Step::MountSource, mount.index)?,
+        ),
+        _ => None,
+    };
+    mount_here(&filesystem.source, &target.fd, &filesystem.fs_type, filesystem.flags, data)
+        .at_entry(Step::Mount, mount.index)?;
+    match (&filesystem.extra, lower) {
+        (Extra::CopyUp, Some(lower)) => {
+            let upper = top(root, &mount.destination).at_entry(Step::Mount, mount.index)?;
+            copy_up::copy(&lower, &upper).at_entry(Step::Mount, mount.index)
+        }
+        (Extra::Label(label), _) => {
+            let upper = top(root, &mount.destination).at_entry(Step::Mount, mount.index)?;
+            fs::fsetxattr(&upper, c"security.selinux", label.to_bytes(), XattrFlags::empty())
+                .at_entry(Step::MountAttributes, mount.index)
+        }
+        (Extra::CopyUp | Extra::None, _) => Ok(()),
+    }
+}
+
+/// mount(2) on the directory `target`, which is made the working directory: its name is never looked up again.
+pub(crate) fn mount_here(
+    source: &CStr,
+    target: impl AsFd,
+    fs_type: &CStr,
+    flags: u32,
+    data: Option<&CStr>,
+) -> Result<(), Errno> {
+    process::fchdir(target)?;
+    rustix::mount::mount(source, c".", fs_type, MountFlags::from_bits_retain(flags), data)
+}
+
+/// A directory that no symbolic link leads to: neither the image nor a neighbour decides where proc goes.
+fn ordinary_directory(root: BorrowedFd<'_>, path: &CStr) -> Result<Found, Errno> {
+    match beneath::resolve_plain(root, path) {
+        Ok(fd) if beneath::file_type(&fd)?.is_dir() => Ok(Found { fd, existed: true }),
+        Ok(_) => Err(Errno::NOTDIR),
+        Err(Errno::NOENT) => {
+            beneath::resolve_or_make(root, path, Kind::Directory)?;
+            // What was made may stand behind a link that was there before.
+            Ok(Found { fd: beneath::resolve_plain(root, path)?, existed: false })
+        }
+        Err(errno) => Err(errno),
+    }
+}
+
+/// "mode=…" of the covered directory, then the options that were asked for: a later one wins.
+fn mode_first(directory: impl AsFd, data: Option<&CStr>) -> Result<CString, Errno> {
+    let mode = fs::fstat(directory)?.st_mode & 0o7777;
+    let mut text = format!("mode={mode:o}").into_bytes();
+    if let Some(data) = data {
+        text.push(b',');
+        text.extend_from_slice(data.to_bytes());
+    }
+    CString::new(text).map_err(|_| Errno::INVAL)
+}
+
+/// The mount that is on top at `path` now, for reading.
+fn top(root: BorrowedFd<'_>, path: &CStr) -> Result<OwnedFd, Errno> {
+    let top = beneath::resolve(root, path)?;
+    fs::openat(&top, c".", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+}
+
+/// Propagation and recursive attributes of a mount that was made by name.
+fn finish(mount: &Mount<'_>, root: BorrowedFd<'_>) -> Outcome<()> {
+    if mount.propagation.is_empty() && mount.recursive.is_none() {
+        return Ok(());
+    }
+    let top = beneath::resolve(root, &mount.destination).at_entry(Step::MountTarget, mount.index)?;
+    attributes(mount, &top)
+}
+
+/// Propagation and recursive attributes, on the mount itself.
+pub(crate) fn attributes(mount: &Mount<'_>, top: &OwnedFd) -> Outcome<()> {
+    const MS_REC: u32 = 0x4000;
+    if let Some(AttrChange { set, clear }) = mount.recursive {
+        let attr = MountAttr { set, clear, ..MountAttr::default() };
+        mount_setattr(top, Reach::Recursive, &attr).at_entry(Step::MountAttributes, mount.index)?;
+    }
+    let changes = mount.propagation.iter().map(|flags| {
+        let reach = if flags & MS_REC == 0 { Reach::One } else { Reach::Recursive };
+        (reach, MountAttr { propagation: u64::from(flags & !MS_REC), ..MountAttr::default() })
+    });
+    for (reach, attr) in changes.collect::<Vec<_>>() {
+        mount_setattr(top, reach, &attr).at_entry(Step::MountAttributes, mount.index)?;
+    }
+    Ok(())
+}

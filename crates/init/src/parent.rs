@@ -1,0 +1,156 @@
+//! Our end of the handshake: ask, and wait for the answer.
+
+use alloc::vec::Vec;
+use core::mem::MaybeUninit;
+
+use brig_handshake::{Ask, Fault, Reply, Step, wire};
+use brig_sys::clone::Alone;
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::io::{Errno, IoSlice, IoSliceMut};
+use rustix::net::{
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, recvmsg,
+    sendmsg,
+};
+
+use crate::fault::{At, Outcome};
+
+/// The most descriptors that the kernel lets travel in one message (unix(7), SCM_MAX_FD).
+const MOST_DESCRIPTORS: usize = 253;
+
+/// The parent, behind its socket.
+pub(crate) struct Parent {
+    socket: OwnedFd,
+    /// Past the gate, where nobody listens any more.
+    gone: bool,
+    /// This process may be copied.
+    pub(crate) alone: Alone,
+}
+
+impl Parent {
+    pub(crate) const fn new(socket: OwnedFd, alone: Alone) -> Self {
+        Self { socket, gone: false, alone }
+    }
+
+    pub(crate) fn socket(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+
+    /// Asks and waits for [`Reply::Done`].
+    pub(crate) fn ask(&self, step: Step, ask: &Ask<'_>) -> Outcome<()> {
+        self.ask_with(step, ask, &[])
+    }
+
+    /// Asks with descriptors beside the question.
+    pub(crate) fn ask_with(&self, step: Step, ask: &Ask<'_>, descriptors: &[BorrowedFd<'_>]) -> Outcome<()> {
+        self.tell(ask, descriptors).at(step)?;
+        self.wait_for_done(step)
+    }
+
+    /// Waits for the [`Reply::Done`] to something that was told before.
+    pub(crate) fn wait_for_done(&self, step: Step) -> Outcome<()> {
+        match self.reply().at(step)? {
+            (Reply::Done, _) => Ok(()),
+            _ => crate::leave(255),
+        }
+    }
+
+    /// Asks for the detached tree of a mount source; the inner error is the parent's errno.
+    pub(crate) fn ask_for_source(&self, mount: u32) -> Outcome<Result<OwnedFd, Errno>> {
+        self.tell(&Ask::OpenSource(mount), &[]).at(Step::MountSource)?;
+        match self.reply().at_entry(Step::MountSource, mount)? {
+            (Reply::Done, Some(tree)) => Ok(Ok(tree)),
+            (Reply::NoSource(errno), _) => Ok(Err(Errno::from_raw_os_error(errno))),
+            _ => crate::leave(255),
+        }
+    }
+
+    /// Sends something that is not answered, or whose answer is waited for elsewhere.
+    pub(crate) fn tell(&self, ask: &Ask<'_>, descriptors: &[BorrowedFd<'_>]) -> Result<(), Errno> {
+        let body = wire::encode(ask);
+        let length = u32::try_from(body.len()).map_err(|_| Errno::MSGSIZE)?.to_le_bytes();
+        let mut room = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(3))];
+        let mut control = SendAncillaryBuffer::new(&mut room);
+        if !descriptors.is_empty() {
+            control.push(SendAncillaryMessage::ScmRights(descriptors));
+        }
+        let parts = [IoSlice::new(&length), IoSlice::new(&body)];
+        let whole = length.len() + body.len();
+        let sent = sendmsg(&self.socket, &parts, &mut control, SendFlags::NOSIGNAL)?;
+        // A stream socket takes a message of a few kilobytes at once or waits; only a broken peer leaves a part.
+        if sent == whole { Ok(()) } else { Err(Errno::PIPE) }
+    }
+
+    fn reply(&self) -> Result<(Reply, Option<OwnedFd>), Errno> {
+        let (message, mut descriptors) = self.receive(16)?;
+        let reply = wire::decode(&message).map_err(|_| Errno::PROTO)?;
+        Ok((reply, descriptors.pop()))
+    }
+
+    /// One message and the descriptors beside it. `expected` bytes are made room for at first.
+    pub(crate) fn receive(&self, expected: usize) -> Result<(Vec<u8>, Vec<OwnedFd>), Errno> {
+        let mut descriptors = Vec::new();
+        let mut buffer = alloc::vec![0; expected + 4];
+        let mut filled = 0;
+        loop {
+            let wanted = match buffer.first_chunk::<4>() {
+                Some(length) if filled >= 4 => 4 + usize::try_from(u32::from_le_bytes(*length)).map_err(|_| Errno::MSGSIZE)?,
+                _ => 4,
+            };
+            if filled >= 4 && filled >= wanted {
+                buffer.truncate(wanted);
+                buffer.drain(..4);
+                return Ok((buffer, descriptors));
+            }
+            if buffer.len() < wanted {
+                buffer.resize(wanted, 0);
+            }
+            // Never beyond this message: the next one's descriptors are its own.
+            let end = if filled < 4 { buffer.len() } else { wanted };
+            let count = self.receive_some(&mut buffer[filled..end], &mut descriptors)?;
+            if count == 0 {
+                return Err(Errno::CONNRESET);
+            }
+            filled += count;
+        }
+    }
+
+    fn receive_some(&self, room: &mut [u8], descriptors: &mut Vec<OwnedFd>) -> Result<usize, Errno> {
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST_DESCRIPTORS))];
+        let mut control = RecvAncillaryBuffer::new(&mut space);
+        let received = loop {
+            match recvmsg(&self.socket, &mut [IoSliceMut::new(room)], &mut control, RecvFlags::CMSG_CLOEXEC) {
+                Err(Errno::INTR) => {}
+                other => break other?,
+            }
+        };
+        for message in control.drain() {
+            if let RecvAncillaryMessage::ScmRights(rights) = message {
+                descriptors.extend(rights);
+            }
+        }
+        Ok(received.bytes)
+    }
+
+    /// Says that only the gate and execve are left, and that nobody is to wait for us any longer.
+    pub(crate) fn at_gate(&mut self) -> Outcome<()> {
+        self.tell(&Ask::AtGate, &[]).at(Step::Gate)
+    }
+
+    /// From here on nobody answers; faults go to standard error.
+    pub(crate) fn let_go(&mut self) {
+        self.gone = true;
+    }
+
+    /// Reports why we stop: to the parent, or, when it is gone, in one line to the user's standard error, as runc does.
+    pub(crate) fn fail(&self, fault: &Fault<'_>) {
+        if self.gone || self.tell(&Ask::Failed(fault.clone()), &[]).is_err() {
+            crate::payload::last_words(fault);
+        }
+    }
+
+    /// Something was left out; the container starts all the same.
+    pub(crate) fn note(&self, fault: Fault<'_>) -> Outcome<()> {
+        let step = fault.step;
+        self.tell(&Ask::Note(fault), &[]).at(step)
+    }
+}

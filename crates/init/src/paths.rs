@@ -1,0 +1,108 @@
+//! Masked and read-only paths (`linux.maskedPaths`, `linux.readonlyPaths`).
+//! Runs in: init, inside, before privileges drop.
+
+use core::ffi::CStr;
+
+use brig_handshake::Step;
+use brig_handshake::wire::Text;
+use brig_sys::mount_setattr::Reach;
+use rustix::fd::OwnedFd;
+use rustix::fs::{self, FileType};
+use rustix::io::Errno;
+use rustix::mount::{
+    FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, fsconfig_set_string, fsmount, fsopen,
+};
+
+use crate::beneath;
+use crate::fault::{At, Outcome};
+use crate::pivot::Inside;
+use crate::rootfs::{attach, clone_tree, make_readonly};
+
+/// Makes paths read-only where they exist: each becomes a mount of itself.
+pub(crate) fn protect(paths: &[Text<'_>], root: &OwnedFd, _: &Inside) -> Outcome<()> {
+    for (index, path) in (0..).zip(paths) {
+        protect_one(path, root).at_entry(Step::ReadonlyPath, index)?;
+    }
+    Ok(())
+}
+
+fn protect_one(path: &CStr, root: &OwnedFd) -> Result<(), Errno> {
+    let Some(target) = existing(root, path)? else { return Ok(()) };
+    let tree = clone_tree(&target, Reach::Recursive)?;
+    make_readonly(&tree)?;
+    attach(&tree, &target)
+}
+
+/// Hides paths where they exist: a file behind /dev/null, a directory behind one empty directory that all share.
+pub(crate) fn mask(paths: &[Text<'_>], root: &OwnedFd, _: &Inside) -> Outcome<()> {
+    let mut masks = Masks { null: None, empty: None };
+    for (index, path) in (0..).zip(paths) {
+        mask_one(path, root, &mut masks).at_entry(Step::MaskedPath, index)?;
+    }
+    Ok(())
+}
+
+/// What lies over masked paths, made when first needed.
+struct Masks {
+    null: Option<OwnedFd>,
+    empty: Option<OwnedFd>,
+}
+
+fn mask_one(path: &CStr, root: &OwnedFd, masks: &mut Masks) -> Result<(), Errno> {
+    let Some(target) = existing(root, path)? else { return Ok(()) };
+    if !beneath::file_type(&target)?.is_dir() {
+        let null = match masks.null.take() {
+            Some(null) => null,
+            None => null_device(root)?,
+        };
+        attach(clone_tree(&null, Reach::One)?, &target)?;
+        masks.null = Some(null);
+        return Ok(());
+    }
+    match &masks.empty {
+        // Clones can be taken of what is mounted somewhere only, so the first is mounted itself.
+        Some(empty) => attach(clone_tree(empty, Reach::One)?, &target),
+        None => {
+            let empty = empty_directory()?;
+            attach(&empty, &target)?;
+            masks.empty = Some(empty);
+            Ok(())
+        }
+    }
+}
+
+fn existing(root: &OwnedFd, path: &CStr) -> Result<Option<OwnedFd>, Errno> {
+    match beneath::resolve(root, path) {
+        Err(Errno::NOENT | Errno::NOTDIR) => Ok(None),
+        other => other.map(Some),
+    }
+}
+
+/// The container's /dev/null, checked to be that device: anything else could be read, or written (CVE-2025-31133).
+fn null_device(root: &OwnedFd) -> Result<OwnedFd, Errno> {
+    let null = beneath::resolve_plain(root, c"/dev/null")?;
+    let stat = fs::fstat(&null)?;
+    let is_null = FileType::from_raw_mode(stat.st_mode) == FileType::CharacterDevice && stat.st_rdev == fs::makedev(1, 3);
+    if is_null { Ok(null) } else { Err(Errno::NODEV) }
+}
+
+/// A read-only tmpfs with room for nothing.
+fn empty_directory() -> Result<OwnedFd, Errno> {
+    // Some kernels before 5.15 count the root directory twice.
+    match tmpfs(c"1") {
+        Err(Errno::NOSPC | Errno::INVAL) => tmpfs(c"2"),
+        other => other,
+    }
+}
+
+fn tmpfs(inodes: &CStr) -> Result<OwnedFd, Errno> {
+    let context = fsopen(c"tmpfs", FsOpenFlags::FSOPEN_CLOEXEC)?;
+    fsconfig_set_string(&context, c"nr_inodes", inodes)?;
+    fsconfig_set_string(&context, c"mode", c"755")?;
+    fsconfig_create(&context)?;
+    let attributes = MountAttrFlags::MOUNT_ATTR_RDONLY
+        | MountAttrFlags::MOUNT_ATTR_NOSUID
+        | MountAttrFlags::MOUNT_ATTR_NODEV
+        | MountAttrFlags::MOUNT_ATTR_NOEXEC;
+    fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, attributes)
+}

@@ -1,0 +1,47 @@
+//! How the process is scheduled: CPUs, policy, I/O priority, personality, memory policy.
+//! Runs in: init, while it may still do what needs a capability.
+
+use brig_handshake::Step;
+use brig_handshake::process::Process;
+use brig_sys::sched::{self, SchedAttr};
+use brig_sys::{ioprio, mempolicy, personality};
+use rustix::io::Errno;
+
+use crate::fault::{At, Outcome};
+
+/// As many CPUs as the kernel can be built for.
+const ALL_CPUS: [u8; 1024] = [0xff; 1024];
+
+/// All CPUs, or the ones asked for, whatever the caller was bound to.
+pub(crate) fn first_affinity(process: &Process<'_>) -> Outcome<()> {
+    if !process.affinity.initial.is_empty() {
+        return sched::sched_setaffinity(&process.affinity.initial).at(Step::Affinity);
+    }
+    match sched::sched_setaffinity(&ALL_CPUS) {
+        // The cpuset of the cgroup has the last word, and a confined caller may be forbidden to widen its own.
+        Err(Errno::INVAL | Errno::PERM) => Ok(()),
+        other => other.at(Step::Affinity),
+    }
+}
+
+/// The rest, in the order in which each is inherited by the user's program.
+pub(crate) fn apply(process: &Process<'_>) -> Outcome<()> {
+    if let Some(scheduler) = &process.scheduler {
+        let times = [scheduler.runtime, scheduler.deadline, scheduler.period];
+        let attr = SchedAttr::new(scheduler.policy, scheduler.flags, scheduler.nice, scheduler.priority, times);
+        sched::sched_setattr(&attr).at(Step::Scheduler)?;
+    }
+    if let Some(priority) = process.io_priority {
+        ioprio::ioprio_set(priority).at(Step::IoPriority)?;
+    }
+    if let Some(persona) = process.personality {
+        personality::personality(persona).at(Step::Personality)?;
+    }
+    if let Some(policy) = &process.memory_policy {
+        mempolicy::set_mempolicy(policy.mode, &policy.nodes).at(Step::MemoryPolicy)?;
+    }
+    if !process.affinity.last.is_empty() {
+        sched::sched_setaffinity(&process.affinity.last).at(Step::Affinity)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,233 @@
+//! The plan: everything that was decided about one container, in the form in which it is carried out.
+//!
+//! What a plan does not know, because only the world can tell: what a path below the rootfs resolves to; whether a mount
+//! source exists; process ids; which mount flags are locked; what the terminal will be called. Those are asked for through
+//! descriptors while the plan is carried out, and never change it.
+
+use brig_handshake::Text;
+use brig_handshake::process::{Capabilities, Keyring, Process};
+use brig_handshake::task::InitTask;
+use brig_handshake::{wire_enum, wire_struct};
+
+/// Everything about one container.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan<'a> {
+    /// How the first process comes to be.
+    pub start: Start<'a>,
+    /// What `brig-init` does.
+    pub task: InitTask<'a>,
+    /// Its control group.
+    pub cgroup: CgroupPlan,
+    /// What the parent sets on the process once it is ready.
+    pub limits: Limits,
+    /// Bind sources that the parent may have to open, by place in `task.rootfs.mounts`.
+    pub sources: Vec<ParentSource>,
+    /// The hooks that the parent runs.
+    pub hooks: ParentHooks<'a>,
+    /// What the state document says of the container.
+    pub facts: StateFacts<'a>,
+    /// What a later `exec` starts from.
+    pub exec: ExecTemplate<'a>,
+    /// Things in the configuration that are odd but allowed: one line each, for the log.
+    pub warnings: Vec<String>,
+}
+
+/// How the first process comes to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Start<'a> {
+    /// `CLONE_NEW*` flags of the parent's clone3.
+    pub create: u32,
+    /// Maps of the user namespace that is made, by either clone.
+    pub id_maps: Option<IdMaps>,
+    /// Namespaces to join, in the order of `task.entry.join`; the parent opens them on the host.
+    pub join: Vec<Join<'a>>,
+}
+
+/// A namespace to join.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Join<'a> {
+    /// `CLONE_NEW*`.
+    pub kind: u32,
+    /// Where it is.
+    pub path: Text<'a>,
+    /// Its place in `linux.namespaces`.
+    pub index: u32,
+}
+
+wire_struct! {
+    /// Maps of a user namespace.
+    pub struct IdMaps {
+        /// Lines of `/proc/PID/uid_map`.
+        pub uid: Vec<IdMap>,
+        /// Lines of `/proc/PID/gid_map`.
+        pub gid: Vec<IdMap>,
+        /// `deny` must be written to `/proc/PID/setgroups` first (user_namespaces(7): unprivileged gid maps).
+        pub deny_setgroups: bool,
+        /// Who may write them.
+        pub writer: MapWriter,
+    }
+}
+
+wire_struct! {
+    /// One line of an id map.
+    pub struct IdMap {
+        /// First id inside.
+        pub container_id: u32,
+        /// First id outside.
+        pub host_id: u32,
+        /// How many.
+        pub size: u32,
+    }
+}
+
+wire_enum! {
+    /// Who writes id maps.
+    pub enum MapWriter {
+        /// The parent itself: it is privileged, or maps nothing but itself.
+        Parent = 1,
+        /// The parent through newuidmap(1) and newgidmap(1).
+        Helpers = 2,
+    }
+}
+
+/// The container's control group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CgroupPlan {
+    /// A group that cannot be made is done without: rootless, no `cgroupsPath`, no limits asked for.
+    pub optional: bool,
+}
+
+wire_struct! {
+    /// What the parent sets on a process that is ready.
+    pub struct Limits {
+        /// `process.rlimits`, setrlimit(2) numbers.
+        pub rlimits: Vec<Rlimit>,
+        /// `process.oomScoreAdj`; written at the very start.
+        pub oom_score_adj: Option<i32>,
+    }
+}
+
+wire_struct! {
+    /// One resource limit.
+    pub struct Rlimit {
+        /// `RLIMIT_*`.
+        pub resource: u32,
+        /// Soft limit; `u64::MAX` is infinity.
+        pub soft: u64,
+        /// Hard limit; `u64::MAX` is infinity.
+        pub hard: u64,
+    }
+}
+
+/// A bind source that the parent opens: because it must ([`IdMapping`]), or because `brig-init` was not let through.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ParentSource {
+    /// Place in `task.rootfs.mounts`.
+    pub mount: u32,
+    /// Id-map the mount.
+    pub id_map: Option<IdMapping>,
+}
+
+/// mount_setattr(MOUNT_ATTR_IDMAP).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdMapping {
+    /// The maps.
+    pub maps: MountMaps,
+    /// `ridmap`: mounts below it as well.
+    pub recursive: bool,
+}
+
+/// Where the maps of an id-mapped mount come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MountMaps {
+    /// The mount's own `uidMappings` and `gidMappings`.
+    Own(IdMaps),
+    /// Those of the container's user namespace: of the process that waits, or of the namespace that is joined.
+    Container,
+}
+
+wire_struct! {
+    /// Hooks that run in the runtime's namespaces.
+    pub struct ParentHooks<'a> {
+        /// `hooks.prestart`.
+        pub prestart: Vec<ParentHook<'a>>,
+        /// `hooks.createRuntime`.
+        pub create_runtime: Vec<ParentHook<'a>>,
+        /// `hooks.poststart`.
+        pub poststart: Vec<ParentHook<'a>>,
+        /// `hooks.poststop`.
+        pub poststop: Vec<ParentHook<'a>>,
+    }
+}
+
+wire_struct! {
+    /// One of them.
+    pub struct ParentHook<'a> {
+        /// Absolute path.
+        pub path: Text<'a>,
+        /// `args` exactly as given (argv, name included); empty: the path alone.
+        pub args: Vec<Text<'a>>,
+        /// `env`; `None`: the caller's own environment.
+        pub env: Option<Vec<Text<'a>>>,
+        /// Milliseconds.
+        pub timeout: Option<u32>,
+    }
+}
+
+wire_struct! {
+    /// What the state document says that does not change.
+    pub struct StateFacts<'a> {
+        /// Container id.
+        pub id: Text<'a>,
+        /// Absolute path of the bundle.
+        pub bundle: Text<'a>,
+        /// Absolute path of the rootfs.
+        pub rootfs: Text<'a>,
+        /// Annotations in the order of the file.
+        pub annotations: Vec<Annotation<'a>>,
+    }
+}
+
+wire_struct! {
+    /// One annotation.
+    pub struct Annotation<'a> {
+        /// Key.
+        pub key: Text<'a>,
+        /// Value.
+        pub value: Text<'a>,
+    }
+}
+
+wire_struct! {
+    /// What a later `exec` starts from: `process` as it was planned, and the container's walls.
+    pub struct ExecTemplate<'a> {
+        /// The container's own process.
+        pub process: Process<'a>,
+        /// Its limits.
+        pub limits: Limits,
+        /// `CLONE_NEW*` of all namespaces that config.json lists: those an exec process joins.
+        pub namespaces: u32,
+        /// The session keyring.
+        pub keyring: Option<Keyring<'a>>,
+        /// `capabilities` was there, and named an inheritable set: ambient capabilities may be added (CVE-2022-29162).
+        pub ambient_allowed: bool,
+        /// setgroups(2) may be called in it.
+        pub setgroups_allowed: bool,
+        /// `process.execCPUAffinity`, as masks.
+        pub affinity: brig_handshake::process::Affinity<'a>,
+        /// All capabilities known to this kernel, for a process without `capabilities`.
+        pub capabilities: Option<Capabilities>,
+        /// Who gets the listener of the filter, the first process's too.
+        pub listener: Option<Listener<'a>>,
+    }
+}
+
+wire_struct! {
+    /// The agent that answers `SCMP_ACT_NOTIFY`.
+    pub struct Listener<'a> {
+        /// Its socket.
+        pub path: Text<'a>,
+        /// `linux.seccomp.listenerMetadata`, handed to it as it is.
+        pub metadata: Text<'a>,
+    }
+}

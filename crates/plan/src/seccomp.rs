@@ -1,0 +1,115 @@
+//! `linux.seccomp`: the filter, when to load it, and who gets its listener.
+//! Runs in: the parent; pure. Loaded in `brig-init`'s file of the same name.
+
+use std::borrow::Cow;
+use std::str::FromStr;
+
+use brig_handshake::process::{Seccomp, SeccompLoad};
+use brig_seccomp::{Action, Arch, Condition, Flag, Operator, Profile, Rule, UnknownWord};
+
+use crate::host::Host;
+use crate::plan::Listener;
+use crate::refusal::Refusal;
+use crate::spec::{Linux, LinuxSeccomp, LinuxSeccompArg, LinuxSyscall, Str};
+use crate::text::text;
+
+/// `SECCOMP_FILTER_FLAG_NEW_LISTENER`: seccomp(2).
+const NEW_LISTENER: u32 = 8;
+
+/// Plans the filter of a process.
+pub(crate) fn plan<'a>(
+    linux: &Linux<'_>,
+    load: SeccompLoad,
+    host: &Host,
+) -> Result<Option<Seccomp<'a>>, Refusal> {
+    let Some(configured) = linux.seccomp.as_ref().filter(|profile| filters(profile)) else {
+        return Ok(None);
+    };
+    let native = Arch::native()
+        .ok_or_else(|| Refusal::at("linux.seccomp", "this architecture has no name in the specification"))?;
+    let compiled = brig_seccomp::compile(&profile(configured, host)?, native)
+        .map_err(|error| Refusal::runc("linux.seccomp", error.to_string()))?;
+    let unsupported = compiled.flags & !host.seccomp_flags;
+    if unsupported & NEW_LISTENER != 0 {
+        return Err(Refusal::at("linux.seccomp.syscalls", "this kernel has no SCMP_ACT_NOTIFY (Linux 5.0)"));
+    }
+    if unsupported != 0 {
+        let words = format!("this kernel does not have all of these flags: {unsupported:#x} is missing");
+        return Err(Refusal::at("linux.seccomp.flags", words));
+    }
+    let load = if compiled.uses_notify { SeccompLoad::WithListener } else { load };
+    Ok(Some(Seccomp { program: Cow::Owned(compiled.to_bytes()), flags: compiled.flags, load }))
+}
+
+/// A section that says nothing filters nothing.
+fn filters(profile: &LinuxSeccomp<'_>) -> bool {
+    !profile.default_action.is_empty() || !profile.syscalls.is_empty()
+}
+
+/// Without no_new_privs loading a filter needs CAP_SYS_ADMIN (seccomp(2)): it is loaded while that is still there.
+pub(crate) fn load(no_new_privileges: bool) -> SeccompLoad {
+    if no_new_privileges { SeccompLoad::JustBeforeExec } else { SeccompLoad::BeforeDrop }
+}
+
+/// Who gets the listener, where there is one.
+pub(crate) fn listener<'a>(
+    linux: &Linux<'_>,
+    filter: Option<&Seccomp<'_>>,
+) -> Result<Option<Listener<'a>>, Refusal> {
+    match (&linux.seccomp, filter.map(|filter| filter.load)) {
+        (Some(profile), Some(SeccompLoad::WithListener)) => Ok(Some(Listener {
+            path: text(&*profile.listener_path, format_args!("linux.seccomp.listenerPath"))?,
+            metadata: text(&*profile.listener_metadata, format_args!("linux.seccomp.listenerMetadata"))?,
+        })),
+        _ => Ok(None),
+    }
+}
+
+fn profile<'s>(configured: &'s LinuxSeccomp<'_>, host: &Host) -> Result<Profile<'s>, Refusal> {
+    let mut rules = Vec::with_capacity(configured.syscalls.len());
+    for (index, syscall) in configured.syscalls.iter().enumerate() {
+        rules.push(rule(syscall, &format!("linux.seccomp.syscalls[{index}]"))?);
+    }
+    let flags = match &configured.flags {
+        Some(flags) => words(flags, "linux.seccomp.flags")?,
+        None if host.seccomp_flags & Flag::SpecAllow.bit() != 0 => vec![Flag::SpecAllow],
+        None => Vec::new(),
+    };
+    Ok(Profile {
+        default_action: word(&configured.default_action, format_args!("linux.seccomp.defaultAction"))?,
+        default_errno_ret: configured.default_errno_ret.map(errno),
+        architectures: words(&configured.architectures, "linux.seccomp.architectures")?,
+        flags: Some(flags),
+        rules,
+    })
+}
+
+fn rule<'s>(syscall: &'s LinuxSyscall<'_>, at: &str) -> Result<Rule<'s>, Refusal> {
+    let arg = |(index, arg)| condition(arg, &format!("{at}.args[{index}]"));
+    Ok(Rule {
+        names: syscall.names.iter().map(Str::as_str).collect(),
+        action: word::<Action>(&syscall.action, format_args!("{at}.action"))?,
+        errno_ret: syscall.errno_ret.map(errno),
+        args: syscall.args.iter().enumerate().map(arg).collect::<Result<_, _>>()?,
+    })
+}
+
+fn condition(arg: &LinuxSeccompArg<'_>, at: &str) -> Result<Condition, Refusal> {
+    let index = u32::try_from(arg.index)
+        .map_err(|_| Refusal::at(format!("{at}.index"), format!("{} is not in 0..=5", arg.index)))?;
+    let op = word::<Operator>(&arg.op, format_args!("{at}.op"))?;
+    Ok(Condition { index, value: arg.value, value_two: arg.value_two, op })
+}
+
+/// The rules let no number pass that does not fit; the kernel looks at 16 bits.
+fn errno(number: u64) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
+fn words<T: FromStr<Err = UnknownWord>>(words: &[Str<'_>], at: &str) -> Result<Vec<T>, Refusal> {
+    words.iter().enumerate().map(|(index, value)| word(value, format_args!("{at}[{index}]"))).collect()
+}
+
+fn word<T: FromStr<Err = UnknownWord>>(word: &str, at: std::fmt::Arguments<'_>) -> Result<T, Refusal> {
+    word.parse().map_err(|unknown: UnknownWord| Refusal::runc(at.to_string(), unknown.to_string()))
+}

@@ -1,0 +1,255 @@
+//! Taking a container apart: its processes, its cgroup, its directory; then the poststop hooks.
+//! Runs in: the parent, as `delete`, and as what undoes a `create` that failed.
+//!
+//! Every part may be gone already, and several may do this at the same time: who removes the record runs the hooks. The
+//! directory goes last, so that whatever is killed in the middle can be deleted once more.
+
+use std::os::fd::BorrowedFd;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use brig_cgroup::{Cgroup, Scope};
+use brig_plan::plan::{ParentHook, StateFacts};
+use rustix::event::{PollFd, PollFlags};
+use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
+use rustix::io::Errno;
+
+use crate::error::{Error, Result, best_effort};
+use crate::hooks::{self, Hooks};
+use crate::kill::{SIGKILL, send};
+use crate::pid::{Identity, poll_until, wait_exit};
+use crate::record::{self, Intent, Part, PidNamespace, RECORD, Record, Stage};
+use crate::state;
+use crate::status::{self, Status};
+use crate::store::{ContainerId, Place, Removal, Store};
+
+/// Which containers to delete.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Those that are stopped, or created and not started.
+    Stopped,
+    /// Any, after killing it; one that is not there is fine (`--force`).
+    Force,
+}
+
+/// Deletes a container.
+///
+/// # Errors
+/// `NotFound`, also for a directory without a record, which is removed; `WrongStatus`; `Hook` if the container is gone
+/// and a poststop hook failed; `Deadline`, `Cgroup`, `Record`, `Os`.
+pub fn delete(store: &Store, id: &ContainerId, mode: Mode) -> Result<()> {
+    match find_and_delete(store, id, mode) {
+        Err(error) if mode == Mode::Force && error.is_not_found() => Ok(()),
+        result => result,
+    }
+}
+
+fn find_and_delete(store: &Store, id: &ContainerId, mode: Mode) -> Result<()> {
+    let deadline = Instant::now() + DEADLINE;
+    loop {
+        let mut place = store.find(id)?;
+        let Some(file) = place.record(Part::Head)? else {
+            if place.try_lock()? {
+                place.remove(RECORD)?;
+                return Err(Error::not_found());
+            }
+            await_creator(&place, None, mode, deadline)?;
+            continue;
+        };
+        match file.stage()? {
+            Stage::Ready(record) => return delete_ready(&place, &record, mode),
+            Stage::Intent(intent) if place.try_lock()? => return delete_intent(&place, &intent),
+            Stage::Intent(intent) => {
+                if mode == Mode::Force {
+                    kill_begun(&intent, deadline)?;
+                }
+                await_creator(&place, Some(&intent.creator), mode, deadline)?;
+            }
+        }
+    }
+}
+
+fn delete_ready(place: &Place, record: &Record<'_>, mode: Mode) -> Result<()> {
+    if mode == Mode::Stopped {
+        match status::of_record(place, record)? {
+            Status::Stopped | Status::Created => {}
+            other => return Err(not_stopped(place, other)),
+        }
+    }
+    let init = record.init.pidfd()?;
+    let cgroup = Cgroup::open(&record::paths(&record.cgroup));
+    destroy(
+        place,
+        &Remains {
+            init: init.as_ref().map(std::os::fd::AsFd::as_fd),
+            cgroup: Some(&cgroup),
+            pid_namespace: record.pid_namespace,
+            rootless_cgroups: record.rootless_cgroups,
+            mode,
+            poststop: &record.poststop,
+            facts: &record.facts,
+        },
+    )
+}
+
+/// What there may be of a container.
+#[derive(Debug, Clone, Copy)]
+pub struct Remains<'a> {
+    /// Its first process, if it may be alive.
+    pub init: Option<BorrowedFd<'a>>,
+    /// Its cgroup.
+    pub cgroup: Option<&'a Cgroup>,
+    /// Whose its PID namespace is.
+    pub pid_namespace: PidNamespace,
+    /// Failures to reach its cgroup are forgiven.
+    pub rootless_cgroups: bool,
+    /// With [`Mode::Force`], processes that stay in the cgroup when `init` has ended are killed too.
+    pub mode: Mode,
+    /// What to run when all is gone.
+    pub poststop: &'a [ParentHook<'a>],
+    /// For the hooks.
+    pub facts: &'a StateFacts<'a>,
+}
+
+/// Removes what there is of a container: processes, cgroup, directory. Then, unless somebody else was quicker, runs the hooks.
+/// This is what undoes a failed `create` as well.
+///
+/// # Errors
+/// `Deadline`: `container init still running`; `Cgroup`, `Os`; `Hook` when everything is gone.
+pub fn destroy(place: &Place, remains: &Remains<'_>) -> Result<()> {
+    let deadline = Instant::now() + DEADLINE;
+    kill_init(remains, deadline)?;
+    if let Some(cgroup) = remains.cgroup {
+        forgive(remains, empty_and_remove(cgroup, remains, deadline))?;
+    }
+    match place.remove(RECORD)? {
+        Removal::Mine => run_poststop(remains),
+        Removal::Anothers => Ok(()),
+    }
+}
+
+fn kill_init(remains: &Remains<'_>, deadline: Instant) -> Result<()> {
+    let Some(init) = remains.init else { return Ok(()) };
+    best_effort(send(init, SIGKILL), "it has ended, or is waited for in vain");
+    if let Some(cgroup) = remains.cgroup {
+        crate::kill::thaw(cgroup)?;
+    }
+    if wait_exit(init, deadline)? {
+        return Ok(());
+    }
+    Err(Error::new(crate::Kind::Deadline, "container init still running"))
+}
+
+fn empty_and_remove(
+    cgroup: &Cgroup,
+    remains: &Remains<'_>,
+    deadline: Instant,
+) -> Result<(), brig_cgroup::Error> {
+    if remains.pid_namespace == PidNamespace::Shared {
+        cgroup.kill(deadline)?;
+    } else if remains.mode == Mode::Force {
+        // Nearly always nothing is left, and one rmdir does it.
+        if cgroup.remove(Instant::now()).is_ok() {
+            return Ok(());
+        }
+        cgroup.kill(deadline)?;
+    }
+    cgroup.remove(deadline)
+}
+
+/// An ordinary user to whom nothing was delegated has no cgroup to remove.
+fn forgive(remains: &Remains<'_>, removed: Result<(), brig_cgroup::Error>) -> Result<()> {
+    match removed {
+        Err(error) if remains.rootless_cgroups && error.is_permission() => {
+            log::warn!("{error}");
+            Ok(())
+        }
+        removed => {
+            removed.map_err(|error| Error::from(error).within("unable to remove container's cgroup"))
+        }
+    }
+}
+
+fn run_poststop(remains: &Remains<'_>) -> Result<()> {
+    if remains.poststop.is_empty() {
+        return Ok(());
+    }
+    let document = state::document(remains.facts, Status::Stopped, None);
+    let bundle = remains.facts.bundle.to_string_lossy().into_owned();
+    // The caller may have removed it already.
+    let cwd = Some(Path::new(&bundle)).filter(|bundle| bundle.is_dir());
+    hooks::run(Hooks::Poststop, remains.poststop, document.as_bytes(), cwd)
+}
+
+/// The creator is dead. Its init died with it, or is in the cgroup.
+fn delete_intent(place: &Place, intent: &Intent<'_>) -> Result<()> {
+    let deadline = Instant::now() + DEADLINE;
+    if kill_begun(intent, deadline)? == Begun::Ours {
+        let removed = Cgroup::open(&record::paths(&intent.cgroup)).remove(deadline);
+        removed.map_err(|error| Error::from(error).within("unable to remove container's cgroup"))?;
+    }
+    place.remove(RECORD).map(drop)
+}
+
+/// Whose the cgroup is that an intent names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Begun {
+    Ours,
+    Strangers,
+}
+
+/// Kills what a creator put into the cgroup that its intent names. The intent was written before anybody looked whether that
+/// cgroup is free: one that holds a process older than the creator is somebody else's, and is left alone.
+fn kill_begun(intent: &Intent<'_>, deadline: Instant) -> Result<Begun> {
+    let cgroup = Cgroup::open(&record::paths(&intent.cgroup));
+    for pid in cgroup.pids(Scope::Tree)? {
+        let process = Identity::of(pid.as_raw_nonzero().get().unsigned_abs())?;
+        if process.is_some_and(|process| process.start_time < intent.creator.start_time) {
+            log::warn!("cgroup of {} is left alone: others were in it before", intent.id.to_string_lossy());
+            return Ok(Begun::Strangers);
+        }
+    }
+    cgroup.kill(deadline)?;
+    Ok(Begun::Ours)
+}
+
+/// Waits until the creator comes to an end of some kind: it writes the record, it removes the directory, or it dies.
+fn await_creator(place: &Place, creator: Option<&Identity>, mode: Mode, deadline: Instant) -> Result<()> {
+    if mode == Mode::Stopped {
+        return Err(not_stopped(place, Status::Creating));
+    }
+    let failed = |errno| place.failed("watch", "", errno);
+    let watch = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK).map_err(failed)?;
+    let events = WatchFlags::MOVED_TO | WatchFlags::DELETE | WatchFlags::DELETE_SELF | WatchFlags::ONLYDIR;
+    match inotify::add_watch(&watch, place.path(), events) {
+        Err(Errno::NOENT) => return Ok(()),
+        added => added.map_err(failed)?,
+    };
+    let pidfd = creator.map(Identity::pidfd).transpose()?.flatten();
+    // What happened before the watch was there is seen now.
+    if !place.is_locked()? || has_moved_on(place, creator)? {
+        return Ok(());
+    }
+    let mut fds = vec![PollFd::new(&watch, PollFlags::IN)];
+    fds.extend(pidfd.as_ref().map(|pidfd| PollFd::new(pidfd, PollFlags::IN)));
+    match poll_until(&mut fds, deadline).map_err(failed)? {
+        true => Ok(()),
+        false => Err(Error::deadline(format_args!("wait for the creator of {}", place.id()), DEADLINE)),
+    }
+}
+
+/// Whether the record is not what it was when it was read.
+fn has_moved_on(place: &Place, creator: Option<&Identity>) -> Result<bool> {
+    let Some(file) = place.record(Part::Head)? else { return Ok(creator.is_some()) };
+    Ok(match file.stage()? {
+        Stage::Intent(_) => creator.is_none(),
+        Stage::Ready(_) => true,
+    })
+}
+
+fn not_stopped(place: &Place, status: Status) -> Error {
+    Error::wrong_status(format!("cannot delete container {} that is not stopped: {status}", place.id()))
+}
+
+/// How long killed processes may take to end, and a creator to come to an end.
+const DEADLINE: Duration = Duration::from_secs(10);

@@ -1,0 +1,231 @@
+//! What goes wrong, typed: a [`Kind`] for programs to match, and words for people, which are runc's where it has some.
+//! Runs in: the parent.
+
+use std::fmt;
+use std::io;
+use std::time::Duration;
+
+use brig_handshake::Step;
+use brig_plan::refusal::Refusal;
+use rustix::io::Errno;
+
+use crate::errno::errno_text;
+
+/// A failure of this crate: what kind it is, and the words for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Error {
+    kind: Kind,
+    words: String,
+}
+
+/// What kind of failure it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Kind {
+    /// The text is not a container id.
+    InvalidId,
+    /// There is a container of that id.
+    AlreadyExists,
+    /// There is no container of that id.
+    NotFound,
+    /// The container's status does not allow what was asked for.
+    WrongStatus,
+    /// The container is paused, and what was asked for needs it to run.
+    Paused,
+    /// The configuration is not carried out.
+    Refused(Refusal),
+    /// A step of a container's start failed.
+    Step {
+        /// Which.
+        step: Step,
+        /// What the kernel said; `None` where the words say all.
+        errno: Option<Errno>,
+    },
+    /// A hook failed, or ran too long.
+    Hook,
+    /// A control group could not be made, read, emptied or removed.
+    Cgroup(Box<brig_cgroup::Error>),
+    /// A system call failed.
+    Os(Errno),
+    /// A wait took longer than it may.
+    Deadline,
+    /// The record on disk is not one, or is of another version.
+    Record,
+}
+
+/// The result of nearly everything here.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    /// A failure in words of the caller's choice.
+    pub fn new(kind: Kind, words: impl Into<String>) -> Self {
+        Self { kind, words: words.into() }
+    }
+
+    /// `container id cannot be empty`
+    pub fn empty_id() -> Self {
+        Self::new(Kind::InvalidId, "container id cannot be empty")
+    }
+
+    /// `invalid container ID format`
+    pub fn invalid_id() -> Self {
+        Self::new(Kind::InvalidId, "invalid container ID format")
+    }
+
+    /// `container with given ID already exists`
+    pub fn already_exists() -> Self {
+        Self::new(Kind::AlreadyExists, "container with given ID already exists")
+    }
+
+    /// `container does not exist`
+    pub fn not_found() -> Self {
+        Self::new(Kind::NotFound, "container does not exist")
+    }
+
+    /// `container not running`
+    pub fn not_running() -> Self {
+        Self::wrong_status("container not running")
+    }
+
+    /// `container still running`
+    pub fn still_running() -> Self {
+        Self::wrong_status("container still running")
+    }
+
+    /// `container not paused`
+    pub fn not_paused() -> Self {
+        Self::wrong_status("container not paused")
+    }
+
+    /// `container paused`
+    pub fn paused() -> Self {
+        Self::new(Kind::Paused, "container paused")
+    }
+
+    /// The status is not the one that is needed, in runc's words for that command.
+    pub fn wrong_status(words: impl Into<String>) -> Self {
+        Self::new(Kind::WrongStatus, words)
+    }
+
+    /// `what: errno's words`; `what` is the call and its subject, as in `open /run/brig/a`.
+    pub fn os(what: impl fmt::Display, errno: Errno) -> Self {
+        Self::new(Kind::Os(errno), format!("{what}: {}", errno_text(errno.raw_os_error())))
+    }
+
+    /// As [`Error::os`], from the standard library's error.
+    pub fn io(what: impl fmt::Display, error: &io::Error) -> Self {
+        match Errno::from_io_error(error) {
+            Some(errno) => Self::os(what, errno),
+            None => Self::new(Kind::Os(Errno::IO), format!("{what}: {error}")),
+        }
+    }
+
+    /// `step: subject: errno's words`, or without a subject where that is empty.
+    pub fn step(step: Step, subject: impl fmt::Display, errno: Errno) -> Self {
+        let subject = subject.to_string();
+        let colon = if subject.is_empty() { "" } else { ": " };
+        let words = format!("{}{colon}{subject}: {}", step.name(), errno_text(errno.raw_os_error()));
+        Self::new(Kind::Step { step, errno: Some(errno) }, words)
+    }
+
+    /// A hook's failure.
+    pub fn hook(words: impl Into<String>) -> Self {
+        Self::new(Kind::Hook, words)
+    }
+
+    /// `what` did not happen within `limit`.
+    pub fn deadline(what: impl fmt::Display, limit: Duration) -> Self {
+        Self::new(Kind::Deadline, format!("{what}: deadline of {:.1}s passed", limit.as_secs_f64()))
+    }
+
+    /// The record makes no sense.
+    pub fn record(words: impl fmt::Display) -> Self {
+        Self::new(Kind::Record, format!("record: {words}"))
+    }
+
+    /// The same failure with `prefix: ` before its words.
+    #[must_use]
+    pub fn within(self, prefix: impl fmt::Display) -> Self {
+        Self { words: format!("{prefix}: {}", self.words), kind: self.kind }
+    }
+
+    /// What kind of failure it is.
+    pub fn kind(&self) -> &Kind {
+        &self.kind
+    }
+
+    /// What the kernel said, where it was the kernel that refused.
+    pub fn errno(&self) -> Option<Errno> {
+        match &self.kind {
+            Kind::Os(errno) => Some(*errno),
+            Kind::Step { errno, .. } => *errno,
+            Kind::Cgroup(error) => error.errno(),
+            Kind::InvalidId
+            | Kind::AlreadyExists
+            | Kind::NotFound
+            | Kind::WrongStatus
+            | Kind::Paused
+            | Kind::Refused(_)
+            | Kind::Hook
+            | Kind::Deadline
+            | Kind::Record => None,
+        }
+    }
+
+    /// Whether there is no container of that id.
+    pub fn is_not_found(&self) -> bool {
+        self.kind == Kind::NotFound
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.words)
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        Self { words: refusal.to_string(), kind: Kind::Refused(refusal) }
+    }
+}
+
+impl From<brig_cgroup::Error> for Error {
+    fn from(error: brig_cgroup::Error) -> Self {
+        Self { words: error.to_string(), kind: Kind::Cgroup(Box::new(error)) }
+    }
+}
+
+/// Says in the code why a failure is let pass.
+pub(crate) fn best_effort<T, E>(result: Result<T, E>, _why: &str) -> Option<T> {
+    result.ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_words_of_a_call_are_those_of_a_go_program() {
+        assert_eq!(Error::os("open /x", Errno::NOENT).to_string(), "open /x: no such file or directory");
+        let missing = std::fs::read("/nonexistent/x").unwrap_err();
+        assert_eq!(Error::io("open /nonexistent/x", &missing).errno(), Some(Errno::NOENT));
+    }
+
+    #[test]
+    fn a_failed_step_names_itself_its_subject_and_the_errno() {
+        let error = Error::step(Step::MakeCgroup, "/a", Errno::ACCESS);
+        assert_eq!(error.to_string(), "make the cgroup: /a: permission denied");
+        assert_eq!(Error::step(Step::Clone, "", Errno::AGAIN).to_string(), "clone brig-init: resource temporarily unavailable");
+        assert_eq!(error.within("create").to_string(), "create: make the cgroup: /a: permission denied");
+    }
+
+    #[test]
+    fn a_cgroup_s_failure_keeps_its_errno() {
+        let error = Error::from(brig_cgroup::Error::NotMounted);
+        assert_eq!(error.errno(), None);
+        assert!(matches!(error.kind(), Kind::Cgroup(_)));
+    }
+}

@@ -1,0 +1,100 @@
+//! Sending a signal to a container.
+//! Runs in: the parent. To the first process through a pidfd, whose owner is known; to all through the cgroup.
+
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
+
+use brig_cgroup::Cgroup;
+use rustix::io::Errno;
+use rustix::process::{Signal, pidfd_send_signal};
+
+use crate::error::{Error, Result, best_effort};
+use crate::record::{self, Part, PidNamespace, Record, Stage};
+use crate::store::{ContainerId, Store};
+
+/// Sends signal number `signal` to a container's first process. SIGKILL reaches everything in the container: where its PID
+/// namespace is not its own, through the cgroup.
+///
+/// # Errors
+/// `NotFound`; `WrongStatus`: `container not running`; `Os`, `Cgroup`, `Record`.
+pub fn kill(store: &Store, id: &ContainerId, signal: i32) -> Result<()> {
+    let (_, file) = store.load(id, Part::Head)?;
+    match file.stage()? {
+        Stage::Intent(_) => Err(Error::not_running()),
+        Stage::Ready(record) => record_kill(&record, signal),
+    }
+}
+
+/// As [`kill`], for a record that was read.
+///
+/// # Errors
+/// As for [`kill`].
+pub fn record_kill(record: &Record<'_>, signal: i32) -> Result<()> {
+    if signal != SIGKILL {
+        return signal_init(record, signal);
+    }
+    let cgroup = Cgroup::open(&record::paths(&record.cgroup));
+    match record.pid_namespace {
+        PidNamespace::Private => {
+            signal_init(record, signal)?;
+            thaw(&cgroup)
+        }
+        PidNamespace::Shared => kill_all(record, &cgroup),
+    }
+}
+
+fn kill_all(record: &Record<'_>, cgroup: &Cgroup) -> Result<()> {
+    if record.cgroup.is_empty() {
+        return signal_init(record, SIGKILL);
+    }
+    let init = record.init.pidfd()?;
+    let listed = cgroup.pids(brig_cgroup::Scope::Tree);
+    if init.is_none() && listed.is_ok_and(|pids| pids.is_empty()) {
+        return Err(Error::not_running());
+    }
+    match cgroup.kill(Instant::now() + DEADLINE) {
+        Err(error) if record.rootless_cgroups => {
+            log::warn!("failed to kill all processes, possibly due to lack of cgroup (Hint: enable cgroup v2 delegation): {error}");
+            signal_init(record, SIGKILL)
+        }
+        killed => Ok(killed?),
+    }
+}
+
+fn signal_init(record: &Record<'_>, signal: i32) -> Result<()> {
+    let init = record.init.pidfd()?.ok_or_else(Error::not_running)?;
+    send(&init, signal)
+}
+
+/// What a v1 freezer holds cannot even die. On v2 it can, and there is nothing to do.
+pub(crate) fn thaw(cgroup: &Cgroup) -> Result<()> {
+    let v1 = cgroup.paths().places.iter().any(|place| !place.is_v2());
+    if v1 && best_effort(cgroup.is_frozen(), "the signal has been sent; where there is no freezer nothing holds it") == Some(true) {
+        cgroup.thaw()?;
+    }
+    Ok(())
+}
+
+/// Sends a signal to the process of a pidfd.
+///
+/// # Errors
+/// `WrongStatus` if it has ended; `Os`: INVAL for a number that is no signal.
+pub(crate) fn send(pidfd: impl AsFd, signal: i32) -> Result<()> {
+    // Signal 0 asks whether it is there, which the caller found out by having a pidfd.
+    if signal == 0 {
+        return Ok(());
+    }
+    let sent = Signal::from_named_raw(signal)
+        .ok_or(Errno::INVAL)
+        .and_then(|signal| pidfd_send_signal(pidfd.as_fd(), signal));
+    match sent {
+        Ok(()) => Ok(()),
+        Err(Errno::SRCH) => Err(Error::not_running()),
+        Err(errno) => Err(Error::os("unable to signal init", errno)),
+    }
+}
+
+pub(crate) const SIGKILL: i32 = 9;
+
+/// How long killed processes may take to end.
+const DEADLINE: Duration = Duration::from_secs(10);

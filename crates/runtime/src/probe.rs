@@ -1,0 +1,189 @@
+//! Looking at the machine: what a plan has to know about it, and only what this container's plan needs.
+//! Runs in: the parent, before anything is decided. Nothing here changes anything.
+
+use std::fs;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+
+use brig_cgroup::{Layout, Membership, Paths};
+use brig_plan::host::{Cgroups, Host, V1Hierarchy};
+use brig_plan::refusal::Refusal;
+use brig_plan::spec::{Linux, Spec};
+use rustix::fs::{CWD, FsWord, Mode, OFlags, ResolveFlags, openat, openat2, stat, statfs};
+use rustix::io::Errno;
+use rustix::process::{getegid, geteuid};
+
+use crate::error::{Error, Result};
+use crate::store::ContainerId;
+
+/// What was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Probed {
+    /// For the plan.
+    pub host: Host,
+    /// Where the container's cgroup will be; `None` where no cgroups are mounted.
+    pub cgroup: Option<Paths>,
+}
+
+/// Looks at the machine for the plan of `spec`.
+///
+/// # Errors
+/// `Os`, `Cgroup`.
+pub fn host(spec: &Spec<'_>, id: &ContainerId) -> Result<Probed> {
+    let linux = spec.linux.as_ref();
+    let layout = Layout::probe()?;
+    let cgroup = cgroup(&layout, linux, id)?;
+    let process = spec.process.as_ref();
+    let wants_apparmor = process.is_some_and(|process| !process.apparmor_profile.is_empty());
+    let wants_selinux = process.is_some_and(|process| !process.selinux_label.is_empty())
+        || linux.is_some_and(|linux| !linux.mount_label.is_empty());
+    let wants_seccomp = linux.is_some_and(|linux| linux.seccomp.is_some());
+    let host = Host {
+        euid: geteuid().as_raw(),
+        egid: getegid().as_raw(),
+        in_user_namespace: in_user_namespace()?,
+        last_capability: last_capability()?,
+        cgroups: cgroup.as_ref().map_or(Cgroups::None, cgroups),
+        apparmor: wants_apparmor && has_apparmor(),
+        selinux: wants_selinux && has_selinux(),
+        seccomp_flags: if wants_seccomp { seccomp_flags() } else { 0 },
+        host_network: linux.is_none_or(is_host_network),
+    };
+    Ok(Probed { host, cgroup })
+}
+
+fn cgroup(layout: &Layout, linux: Option<&Linux<'_>>, id: &ContainerId) -> Result<Option<Paths>> {
+    if *layout == Layout::None {
+        return Ok(None);
+    }
+    let path = linux.map(|linux| linux.cgroups_path.as_str());
+    Ok(Some(Paths::resolve(layout, path, id.as_str(), Membership::of_self)?))
+}
+
+fn cgroups(paths: &Paths) -> Cgroups {
+    if let [only] = paths.places.as_slice()
+        && only.is_v2()
+    {
+        return Cgroups::V2 { container: only.absolute() };
+    }
+    let hierarchy = |place: &brig_cgroup::Place| V1Hierarchy {
+        directory: place.mount.rsplit('/').next().unwrap_or_default().to_owned(),
+        controllers: place.controllers.clone(),
+        container: place.absolute(),
+    };
+    Cgroups::V1 { hierarchies: paths.places.iter().filter(|place| !place.is_v2()).map(hierarchy).collect() }
+}
+
+/// The first user namespace has a fixed number (linux/proc_ns.h, `PROC_USER_INIT_INO`).
+fn in_user_namespace() -> Result<bool> {
+    const FIRST: u64 = 0xEFFF_FFFD;
+    const OWN: &str = "/proc/self/ns/user";
+    match stat(OWN) {
+        Ok(found) => Ok(found.st_ino != FIRST),
+        // A kernel without user namespaces.
+        Err(Errno::NOENT) => Ok(false),
+        Err(errno) => Err(Error::os(format_args!("stat {OWN}"), errno)),
+    }
+}
+
+fn last_capability() -> Result<u8> {
+    const FILE: &str = "/proc/sys/kernel/cap_last_cap";
+    let text = fs::read_to_string(FILE).map_err(|error| Error::io(format_args!("open {FILE}"), &error))?;
+    text.trim().parse().map_err(|_| Error::os(format_args!("read {FILE}"), Errno::INVAL))
+}
+
+fn has_apparmor() -> bool {
+    Path::new("/sys/kernel/security/apparmor").exists()
+        && fs::read("/sys/module/apparmor/parameters/enabled").is_ok_and(|text| text.starts_with(b"Y"))
+}
+
+fn has_selinux() -> bool {
+    const SELINUX_MAGIC: FsWord = 0xf97c_ff8c;
+    statfs("/sys/fs/selinux").is_ok_and(|found| found.f_type == SELINUX_MAGIC)
+}
+
+/// By the kernel's version (seccomp(2), "HISTORY"): asking seccomp(2) itself takes a null pointer.
+fn seccomp_flags() -> u32 {
+    let name = rustix::system::uname();
+    let release = version(&name.release().to_string_lossy());
+    let known = SECCOMP_FLAGS.iter().filter(|(since, _)| release >= *since);
+    known.fold(0, |flags, (_, flag)| flags | flag)
+}
+
+fn version(release: &str) -> (u32, u32) {
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(|digits| digits.parse().unwrap_or(0));
+    (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
+}
+
+/// Since which version each `SECCOMP_FILTER_FLAG_*` is known.
+const SECCOMP_FLAGS: [((u32, u32), u32); 6] = [
+    ((3, 17), 1),  // TSYNC
+    ((4, 14), 2),  // LOG
+    ((4, 17), 4),  // SPEC_ALLOW
+    ((5, 0), 8),   // NEW_LISTENER
+    ((5, 7), 16),  // TSYNC_ESRCH
+    ((5, 19), 32), // WAIT_KILLABLE_RECV
+];
+
+/// Whether the container's network will be the caller's own. Looked up only where a sysctl depends on it.
+fn is_host_network(linux: &Linux<'_>) -> bool {
+    let entry = linux.namespaces.iter().find(|namespace| namespace.kind.as_str() == "network");
+    match entry.map(|namespace| namespace.path.as_str()) {
+        None => true,
+        Some("") => false,
+        Some(path) => {
+            let needed = linux.sysctl.iter().any(|(name, _)| name.starts_with("net.") || name.starts_with("net/"));
+            needed && is_same(path, "/proc/self/ns/net")
+        }
+    }
+}
+
+fn is_same(one: &str, other: &str) -> bool {
+    let place = |path| stat(path).map(|found| (found.st_dev, found.st_ino));
+    place(one).is_ok_and(|one| place(other) == Ok(one))
+}
+
+/// Where the rootfs is: `root.path`, from the bundle on. Nothing on the way may be a symbolic link.
+///
+/// # Errors
+/// `Refused`: `root must be specified`, `invalid rootfs: …`.
+pub fn rootfs(spec: &Spec<'_>, bundle: &Path) -> Result<PathBuf> {
+    let refused = |what: String| Error::from(Refusal::runc("root.path", format!("invalid rootfs: {what}")));
+    let root = spec.root.as_ref().ok_or_else(|| Refusal::runc("root", "root must be specified"))?;
+    let path = bundle.join(root.path.as_str());
+    // `.` and `..` go away without a look at the disk, as in a config.json that says `./rootfs`.
+    let path = clean(&path);
+    match open_without_links(&path) {
+        Ok(_) => Ok(path),
+        Err(Errno::LOOP) => Err(refused("not an absolute path, or a symlink".to_owned())),
+        Err(errno) => Err(refused(Error::os(format_args!("stat {}", path.display()), errno).to_string())),
+    }
+}
+
+fn open_without_links(path: &Path) -> Result<OwnedFd, Errno> {
+    let flags = OFlags::PATH | OFlags::CLOEXEC;
+    match openat2(CWD, path, flags, Mode::empty(), ResolveFlags::NO_SYMLINKS) {
+        // Before Linux 5.6, or a filter that does not know openat2(2).
+        Err(Errno::NOSYS | Errno::PERM) => {
+            let real = fs::canonicalize(path).map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?;
+            if real == path { openat(CWD, path, flags, Mode::empty()) } else { Err(Errno::LOOP) }
+        }
+        opened => opened,
+    }
+}
+
+fn clean(path: &Path) -> PathBuf {
+    let mut cleaned = PathBuf::new();
+    for part in path.components() {
+        match part {
+            std::path::Component::CurDir => {}
+            std::path::Component::ParentDir => {
+                cleaned.pop();
+            }
+            std::path::Component::RootDir
+            | std::path::Component::Normal(_)
+            | std::path::Component::Prefix(_) => cleaned.push(part),
+        }
+    }
+    cleaned
+}

@@ -1,0 +1,350 @@
+//! The record: what is known of a container between two commands, in one small binary file.
+//! Runs in: the parent. `create` writes it twice, the first time before the first side effect; everybody else reads it.
+//!
+//! ```text
+//! "brig"  version u16  length of head u32  length of template u32 │ head: Stage │ template: ExecTemplate
+//! ```
+//!
+//! All but `exec` need no more than the head, which one read gets. What is read is not trusted: it may be cut short, or
+//! written by another version, and is then an error that says so.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use brig_handshake::wire::{Malformed, Wire, decode, encode};
+use brig_handshake::{Text, wire_enum, wire_struct};
+use brig_plan::plan::{ExecTemplate, IdMaps, ParentHook, StateFacts};
+
+use crate::error::{Error, Result};
+use crate::pid::Identity;
+use crate::store::{Place, Store};
+use crate::store::ContainerId;
+
+wire_enum! {
+    #[allow(clippy::large_enum_variant, reason = "there is one, and it lives briefly")]
+    /// How far creation has come.
+    pub enum Stage<'a> {
+        /// It has begun: what may exist by now.
+        Intent(value: Intent<'a>) = 1,
+        /// The container is there.
+        Ready(value: Record<'a>) = 2,
+    }
+}
+
+wire_struct! {
+    /// What a creator is about to make. Enough to remove it all, should the creator be killed.
+    pub struct Intent<'a> {
+        /// Container id.
+        pub id: Text<'a>,
+        /// Absolute path of the bundle.
+        pub bundle: Text<'a>,
+        /// The cgroup that will be made; empty: none.
+        pub cgroup: Vec<CgroupPlace<'a>>,
+        /// When.
+        pub created: Timestamp,
+        /// Who.
+        pub creator: Identity,
+        /// Effective user id of the creator.
+        pub owner: u32,
+    }
+}
+
+wire_struct! {
+    /// A container that was created.
+    pub struct Record<'a> {
+        /// What the state document says of it.
+        pub facts: StateFacts<'a>,
+        /// When it was created.
+        pub created: Timestamp,
+        /// Its first process.
+        pub init: Identity,
+        /// Its cgroup; empty: none.
+        pub cgroup: Vec<CgroupPlace<'a>>,
+        /// Effective user id of the creator.
+        pub owner: u32,
+        /// Whose its PID namespace is.
+        pub pid_namespace: PidNamespace,
+        /// `CLONE_NEW*` of all namespaces that config.json lists.
+        pub namespaces: u32,
+        /// Whether it waited, or waits, for `start`.
+        pub gate: Gate,
+        /// `hooks.poststart`.
+        pub poststart: Vec<ParentHook<'a>>,
+        /// `hooks.poststop`.
+        pub poststop: Vec<ParentHook<'a>>,
+        /// Maps of the user namespace that was made for it.
+        pub id_maps: Option<IdMaps>,
+        /// Failures to reach its cgroup are forgiven.
+        pub rootless_cgroups: bool,
+    }
+}
+
+wire_enum! {
+    /// Whose a container's PID namespace is.
+    pub enum PidNamespace {
+        /// Its own: the kernel kills everything in it when the first process ends (pid_namespaces(7)).
+        Private = 1,
+        /// The caller's, or one that was joined: other processes can outlive the first.
+        Shared = 2,
+    }
+}
+
+wire_enum! {
+    /// Whether a container waits for `start`.
+    pub enum Gate {
+        /// It does: made by `create`.
+        Waits = 1,
+        /// It does not: made by `run`.
+        None = 2,
+    }
+}
+
+wire_struct! {
+    /// The cgroup in one hierarchy.
+    pub struct CgroupPlace<'a> {
+        /// Controllers attached there, or one `name=…`; empty for v2.
+        pub controllers: Vec<Cow<'a, [u8]>>,
+        /// Where the hierarchy is mounted.
+        pub mount: Cow<'a, [u8]>,
+        /// Path beneath that.
+        pub below: Cow<'a, [u8]>,
+    }
+}
+
+wire_struct! {
+    /// A moment, counted from 1970 in UTC.
+    pub struct Timestamp {
+        /// Whole seconds.
+        pub secs: i64,
+        /// Nanoseconds on top of them.
+        pub nanos: u32,
+    }
+}
+
+impl<'a> Stage<'a> {
+    /// The cgroup, or what may have become of it.
+    pub fn cgroup(&self) -> &[CgroupPlace<'a>] {
+        match self {
+            Self::Intent(intent) => &intent.cgroup,
+            Self::Ready(record) => &record.cgroup,
+        }
+    }
+}
+
+/// The cgroup's paths as the record keeps them.
+pub fn keep_paths(paths: &brig_cgroup::Paths) -> Vec<CgroupPlace<'static>> {
+    let bytes = |text: &String| Cow::Owned(text.clone().into_bytes());
+    let keep = |place: &brig_cgroup::Place| CgroupPlace {
+        controllers: place.controllers.iter().map(bytes).collect(),
+        mount: bytes(&place.mount),
+        below: bytes(&place.below),
+    };
+    paths.places.iter().map(keep).collect()
+}
+
+/// The cgroup's paths as they are used.
+pub fn paths(places: &[CgroupPlace<'_>]) -> brig_cgroup::Paths {
+    let text = |bytes: &Cow<'_, [u8]>| String::from_utf8_lossy(bytes).into_owned();
+    let place = |place: &CgroupPlace<'_>| brig_cgroup::Place {
+        controllers: place.controllers.iter().map(text).collect(),
+        mount: text(&place.mount),
+        below: text(&place.below),
+    };
+    brig_cgroup::Paths { places: places.iter().map(place).collect() }
+}
+
+/// How much of a record to read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// All but what only `exec` needs.
+    Head,
+    /// All.
+    Whole,
+}
+
+impl Place {
+    /// Writes the first record, before the first side effect.
+    ///
+    /// # Errors
+    /// `Os`.
+    pub fn write_intent(&self, intent: &Intent<'_>) -> Result<()> {
+        // A copy is cheap here, and what is read back is of the enum's type.
+        self.write(RECORD, &file(&encode(&Stage::Intent(intent.clone())), &[])?)
+    }
+
+    /// Writes the record of a container that is there.
+    ///
+    /// # Errors
+    /// `Os`, or `Record` for more than 4 GiB.
+    pub fn write_record(&self, record: &Record<'_>, template: &ExecTemplate<'_>) -> Result<()> {
+        self.write(RECORD, &file(&encode(&Stage::Ready(record.clone())), &encode(template))?)
+    }
+
+    /// Reads the record; `None` if none is there.
+    ///
+    /// # Errors
+    /// `Os`, or `Record` if it is cut short or of another version.
+    pub fn record(&self, part: Part) -> Result<Option<RecordFile>> {
+        let Some(mut bytes) = self.read(RECORD, HEADER)? else { return Ok(None) };
+        let header = Header::read(&bytes)?;
+        let least = header.end(part)?;
+        if bytes.len() < least {
+            bytes = self.read(RECORD, least)?.ok_or_else(Error::not_found)?;
+        }
+        RecordFile::new(bytes, part).map(Some)
+    }
+}
+
+impl Store {
+    /// Finds a container and its record.
+    ///
+    /// # Errors
+    /// `NotFound`, also for a directory without a record; `Os`, `Record`.
+    pub fn load(&self, id: &ContainerId, part: Part) -> Result<(Place, RecordFile)> {
+        let place = self.find(id)?;
+        let record = place.record(part)?.ok_or_else(Error::not_found)?;
+        Ok((place, record))
+    }
+}
+
+/// A record as it was read. [`Stage`] and [`ExecTemplate`] borrow from it.
+#[derive(Debug, Clone)]
+pub struct RecordFile {
+    bytes: Vec<u8>,
+    header: Header,
+}
+
+impl RecordFile {
+    fn new(bytes: Vec<u8>, part: Part) -> Result<Self> {
+        let header = Header::read(&bytes)?;
+        if bytes.len() < header.end(part)? {
+            return Err(Error::record("cut short"));
+        }
+        Ok(Self { bytes, header })
+    }
+
+    /// Its head.
+    ///
+    /// # Errors
+    /// `Record`.
+    pub fn stage(&self) -> Result<Stage<'_>> {
+        let head = self.bytes.get(HEADER..self.header.end(Part::Head)?).unwrap_or_default();
+        decode(head).map_err(malformed)
+    }
+
+    /// The record of a container that is there.
+    ///
+    /// # Errors
+    /// `Record`; `WrongStatus` while it is being created.
+    pub fn ready(&self) -> Result<Record<'_>> {
+        match self.stage()? {
+            Stage::Ready(record) => Ok(record),
+            Stage::Intent(_) => Err(Error::not_running()),
+        }
+    }
+
+    /// What `exec` starts from. For a record of which the whole was read.
+    ///
+    /// # Errors
+    /// `Record`.
+    pub fn exec_template(&self) -> Result<ExecTemplate<'_>> {
+        let template = self.bytes.get(self.header.end(Part::Head)?..self.header.end(Part::Whole)?);
+        decode(template.ok_or_else(|| Error::record("cut short"))?).map_err(malformed)
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Header {
+    head: u32,
+    template: u32,
+}
+
+impl Header {
+    fn read(bytes: &[u8]) -> Result<Self> {
+        let rest = bytes.strip_prefix(MAGIC).ok_or_else(|| not_one(bytes))?;
+        let take = |input: &mut &[u8]| Ok((u16::take(input)?, u32::take(input)?, u32::take(input)?));
+        let (version, head, template) =
+            take(&mut { rest }).map_err(|_: Malformed| Error::record("cut short"))?;
+        if version != VERSION {
+            let words = format!("of version {version}, while this brig reads version {VERSION}");
+            return Err(Error::record(words));
+        }
+        Ok(Self { head, template })
+    }
+
+    fn end(self, part: Part) -> Result<usize> {
+        let template = if part == Part::Whole { self.template } else { 0 };
+        let end = u64::from(self.head) + u64::from(template) + HEADER as u64;
+        usize::try_from(end).map_err(|_| Error::record("too long"))
+    }
+}
+
+fn not_one(bytes: &[u8]) -> Error {
+    Error::record(if MAGIC.starts_with(bytes) { "cut short" } else { "not a record of brig" })
+}
+
+fn malformed(error: Malformed) -> Error {
+    Error::record(error)
+}
+
+fn file(head: &[u8], template: &[u8]) -> Result<Vec<u8>> {
+    let length = |part: &[u8]| u32::try_from(part.len()).map_err(|_| Error::record("too long"));
+    let mut bytes = Vec::with_capacity(HEADER + head.len() + template.len());
+    bytes.extend_from_slice(MAGIC);
+    VERSION.put(&mut bytes);
+    length(head)?.put(&mut bytes);
+    length(template)?.put(&mut bytes);
+    bytes.extend_from_slice(head);
+    bytes.extend_from_slice(template);
+    Ok(bytes)
+}
+
+impl Timestamp {
+    /// This moment.
+    pub fn now() -> Self {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self { secs: i64::try_from(since.as_secs()).unwrap_or(i64::MAX), nanos: since.subsec_nanos() }
+    }
+}
+
+/// As Go's RFC3339Nano: `2026-11-21T19:41:23.120000001Z`, without zeros at the end of the fraction, in UTC.
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (year, month, day) = civil(self.secs.div_euclid(DAY));
+        let second = self.secs.rem_euclid(DAY);
+        let (hour, minute) = (second / 3600, second / 60 % 60);
+        write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{:02}", second % 60)?;
+        let fraction = format!("{:09}", self.nanos);
+        match fraction.trim_end_matches('0') {
+            "" => f.write_str("Z"),
+            digits => write!(f, ".{digits}Z"),
+        }
+    }
+}
+
+/// Year, month and day of a day counted from 1970-01-01. Years are taken to begin in March, so that a leap day is the last
+/// day of its year, and months have lengths that a straight line gives.
+fn civil(days: i64) -> (i64, i64, i64) {
+    let days = days.saturating_add(719_468);
+    let (era, day_of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * shifted + 2) / 5 + 1;
+    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
+    (year_of_era + era * 400 + i64::from(month <= 2), month, day)
+}
+
+const DAY: i64 = 86_400;
+
+/// Name of the file. It is the last to go when a container is deleted.
+pub(crate) const RECORD: &str = "record";
+
+const MAGIC: &[u8] = b"brig";
+
+/// Raised with every change of what is encoded.
+const VERSION: u16 = 1;
+
+/// Magic, version, two lengths.
+const HEADER: usize = 14;

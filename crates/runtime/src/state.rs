@@ -1,0 +1,120 @@
+//! The state document: the specification's fields, and runc's. As values for the caller, and as the JSON that hooks read.
+//! Runs in: the parent.
+
+use std::fmt::Write;
+
+use brig_handshake::Text;
+use brig_plan::plan::StateFacts;
+
+use crate::error::Result;
+use crate::record::{Part, RecordFile, Stage, Timestamp};
+use crate::status::{self, Status};
+use crate::store::{ContainerId, Place, Store};
+
+/// The version of the specification that the document follows.
+pub const OCI_VERSION: &str = "1.3.0";
+
+/// What a container is at this moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct State {
+    /// Container id.
+    pub id: String,
+    /// Its first process; 0 when it is stopped, or not there yet.
+    pub pid: u32,
+    /// Its status.
+    pub status: Status,
+    /// Absolute path of the bundle.
+    pub bundle: String,
+    /// Absolute path of the rootfs; empty while it is being created.
+    pub rootfs: String,
+    /// When it was created.
+    pub created: Timestamp,
+    /// Annotations in the order of config.json.
+    pub annotations: Vec<(String, String)>,
+    /// Effective user id of its creator.
+    pub owner: u32,
+}
+
+/// The state of one container.
+///
+/// # Errors
+/// `NotFound`, `Record`, `Os`, `Cgroup`.
+pub fn state(store: &Store, id: &ContainerId) -> Result<State> {
+    let (place, record) = store.load(id, Part::Head)?;
+    of(&place, &record)
+}
+
+/// The state of a container whose record was read.
+///
+/// # Errors
+/// `Record`, `Os`, `Cgroup`.
+pub fn of(place: &Place, record: &RecordFile) -> Result<State> {
+    let stage = record.stage()?;
+    let status = status::status(place, &stage)?;
+    Ok(match stage {
+        Stage::Intent(intent) => State {
+            id: string(&intent.id),
+            pid: 0,
+            status,
+            bundle: string(&intent.bundle),
+            rootfs: String::new(),
+            created: intent.created,
+            annotations: Vec::new(),
+            owner: intent.owner,
+        },
+        Stage::Ready(record) => State {
+            id: string(&record.facts.id),
+            pid: if status == Status::Stopped { 0 } else { record.init.pid },
+            status,
+            bundle: string(&record.facts.bundle),
+            rootfs: string(&record.facts.rootfs),
+            created: record.created,
+            annotations: record.facts.annotations.iter().map(|a| (string(&a.key), string(&a.value))).collect(),
+            owner: record.owner,
+        },
+    })
+}
+
+/// The document that hooks get on standard input: the specification's fields, and no others. `pid` as the hook sees it.
+pub fn document(facts: &StateFacts<'_>, status: Status, pid: Option<u32>) -> String {
+    let mut json = format!("{{\"ociVersion\":\"{OCI_VERSION}\",\"id\":");
+    quote(&mut json, &facts.id);
+    json.push_str(",\"status\":\"");
+    json.push_str(status.as_str());
+    json.push('"');
+    if let Some(pid) = pid {
+        json.push_str(",\"pid\":");
+        json.push_str(&pid.to_string());
+    }
+    json.push_str(",\"bundle\":");
+    quote(&mut json, &facts.bundle);
+    for (place, annotation) in facts.annotations.iter().enumerate() {
+        json.push_str(if place == 0 { ",\"annotations\":{" } else { "," });
+        quote(&mut json, &annotation.key);
+        json.push(':');
+        quote(&mut json, &annotation.value);
+    }
+    json.push_str(if facts.annotations.is_empty() { "}" } else { "}}" });
+    json
+}
+
+fn quote(json: &mut String, text: &Text<'_>) {
+    json.push('"');
+    for letter in text.to_string_lossy().chars() {
+        match letter {
+            '"' => json.push_str("\\\""),
+            '\\' => json.push_str("\\\\"),
+            '\n' => json.push_str("\\n"),
+            '\0'..'\x20' => drop_error(write!(json, "\\u{:04x}", u32::from(letter))),
+            _ => json.push(letter),
+        }
+    }
+    json.push('"');
+}
+
+/// Writing to a `String` cannot fail.
+fn drop_error(_: std::fmt::Result) {}
+
+fn string(text: &Text<'_>) -> String {
+    text.to_string_lossy().into_owned()
+}

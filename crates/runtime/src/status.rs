@@ -1,0 +1,92 @@
+//! A container's status, found out anew each time: from its record, its first process, its cgroup's freezer and its gate.
+//! Runs in: the parent.
+//!
+//! ```text
+//!            ┌──────────┐ create  ┌─────────┐ start  ┌─────────┐
+//! intent ──▶ │ creating │ ──────▶ │ created │ ─────▶ │ running │
+//!            └──────────┘         └─────────┘        └─────────┘
+//!   creator killed │        frozen: paused │  ▲ thawed   │ init ends
+//!                  ▼                       ▼  │          ▼
+//!                  └─────────────────────────────▶ stopped
+//! ```
+
+use std::fmt;
+
+use brig_cgroup::Cgroup;
+
+use crate::error::Result;
+use crate::gate;
+use crate::record::{self, Gate, Record, Stage};
+use crate::store::Place;
+
+/// The lifecycle words of the specification, and runc's `paused`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Status {
+    /// Its creator is at work.
+    Creating,
+    /// Its first process waits for `start`.
+    Created,
+    /// Its first process has been started and has not ended.
+    Running,
+    /// Its cgroup is frozen.
+    Paused,
+    /// Its first process has ended, or its creator left it half made.
+    Stopped,
+}
+
+impl Status {
+    /// The word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Creating => "creating",
+            Self::Created => "created",
+            Self::Running => "running",
+            Self::Paused => "paused",
+            Self::Stopped => "stopped",
+        }
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The status of a container whose record was read.
+///
+/// # Errors
+/// `Os`, `Cgroup`.
+pub fn status(place: &Place, stage: &Stage<'_>) -> Result<Status> {
+    match stage {
+        Stage::Intent(_) if place.is_locked()? => Ok(Status::Creating),
+        Stage::Intent(_) => Ok(Status::Stopped),
+        Stage::Ready(record) => of_record(place, record),
+    }
+}
+
+/// As [`status`], for one whose creation came to its end.
+///
+/// # Errors
+/// `Os`, `Cgroup`.
+pub fn of_record(place: &Place, record: &Record<'_>) -> Result<Status> {
+    if !record.init.is_alive()? {
+        return Ok(Status::Stopped);
+    }
+    if is_frozen(record)? {
+        return Ok(Status::Paused);
+    }
+    match record.gate {
+        Gate::Waits if gate::is_waiting(place)? => Ok(Status::Created),
+        Gate::Waits | Gate::None => Ok(Status::Running),
+    }
+}
+
+fn is_frozen(record: &Record<'_>) -> Result<bool> {
+    let cgroup = Cgroup::open(&record::paths(&record.cgroup));
+    match cgroup.is_frozen() {
+        // Not ours to read: it was not we who froze it.
+        Err(error) if error.is_permission() && record.rootless_cgroups => Ok(false),
+        frozen => Ok(frozen?),
+    }
+}

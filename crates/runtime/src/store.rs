@@ -1,0 +1,348 @@
+//! The store: `<root>/<id>/` of each container, and the files in it. One directory descriptor, everything beneath it.
+//! Runs in: the parent.
+//!
+//! `mkdir` decides who gets an id. The creator then holds a lock (flock(2)) on the directory for as long as it creates, so that
+//! others can tell a container that is being created from what a killed creator left behind.
+//!
+//! Modes given here can be narrowed by the caller's umask; nothing relies on the bits that this may take away.
+
+use std::fs::DirBuilder;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+use rustix::buffer::spare_capacity;
+use rustix::fs::{
+    AtFlags, CWD, Dir, FileType, FlockOperation, Mode, OFlags, flock, fstat, mkdir, openat, renameat,
+    unlinkat,
+};
+use rustix::io::{Errno, read, retry_on_intr, write};
+
+use crate::error::{Error, Result, best_effort};
+
+/// The name of a container, found valid: not empty, of letters, digits and `_+.-`, and neither `.` nor `..`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ContainerId(String);
+
+impl ContainerId {
+    /// Takes `id` if it is one.
+    ///
+    /// # Errors
+    /// `InvalidId`.
+    pub fn new(id: &str) -> Result<Self> {
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_+.-".contains(&byte);
+        match id {
+            "" => Err(Error::empty_id()),
+            "." | ".." => Err(Error::invalid_id()),
+            _ if id.bytes().all(allowed) => Ok(Self(id.to_owned())),
+            _ => Err(Error::invalid_id()),
+        }
+    }
+
+    /// Its text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Display for ContainerId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// All containers of one `--root`.
+#[derive(Debug, Clone)]
+pub struct Store {
+    root: PathBuf,
+}
+
+impl Store {
+    /// Nothing is looked at or made before it is needed.
+    pub fn open(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into() }
+    }
+
+    /// Where it is.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Takes an id for a container to be created, and the creator's lock with it. On a store that is there: mkdir, open, flock.
+    ///
+    /// # Errors
+    /// `AlreadyExists`, or `Os`.
+    pub fn reserve(&self, id: &ContainerId) -> Result<Place> {
+        let path = self.path(id);
+        match mkdir(&path, OTHERS_MAY_PASS) {
+            Err(Errno::NOENT) => {
+                self.make_root()?;
+                mkdir(&path, OTHERS_MAY_PASS)
+            }
+            result => result,
+        }
+        .map_err(|errno| match errno {
+            Errno::EXIST => Error::already_exists(),
+            _ => Error::os(format_args!("mkdir {}", path.display()), errno),
+        })?;
+        self.enter(id, path)
+    }
+
+    fn make_root(&self) -> Result<()> {
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(&self.root);
+        made.map_err(|error| Error::io(format_args!("mkdir {}", self.root.display()), &error))
+    }
+
+    fn enter(&self, id: &ContainerId, path: PathBuf) -> Result<Place> {
+        let entered = open_directory(CWD, &path).and_then(|dir| {
+            flock(&dir, FlockOperation::NonBlockingLockExclusive)?;
+            Ok(dir)
+        });
+        match entered {
+            Ok(dir) => Ok(Place { id: id.clone(), path, dir, held: Held::Yes }),
+            // Somebody found an empty directory and took it for a leftover: let him have it.
+            Err(Errno::NOENT | Errno::WOULDBLOCK) => {
+                Err(Error::wrong_status(format!("container {id} was deleted while it was created")))
+            }
+            Err(errno) => {
+                best_effort(rustix::fs::rmdir(&path), "the first error is the one to report");
+                Err(Error::os(format_args!("lock {}", path.display()), errno))
+            }
+        }
+    }
+
+    /// The directory of a container that exists, whatever is in it.
+    ///
+    /// # Errors
+    /// `NotFound`, or `Os`.
+    pub fn find(&self, id: &ContainerId) -> Result<Place> {
+        let path = self.path(id);
+        match open_directory(CWD, &path) {
+            Ok(dir) => Ok(Place { id: id.clone(), path, dir, held: Held::No }),
+            Err(Errno::NOENT) => Err(Error::not_found()),
+            Err(errno) => Err(Error::os(format_args!("open {}", path.display()), errno)),
+        }
+    }
+
+    /// The names of all directories in the store, sorted; not all need be ids of ours.
+    ///
+    /// # Errors
+    /// `Os`; NOENT if there is no store.
+    pub fn ids(&self) -> Result<Vec<String>> {
+        let failed = |errno| Error::os(format_args!("open {}", self.root.display()), errno);
+        let dir = openat(CWD, &self.root, DIRECTORY, Mode::empty()).map_err(failed)?;
+        let mut names = entries(&dir, |kind| kind == FileType::Directory).map_err(failed)?;
+        names.sort_unstable();
+        Ok(names.iter().map(|name| name.to_string_lossy().into_owned()).collect())
+    }
+
+    fn path(&self, id: &ContainerId) -> PathBuf {
+        self.root.join(id.as_str())
+    }
+}
+
+/// The directory of one container.
+#[derive(Debug)]
+pub struct Place {
+    id: ContainerId,
+    path: PathBuf,
+    dir: OwnedFd,
+    held: Held,
+}
+
+/// Whether a lock is held through this descriptor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Held {
+    Yes,
+    No,
+}
+
+impl Place {
+    /// Whose it is.
+    pub fn id(&self) -> &ContainerId {
+        &self.id
+    }
+
+    /// Where it is, `<root>/<id>`.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Its descriptor.
+    pub fn dir(&self) -> BorrowedFd<'_> {
+        self.dir.as_fd()
+    }
+
+    /// Whether somebody holds the creator's lock: its creator, or who deletes it.
+    ///
+    /// # Errors
+    /// flock(2).
+    pub fn is_locked(&self) -> Result<bool> {
+        if self.held == Held::Yes {
+            return Ok(true);
+        }
+        match flock(&self.dir, FlockOperation::NonBlockingLockShared) {
+            Ok(()) => {
+                flock(&self.dir, FlockOperation::Unlock).map_err(|errno| self.failed("unlock", "", errno))?;
+                Ok(false)
+            }
+            Err(Errno::WOULDBLOCK) => Ok(true),
+            Err(errno) => Err(self.failed("lock", "", errno)),
+        }
+    }
+
+    /// Takes the lock for as long as this value lives, unless somebody has it: then false.
+    pub(crate) fn try_lock(&mut self) -> Result<bool> {
+        if self.held == Held::No {
+            match flock(&self.dir, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => self.held = Held::Yes,
+                Err(Errno::WOULDBLOCK) => return Ok(false),
+                Err(errno) => return Err(self.failed("lock", "", errno)),
+            }
+        }
+        Ok(true)
+    }
+
+    /// Opens one of its files; symbolic links are refused.
+    pub(crate) fn open(&self, name: &str, flags: OFlags) -> Result<OwnedFd, Errno> {
+        openat(&self.dir, name, flags | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::from_raw_mode(0o600))
+    }
+
+    /// Puts a file there as a whole or not at all: written beside and renamed. For one writer at a time: the creator.
+    ///
+    /// # Errors
+    /// `Os`.
+    pub fn write(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        let beside = format!(".{name}.new");
+        let put = || {
+            let file = self.open(&beside, OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC)?;
+            write_all(&file, bytes)?;
+            renameat(&self.dir, &beside, &self.dir, name)
+        };
+        put().map_err(|errno| {
+            best_effort(unlinkat(&self.dir, &beside, AtFlags::empty()), "the first error is the one to report");
+            self.failed("write", name, errno)
+        })
+    }
+
+    /// Reads a file, at least its first `least` bytes if it has as many; `None` if it is not there.
+    ///
+    /// # Errors
+    /// `Os`.
+    pub fn read(&self, name: &str, least: usize) -> Result<Option<Vec<u8>>> {
+        let mut bytes = Vec::new();
+        match self.open(name, OFlags::RDONLY) {
+            Ok(file) => match read_least(&file, &mut bytes, least) {
+                Ok(()) => Ok(Some(bytes)),
+                Err(errno) => Err(self.failed("read", name, errno)),
+            },
+            Err(Errno::NOENT) => Ok(None),
+            Err(errno) => Err(self.failed("open", name, errno)),
+        }
+    }
+
+    /// Removes one of its files: true if it was there.
+    pub(crate) fn unlink(&self, name: &str) -> Result<bool> {
+        match unlinkat(&self.dir, name, AtFlags::empty()) {
+            Ok(()) => Ok(true),
+            Err(Errno::NOENT) => Ok(false),
+            Err(errno) => Err(self.failed("remove", name, errno)),
+        }
+    }
+
+    /// Removes everything in it but the file `last`, then that, then the directory. Of several who do this at the same time
+    /// one is told [`Removal::Mine`], and the others that it is [`Removal::Anothers`].
+    pub(crate) fn remove(&self, last: &str) -> Result<Removal> {
+        remove_below(&self.dir, last, DEPTH).map_err(|errno| self.failed("remove", "", errno))?;
+        let removal = if self.unlink(last)? { Removal::Mine } else { Removal::Anothers };
+        // One that is removed has no links; by name there may be a new one of somebody else by now.
+        if removal == Removal::Anothers && fstat(&self.dir).is_ok_and(|stat| stat.st_nlink == 0) {
+            return Ok(removal);
+        }
+        match unlinkat(CWD, &self.path, AtFlags::REMOVEDIR) {
+            Ok(()) | Err(Errno::NOENT) => Ok(removal),
+            Err(Errno::NOTEMPTY | Errno::EXIST) if removal == Removal::Anothers => Ok(removal),
+            Err(errno) => Err(self.failed("remove", "", errno)),
+        }
+    }
+
+    /// An error about one of its files, or about itself where `name` is empty.
+    pub(crate) fn failed(&self, call: &str, name: &str, errno: Errno) -> Error {
+        Error::os(format_args!("{call} {}", self.path.join(name).display()), errno)
+    }
+}
+
+/// Who removed a container's directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Removal {
+    Mine,
+    Anothers,
+}
+
+fn open_directory(at: BorrowedFd<'_>, path: impl rustix::path::Arg) -> Result<OwnedFd, Errno> {
+    openat(at, path, DIRECTORY | OFlags::NOFOLLOW, Mode::empty())
+}
+
+fn write_all(file: &OwnedFd, mut bytes: &[u8]) -> Result<(), Errno> {
+    while !bytes.is_empty() {
+        let written = retry_on_intr(|| write(file, bytes))?;
+        if written == 0 {
+            return Err(Errno::IO);
+        }
+        bytes = bytes.get(written..).unwrap_or_default();
+    }
+    Ok(())
+}
+
+/// One read is enough for most records. Memory is reserved as bytes arrive, never because a length says so.
+fn read_least(file: &OwnedFd, bytes: &mut Vec<u8>, least: usize) -> Result<(), Errno> {
+    loop {
+        bytes.reserve(CHUNK);
+        let length = retry_on_intr(|| read(file, spare_capacity(bytes)))?;
+        if length == 0 || bytes.len() >= least {
+            return Ok(());
+        }
+    }
+}
+
+fn entries(dir: &OwnedFd, wanted: impl Fn(FileType) -> bool) -> Result<Vec<std::ffi::CString>, Errno> {
+    let mut names = Vec::new();
+    for entry in Dir::read_from(dir)? {
+        let entry = entry?;
+        if wanted(entry.file_type()) && entry.file_name() != c"." && entry.file_name() != c".." {
+            names.push(entry.file_name().to_owned());
+        }
+    }
+    Ok(names)
+}
+
+/// Nothing here is followed, and nothing here can be written to from inside a container; the depth is bounded all the same.
+fn remove_below(dir: &OwnedFd, keep: &str, depth: usize) -> Result<(), Errno> {
+    for name in entries(dir, |_| true)?.iter().filter(|name| name.to_bytes() != keep.as_bytes()) {
+        match unlinkat(dir, name, AtFlags::empty()) {
+            Ok(()) | Err(Errno::NOENT) => {}
+            Err(Errno::ISDIR | Errno::PERM) if depth > 0 => remove_directory(dir, name, depth - 1)?,
+            Err(errno) => return Err(errno),
+        }
+    }
+    Ok(())
+}
+
+fn remove_directory(dir: &OwnedFd, name: &std::ffi::CStr, depth: usize) -> Result<(), Errno> {
+    let emptied = open_directory(dir.as_fd(), name).and_then(|below| remove_below(&below, "", depth));
+    match emptied.and_then(|()| unlinkat(dir, name, AtFlags::REMOVEDIR)) {
+        Err(Errno::NOENT) => Ok(()),
+        result => result,
+    }
+}
+
+/// `drwx--x--x`: the container's user may have to pass on its way to a socket in there.
+const OTHERS_MAY_PASS: Mode = Mode::from_raw_mode(0o711);
+
+const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+
+/// How much is read at once.
+const CHUNK: usize = 8192;
+
+/// How deep a container's directory may be: `notify/notify.sock`, and images of a checkpoint.
+const DEPTH: usize = 16;

@@ -1,0 +1,130 @@
+//! Runs a filter as the kernel would, counting. Runs in: tests, fuzz targets, `brig seccomp check`.
+//!
+//! It knows the instructions that [`crate::compile`] and libseccomp use, and refuses others by name rather than guess.
+
+use core::fmt;
+
+use crate::insn::{AND, DATA_SIZE, Insn, JUMP, JUMP_EQ, JUMP_GE, JUMP_GT, JUMP_SET, LOAD, RETURN};
+
+/// `struct seccomp_data`, linux/seccomp.h: a syscall as a filter sees it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Data {
+    /// The syscall's number.
+    pub nr: u32,
+    /// `AUDIT_ARCH_*`.
+    pub arch: u32,
+    /// Where the call came from.
+    pub instruction_pointer: u64,
+    /// The arguments; a 32-bit ABI has zeros in the upper halves.
+    pub args: [u64; 6],
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// What the filter returns: `SECCOMP_RET_*` and 16 bits of data.
+    pub value: u32,
+    /// Instructions executed, the RET included.
+    pub executed: u32,
+    /// The RET that ended it, counted from the first instruction.
+    pub at: usize,
+}
+
+/// A program that the kernel would refuse, or that is none of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Invalid {
+    /// An instruction that no filter of ours or of libseccomp has.
+    Instruction {
+        /// Its place.
+        at: usize,
+        /// Its code.
+        code: u16,
+    },
+    /// A load beyond or across the words of [`Data`].
+    Offset {
+        /// Its place.
+        at: usize,
+        /// The offset.
+        offset: u32,
+    },
+    /// The program ends without a RET, or jumps behind its end.
+    End {
+        /// The place that is not there.
+        at: usize,
+    },
+}
+
+/// The words of a [`Data`] in memory: for each, which half of what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ByteOrder {
+    /// The lower half of an argument first.
+    Little,
+    /// The upper half first.
+    Big,
+}
+
+/// Runs `program` on `data` as it lies in memory on a machine of this byte order.
+///
+/// # Errors
+/// [`Invalid`], if the run comes to an instruction that cannot be executed.
+pub fn run(program: &[Insn], data: &Data, order: ByteOrder) -> Result<Outcome, Invalid> {
+    let (mut at, mut accumulator, mut executed) = (0_usize, 0_u32, 0);
+    loop {
+        let Some(&Insn { code, jt, jf, k }) = program.get(at) else { return Err(Invalid::End { at }) };
+        executed += 1;
+        let holds = match code {
+            LOAD => {
+                accumulator = data.word(k, order).ok_or(Invalid::Offset { at, offset: k })?;
+                None
+            }
+            AND => {
+                accumulator &= k;
+                None
+            }
+            RETURN => return Ok(Outcome { value: k, executed, at }),
+            JUMP => {
+                at = at.saturating_add(k as usize);
+                None
+            }
+            JUMP_EQ => Some(accumulator == k),
+            JUMP_GT => Some(accumulator > k),
+            JUMP_GE => Some(accumulator >= k),
+            JUMP_SET => Some(accumulator & k != 0),
+            _ => return Err(Invalid::Instruction { at, code }),
+        };
+        at = at.saturating_add(1).saturating_add(match holds {
+            Some(true) => usize::from(jt),
+            Some(false) => usize::from(jf),
+            None => 0,
+        });
+    }
+}
+
+impl Data {
+    #[allow(clippy::cast_possible_truncation, reason = "halves are what a filter loads")]
+    fn word(&self, offset: u32, order: ByteOrder) -> Option<u32> {
+        let half = |value: u64| match (order, offset & 4) {
+            (ByteOrder::Little, 0) | (ByteOrder::Big, 4) => value as u32,
+            _ => (value >> 32) as u32,
+        };
+        match offset {
+            _ if offset % 4 != 0 || offset >= DATA_SIZE => None,
+            0 => Some(self.nr),
+            4 => Some(self.arch),
+            8 | 12 => Some(half(self.instruction_pointer)),
+            _ => self.args.get((offset as usize - 16) / 8).map(|argument| half(*argument)),
+        }
+    }
+}
+
+impl fmt::Display for Invalid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Invalid::Instruction { at, code } => write!(f, "instruction {at}: code {code:#06x} is not used in filters"),
+            Invalid::Offset { at, offset } => write!(f, "instruction {at}: no word of seccomp_data at offset {offset}"),
+            Invalid::End { at } => write!(f, "instruction {at}: the program ends before it"),
+        }
+    }
+}
+
+impl core::error::Error for Invalid {}

@@ -1,0 +1,216 @@
+//! The compiler against libseccomp: shipped and generated profiles, every number, boundary values, all ABIs.
+//!
+//! `cargo test --release -p brig-seccomp --features oracle --test oracle` (Debian: libseccomp-dev).
+//! Differences on purpose are listed in `docs/decisions/seccomp-compiler.md` and let pass in `on_purpose`.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod libseccomp;
+
+use std::collections::BTreeSet;
+
+use brig_seccomp::interp::{ByteOrder, Data, run};
+use brig_seccomp::{Action, Arch, Error, Profile, Rule, compile, disassemble};
+use libseccomp::{Made, Search, Stub};
+use support::{ACTIONS, Random, VALUES, condition_at, conditions, parse, resolve};
+
+const ENOSYS: u32 = 0x0005_0026;
+
+#[test]
+fn shipped_profiles_mean_what_libseccomp_makes_of_them() {
+    let shipped = [
+        include_str!("../profiles/docker.json"),
+        include_str!("../profiles/containerd.json"),
+        include_str!("../profiles/podman.json"),
+    ];
+    let mut random = Random(1);
+    for text in shipped {
+        let value = parse(text);
+        for native in Arch::ALL.into_iter().filter(|arch| libseccomp::supports(*arch)) {
+            let mut profile = resolve(&value, native);
+            known_names_only(&mut profile, native);
+            for search in [Search::Linear, Search::Tree] {
+                compare(&profile, native, search, &mut random).unwrap();
+            }
+        }
+    }
+}
+
+#[test]
+fn generated_profiles_mean_what_libseccomp_makes_of_them() {
+    let count = std::env::var("PROFILES").ok().map_or(3000, |count| count.parse().unwrap());
+    let seed = std::env::var("SEED").ok().map_or(7, |seed| seed.parse().unwrap());
+    let natives: Vec<Arch> = Arch::ALL.into_iter().filter(|arch| libseccomp::supports(*arch)).collect();
+    let names = names();
+    let mut random = Random(seed);
+    let (mut same, mut refused) = (0, 0);
+    for n in 0..count {
+        let native = random.pick(&natives);
+        let profile = generate(&mut random, native, &natives, &names);
+        let search = random.pick(&[Search::Linear, Search::Tree]);
+        match compare(&profile, native, search, &mut random) {
+            Ok(Agreement::Verdicts) => same += 1,
+            Ok(Agreement::Refusal) => refused += 1,
+            Err(difference) => panic!("profile {n} on {}: {difference}\n{profile:#?}", native.name()),
+        }
+    }
+    println!("{:?}: {same} profiles with the same verdicts, {refused} refused by both", libseccomp::version());
+}
+
+#[test]
+fn every_name_of_libseccomp_has_its_number_here() {
+    let mut wrong = Vec::new();
+    for arch in Arch::ALL.into_iter().filter(|arch| libseccomp::supports(*arch)) {
+        for number in (0..1000).chain(0xf_0000..0xf_0010) {
+            let number = number + if number < 1000 { libseccomp::base(arch) } else { 0 };
+            let Some(name) = libseccomp::name(arch, number) else { continue };
+            if arch.number(&name) != Some(number) {
+                wrong.push(format!("{} {name}: libseccomp {number}, here {:?}", arch.name(), arch.number(&name)));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// What libseccomp (an older one perhaps) does not know it cannot judge.
+fn known_names_only(profile: &mut Profile<'_>, native: Arch) {
+    let architectures: Vec<Arch> = profile.architectures.iter().copied().chain([native]).collect();
+    for rule in &mut profile.rules {
+        rule.names.retain(|name| {
+            let same = |arch: &Arch| match (libseccomp::number(*arch, name), arch.number(name)) {
+                (Some(reached_otherwise @ -299..=-100), _) => reached_otherwise < 0,
+                (Some(theirs), ours) => u32::try_from(theirs).ok() == ours,
+                (None, ours) => ours.is_none(),
+            };
+            libseccomp::knows(name) && architectures.iter().all(same)
+        });
+    }
+}
+
+fn names() -> Vec<&'static str> {
+    let mut all = BTreeSet::new();
+    for arch in Arch::ALL {
+        all.extend((0..600).filter_map(|nr| arch.syscall_name(nr + libseccomp::base(arch))));
+        all.extend((0..16).filter_map(|nr| arch.syscall_name(0xf_0000 + nr)));
+    }
+    all.into_iter().collect()
+}
+
+/// Names on which rules shall meet.
+const FAVOURITES: [&str; 12] = [
+    "read", "ioctl", "clone", "socket", "socketcall", "bind", "ipc", "semop", "shmat", "personality", "statx", "accept4",
+];
+
+fn generate<'n>(random: &mut Random, native: Arch, natives: &[Arch], names: &[&'n str]) -> Profile<'n> {
+    let mut architectures = vec![native];
+    if !random.one_in(4) {
+        let others: Vec<Arch> =
+            natives.iter().copied().filter(|arch| arch.is_big_endian() == native.is_big_endian()).collect();
+        architectures.extend((0..random.below(4)).map(|_| random.pick(&others)));
+    }
+    let rules = (0..random.below(12)).map(|_| generate_rule(random, names)).collect();
+    let default_action = loop {
+        let action = random.pick(&ACTIONS);
+        if action != Action::Notify {
+            break action;
+        }
+    };
+    let default_errno_ret = if random.one_in(4) { Some(38) } else { None };
+    let mut profile = Profile { default_action, default_errno_ret, architectures, flags: None, rules };
+    known_names_only(&mut profile, native);
+    profile
+}
+
+fn generate_rule<'n>(random: &mut Random, names: &[&'n str]) -> Rule<'n> {
+    let count = if random.one_in(6) { 150 } else { 1 + random.below(4) };
+    let names: Vec<&str> =
+        (0..count).map(|_| if random.one_in(2) { random.pick(&FAVOURITES) } else { random.pick(names) }).collect();
+    let mut action = random.pick(&ACTIONS);
+    if names.contains(&"write") && action == Action::Notify {
+        action = Action::Log;
+    }
+    let args = match random.below(5) {
+        0 | 1 => conditions(random),
+        2 => vec![condition_at(random, 0)],
+        _ => vec![],
+    };
+    let errno_ret = if random.one_in(3) { Some(13) } else { None };
+    Rule { names, action, errno_ret, args }
+}
+
+enum Agreement {
+    Verdicts,
+    Refusal,
+}
+
+fn compare(profile: &Profile<'_>, native: Arch, search: Search, random: &mut Random) -> Result<Agreement, String> {
+    let (ours, theirs) = match (compile(profile, native), libseccomp::compile(profile, native, search)) {
+        (Ok(ours), Made::Program(theirs)) => (ours.program, theirs),
+        (Err(Error::Conflict { .. }), Made::Contradiction) => return Ok(Agreement::Refusal),
+        (ours, theirs) => return Err(format!("{:?} but {theirs:?}", ours.map(|_| ()))),
+    };
+    let order = if native.is_big_endian() { ByteOrder::Big } else { ByteOrder::Little };
+    let stub = Stub::of(profile, native);
+    for arch in Arch::ALL {
+        let conditional = conditional_numbers(profile, arch);
+        for nr in numbers(arch) {
+            for _ in 0..if conditional.contains(&nr) { 100 } else { 1 } {
+                let data = Data { nr, arch: arch.audit(), args: arguments(random, profile, arch), ..Data::default() };
+                let mine = run(&ours, &data, order).unwrap().value;
+                let newer = stub.is_newer(arch.audit(), nr);
+                let expected = if newer { ENOSYS } else { run(&theirs, &data, order).unwrap().value };
+                if mine != expected && !on_purpose(arch, &data, mine) {
+                    let name = arch.syscall_name(nr).unwrap_or("?");
+                    let text = disassemble(&ours, order);
+                    return Err(format!(
+                        "{search:?} {} {name} {nr:#x} {:x?}: {mine:#x}, libseccomp {expected:#x}\n{text}\n{}",
+                        arch.name(),
+                        data.args,
+                        disassemble(&theirs, order),
+                    ));
+                }
+            }
+        }
+    }
+    Ok(Agreement::Verdicts)
+}
+
+/// Every number that has a name on this ABI, those around them, and those around the bits that tell ABIs apart.
+fn numbers(arch: Arch) -> impl Iterator<Item = u32> {
+    let base = libseccomp::base(arch);
+    let edges = [0x3fff_ffff, 0x4000_0000, 0x7fff_ffff, 0x8000_0000, 0xbfff_ffff, 0xc000_0000, u32::MAX - 1, u32::MAX];
+    (base..base + 600).chain(0xe_ffff..0xf_0014).chain(edges).chain([0, 1, base.saturating_sub(1), base + 1023])
+}
+
+fn conditional_numbers(profile: &Profile<'_>, arch: Arch) -> BTreeSet<u32> {
+    let with_args = profile.rules.iter().filter(|rule| !rule.args.is_empty()).flat_map(|rule| &rule.names);
+    with_args.chain(&["socketcall", "ipc"]).filter_map(|name| arch.number(name)).collect()
+}
+
+/// Mostly values that the profile speaks of or their neighbours.
+fn arguments(random: &mut Random, profile: &Profile<'_>, arch: Arch) -> [u64; 6] {
+    let own: Vec<u64> = profile.rules.iter().flat_map(|rule| &rule.args).flat_map(|c| [c.value, c.value_two]).collect();
+    let width = if arch.is_wide() { u64::MAX } else { u64::from(u32::MAX) };
+    std::array::from_fn(|_| {
+        let value = match random.below(4) {
+            0 => random.pick(&VALUES),
+            1 => random.next() >> random.below(64),
+            2 => random.below(26) as u64,
+            _ if own.is_empty() => 0,
+            _ => random.pick(&own),
+        };
+        let near = [value, value.wrapping_add(1), value.wrapping_sub(1), value ^ (1 << 32)];
+        random.pick(&near) & width
+    })
+}
+
+/// The differences argued for in `docs/decisions/seccomp-compiler.md`.
+fn on_purpose(arch: Arch, data: &Data, mine: u32) -> bool {
+    let is = |name: &str| arch.number(name) == Some(data.nr);
+    // the kernel does not look at these bits of the first argument either
+    let multiplexer = (is("ipc") && data.args[0] >> 16 != 0) || (is("socketcall") && data.args[0] >> 32 != 0);
+    // arm's private syscalls are no measure of newness
+    let arm = arch == Arch::Arm && mine == ENOSYS && data.nr < 0xf_0000;
+    multiplexer || arm
+}

@@ -1,0 +1,138 @@
+//! `cargo xtask bench`: brig beside every runc and crun of this machine, and the bare system calls in C.
+//!
+//! All candidates take turns in every round, so that what else the machine does hits them alike; compare only
+//! inside one table. Runs as root, in a private mount namespace with cgroup v2 by itself.
+
+mod bundle;
+mod candidates;
+mod figures;
+mod meter;
+mod operations;
+mod report;
+mod scratch;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::command::{CGROUP_V2_ALONE, is_root, provide_tools, succeed};
+use candidates::Candidate;
+use meter::Meter;
+use operations::{Operation, Series};
+use report::{Report, Row};
+use scratch::Scratch;
+
+/// What the caller wants measured.
+#[derive(Debug)]
+pub(crate) struct Options {
+    /// Measured rounds of every operation.
+    pub(crate) rounds: usize,
+    /// A config.json whose `linux.seccomp` is measured too.
+    pub(crate) seccomp: Option<PathBuf>,
+}
+
+const ROUNDS: usize = 40;
+const QUICK: usize = 10;
+/// The first word of the copy of this program that runs in the private mount namespace.
+const INSIDE: &str = "--inside";
+
+/// Measures everything and prints one Markdown table.
+///
+/// # Errors
+/// We are not root, brig cannot be built or does not work, or the machine lacks what the bench needs.
+pub(crate) fn run(root: &Path, words: &[String]) -> Result<(), String> {
+    match words.split_first() {
+        Some((first, rest)) if first == INSIDE => measure(root, &Options::read(rest)?),
+        _ => {
+            Options::read(words)?;
+            isolate(words)
+        }
+    }
+}
+
+/// Starts ourselves again, where cgroup v2 is alone and no mount reaches the host.
+fn isolate(words: &[String]) -> Result<(), String> {
+    if !is_root() {
+        return Err("containers of the default bundle need root".into());
+    }
+    provide_tools();
+    let this = std::env::current_exe().map_err(|error| format!("own executable: {error}"))?;
+    let mut command = Command::new("unshare");
+    command
+        .args(["--mount", "sh", "-c", CGROUP_V2_ALONE, "sh"])
+        .arg(this)
+        .args(["bench", INSIDE])
+        .args(words);
+    succeed(&mut command)
+}
+
+fn measure(root: &Path, options: &Options) -> Result<(), String> {
+    let scratch = Scratch::new(root)?;
+    let meter = Meter::new(&scratch)?;
+    let bundles = bundle::build(&scratch, options)?;
+    let mut candidates = candidates::peers(&scratch);
+    candidates.extend(candidates::floor(&scratch));
+    let brig = candidates::brig(root, &scratch).map(|brig| candidates.push(brig));
+    let series = Series { meter: &meter, bundles: &bundles, rounds: options.rounds };
+    let mut report = Report::new(&candidates, options.rounds);
+    for operation in Operation::all(options) {
+        report.add(wall(&series, operation, &candidates));
+    }
+    for count in &operations::COUNTS {
+        report.add(Row::counted(count.what, &candidates, |candidate| series.count(count, candidate)));
+    }
+    print!("{report}");
+    brig.and_then(|()| report.verdict())
+}
+
+/// Measures `operation` for all candidates in turns.
+fn wall(series: &Series<'_>, operation: Operation, candidates: &[Candidate]) -> Row {
+    eprintln!("measuring {operation}");
+    Row::timed(operation, series.time(operation, candidates))
+}
+
+impl Options {
+    fn read(words: &[String]) -> Result<Self, String> {
+        let mut options = Self { rounds: ROUNDS, seccomp: None };
+        let mut words = words.iter();
+        while let Some(word) = words.next() {
+            let mut value = || words.next().ok_or_else(|| format!("{word} wants a value"));
+            match word.as_str() {
+                "--quick" => options.rounds = QUICK,
+                "--rounds" => options.rounds = positive(value()?)?,
+                "--seccomp" => options.seccomp = Some(PathBuf::from(value()?)),
+                other => return Err(format!("unknown option {other:?}")),
+            }
+        }
+        Ok(options)
+    }
+}
+
+fn positive(word: &str) -> Result<usize, String> {
+    word.parse()
+        .ok()
+        .filter(|number| *number > 0)
+        .ok_or_else(|| format!("--rounds {word:?}: want a positive number"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(words: &[&str]) -> Result<Options, String> {
+        Options::read(&words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn forty_rounds_are_the_default_and_quick_is_ten() {
+        assert_eq!(read(&[]).unwrap().rounds, 40);
+        assert_eq!(read(&["--quick"]).unwrap().rounds, 10);
+        assert_eq!(read(&["--rounds", "7"]).unwrap().rounds, 7);
+    }
+
+    #[test]
+    fn what_is_not_an_option_is_refused_by_name() {
+        assert_eq!(read(&["--slow"]).unwrap_err(), "unknown option \"--slow\"");
+        assert_eq!(read(&["--rounds", "0"]).unwrap_err(), "--rounds \"0\": want a positive number");
+        assert_eq!(read(&["--rounds"]).unwrap_err(), "--rounds wants a value");
+    }
+}

@@ -1,0 +1,156 @@
+//! `cargo xtask test`: every test this user can run, pure ones first, then user namespaces, then root.
+//!
+//! Tests of the whole program are the integration tests of package `brig`: `user_*.rs` run as an unprivileged
+//! user, `root_*.rs` as root in a private mount namespace, once on the machine's own cgroup layout and once on
+//! cgroup v2 by itself (`BRIG_TEST_CGROUP=v2`). All others are pure and run as whoever we are.
+
+mod binaries;
+mod places;
+
+use std::fs::{self, File};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::command::{is_root, output, provide_tools};
+use crate::tally::{self, Tally};
+use binaries::{Binary, Needs};
+use places::{Home, Place};
+
+/// No test binary may take longer; CI has 25 minutes for all of them.
+const DEADLINE: Duration = Duration::from_secs(8 * 60);
+const POLL: Duration = Duration::from_millis(20);
+
+/// Builds and runs the tests and prints the sum as the last line.
+///
+/// # Errors
+/// The tests do not build, or one failed.
+pub(crate) fn run(root: &Path, words: &[String]) -> Result<(), String> {
+    provide_tools();
+    let binaries = binaries::build(root)?;
+    let run = Run { logs: logs(root)?, home: Home::new()?, words };
+    let mut sum = Tally::default();
+    for needs in [Needs::Nothing, Needs::User, Needs::Root] {
+        for binary in binaries.iter().filter(|binary| binary.needs == needs) {
+            for place in places::of(needs) {
+                sum += run.one(binary, place)?;
+            }
+        }
+    }
+    sum += run.documentation(root)?;
+    println!("{sum}");
+    if sum.failed == 0 { Ok(()) } else { Err("tests failed".into()) }
+}
+
+/// What all test binaries of one run share.
+struct Run<'a> {
+    /// Where the output of each goes.
+    logs: PathBuf,
+    /// The home of tests that run as an unprivileged user.
+    home: Home,
+    /// Which tests to keep; all when empty.
+    words: &'a [String],
+}
+
+impl Run<'_> {
+    /// Runs `binary` in `place`, prints one line, and its whole output when it failed.
+    fn one(&self, binary: &Binary, place: Place) -> Result<Tally, String> {
+        let title = format!("{} ({place})", binary.name);
+        if let Some(obstacle) = obstacle(binary, place) {
+            let count =
+                tally::listed(&output(self.test(binary, Place::Here).args(["--list", "--format=terse"]))?);
+            println!("skip  {title}: {count} tests: {obstacle}");
+            return Ok(Tally::skipped(count));
+        }
+        let mut command = self.test(binary, place);
+        command.arg("--show-output").args(self.words);
+        self.judge(&title, command)
+    }
+
+    /// The tests in documentation, which only cargo can run.
+    fn documentation(&self, root: &Path) -> Result<Tally, String> {
+        let mut command = crate::command::cargo(root);
+        command.args(["test", "--quiet", "--workspace", "--doc", "--", "--show-output"]).args(self.words);
+        self.judge("documentation", command)
+    }
+
+    fn test(&self, binary: &Binary, place: Place) -> Command {
+        let mut command = place.command(&binary.path, &self.home);
+        command.current_dir(&binary.package).env("CARGO_MANIFEST_DIR", &binary.package);
+        command
+    }
+
+    fn judge(&self, title: &str, mut command: Command) -> Result<Tally, String> {
+        let log = self.logs.join(format!("{}.log", title.replace(['/', ' '], "_")));
+        let started = Instant::now();
+        let ended = watch(&mut command, &log).map_err(|error| format!("{title}: {error}"))?;
+        let bytes = fs::read(&log).map_err(|error| format!("{}: {error}", log.display()))?;
+        let text = String::from_utf8_lossy(&bytes);
+        let mut tally = Tally::read(&text).unwrap_or(Tally::BROKEN);
+        let ok = ended.is_some_and(|status| status.success());
+        if !ok && tally.failed == 0 {
+            tally.failed = 1; // died after its last test, or was stopped
+        }
+        print(title, tally, &text, started.elapsed());
+        match ended {
+            None => println!("      stopped after {} s", DEADLINE.as_secs()),
+            Some(status) if !ok => println!("      ended with {status}"),
+            Some(_) => {}
+        }
+        Ok(tally)
+    }
+}
+
+/// Why `binary` cannot run in `place`.
+fn obstacle(binary: &Binary, place: Place) -> Option<&'static str> {
+    match place {
+        Place::OwnCgroups | Place::CgroupV2 if !is_root() => Some("they need root"),
+        Place::Nobody if !places::is_open_to_all(&binary.path) => {
+            Some("nobody cannot reach them; set CARGO_TARGET_DIR to a folder that all may enter")
+        }
+        Place::Here | Place::Nobody | Place::OwnCgroups | Place::CgroupV2 => None,
+    }
+}
+
+fn print(title: &str, tally: Tally, text: &str, took: Duration) {
+    let word = if tally.failed == 0 { "ok  " } else { "FAIL" };
+    println!("{word}  {title}: {tally} in {:.1} s", took.as_secs_f32());
+    for (test, reason) in tally::skips(text) {
+        println!("      skipped {test}: {reason}");
+    }
+    if tally.failed > 0 {
+        println!("{text}");
+    }
+}
+
+/// Runs `command` with its output in `log`; `None` when it was stopped at the deadline.
+fn watch(command: &mut Command, log: &Path) -> std::io::Result<Option<ExitStatus>> {
+    let file = File::create(log)?;
+    command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file);
+    let mut child = command.process_group(0).spawn()?;
+    let started = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(Some(status));
+        }
+        if started.elapsed() > DEADLINE {
+            stop(&mut child)?;
+            return Ok(None);
+        }
+        std::thread::sleep(POLL);
+    }
+}
+
+/// Kills the test binary and what it started in its process group.
+fn stop(child: &mut Child) -> std::io::Result<()> {
+    Command::new("kill").args(["-KILL", "--", &format!("-{}", child.id())]).status()?;
+    child.wait().map(|_| ())
+}
+
+fn logs(root: &Path) -> Result<PathBuf, String> {
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
+    let logs = target.join("xtask/test");
+    fs::create_dir_all(&logs).map_err(|error| format!("{}: {error}", logs.display()))?;
+    Ok(logs)
+}

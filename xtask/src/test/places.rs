@@ -1,0 +1,123 @@
+//! Where a test binary runs: as whom, and with which cgroups.
+
+use std::fmt;
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::command::{CGROUP_V2_ALONE, is_root};
+use crate::test::binaries::Needs;
+
+/// The unprivileged user of a machine on which nothing is created: nobody.
+const NOBODY: u32 = 65534;
+/// Gives nobody a range of subordinate ids, in this mount namespace only, and becomes nobody.
+const BE_NOBODY: &str = r#"
+for file in /etc/subuid /etc/subgid; do [ -e $file ] && mount --bind "$HOME/subids" $file; done
+exec setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=-all --ambient-caps=-all -- "$@""#;
+
+/// Where a test binary runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// As we are; in a private mount namespace when we are root.
+    Here,
+    /// As nobody.
+    Nobody,
+    /// As root, in a private mount namespace, on the machine's cgroups.
+    OwnCgroups,
+    /// As root, in a private mount namespace, on cgroup v2 alone.
+    CgroupV2,
+}
+
+/// The places in which tests with `needs` run, one after the other.
+pub(super) fn of(needs: Needs) -> Vec<Place> {
+    match needs {
+        Needs::Nothing => vec![Place::Here],
+        Needs::User if is_root() => vec![Place::Nobody],
+        Needs::User => vec![Place::Here],
+        Needs::Root if is_cgroup_v2_alone() => vec![Place::OwnCgroups],
+        Needs::Root => vec![Place::OwnCgroups, Place::CgroupV2],
+    }
+}
+
+/// Whether every user may enter all folders above `path`.
+pub(super) fn is_open_to_all(path: &Path) -> bool {
+    let may_enter =
+        |folder: &Path| fs::metadata(folder).is_ok_and(|found| found.permissions().mode() & 0o001 != 0);
+    path.ancestors().skip(1).all(may_enter)
+}
+
+fn is_cgroup_v2_alone() -> bool {
+    Path::new("/sys/fs/cgroup/cgroup.controllers").exists()
+}
+
+impl Place {
+    /// The command that runs `test` here.
+    pub(super) fn command(self, test: &Path, home: &Home) -> Command {
+        let sh = |script: &str| {
+            let mut command = Command::new("unshare");
+            command.args(["--mount", "sh", "-c", script, "sh"]).arg(test);
+            command
+        };
+        match self {
+            Self::Here if is_root() => sh(r#"exec "$@""#),
+            Self::Here => Command::new(test),
+            Self::Nobody => {
+                let mut command = sh(BE_NOBODY);
+                command.env("HOME", &home.path).env("TMPDIR", &home.path).env("XDG_RUNTIME_DIR", &home.path);
+                command
+            }
+            Self::OwnCgroups => sh(r#"exec "$@""#),
+            Self::CgroupV2 => {
+                let mut command = sh(CGROUP_V2_ALONE);
+                command.env("BRIG_TEST_CGROUP", "v2");
+                command
+            }
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Here => "as this user",
+            Self::Nobody => "as nobody",
+            Self::OwnCgroups => "root, own cgroups",
+            Self::CgroupV2 => "root, cgroup v2",
+        })
+    }
+}
+
+/// A home for tests that run as nobody; it goes when the tests are over.
+#[derive(Debug)]
+pub(super) struct Home {
+    path: PathBuf,
+}
+
+impl Home {
+    /// A new folder, nobody's when we are root, with the subordinate ids that nobody gets.
+    ///
+    /// # Errors
+    /// The folder cannot be made.
+    pub(super) fn new() -> Result<Self, String> {
+        let path = std::env::temp_dir().join(format!("brig-test-{}", std::process::id()));
+        let home = Self { path };
+        home.fill().map_err(|error| format!("{}: {error}", home.path.display()))?;
+        Ok(home)
+    }
+
+    fn fill(&self) -> std::io::Result<()> {
+        fs::create_dir(&self.path)?;
+        fs::set_permissions(&self.path, fs::Permissions::from_mode(0o700))?;
+        fs::write(self.path.join("subids"), "nobody:100000:65536\n")?;
+        if is_root() { chown(&self.path, Some(NOBODY), Some(NOBODY)) } else { Ok(()) }
+    }
+}
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        if let Err(error) = fs::remove_dir_all(&self.path) {
+            eprintln!("xtask: {}: {error}", self.path.display());
+        }
+    }
+}
