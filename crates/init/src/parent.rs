@@ -3,10 +3,11 @@
 use alloc::vec::Vec;
 use core::mem::MaybeUninit;
 
-use brig_handshake::{Ask, Fault, Reply, Step, wire};
+use brig_handshake::wire::{self, Wire};
+use brig_handshake::{Ask, Fault, Reply, Step};
 use brig_sys::clone::Alone;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
-use rustix::io::{Errno, IoSlice, IoSliceMut};
+use rustix::io::{self, Errno, IoSlice, IoSliceMut};
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, recvmsg,
     sendmsg,
@@ -48,9 +49,9 @@ impl Parent {
 
     /// Waits for the [`Reply::Done`] to something that was told before.
     pub(crate) fn wait_for_done(&self, step: Step) -> Outcome<()> {
-        match self.reply().at(step)? {
-            (Reply::Done, _) => Ok(()),
-            _ => crate::leave(255),
+        match self.plain_reply().at(step)? {
+            Reply::Done => Ok(()),
+            Reply::Failed | Reply::NoSource(_) => crate::leave(255),
         }
     }
 
@@ -66,18 +67,40 @@ impl Parent {
 
     /// Sends something that is not answered, or whose answer is waited for elsewhere.
     pub(crate) fn tell(&self, ask: &Ask<'_>, descriptors: &[BorrowedFd<'_>]) -> Result<(), Errno> {
-        let body = wire::encode(ask);
-        let length = u32::try_from(body.len()).map_err(|_| Errno::MSGSIZE)?.to_le_bytes();
-        let mut room = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(3))];
-        let mut control = SendAncillaryBuffer::new(&mut room);
-        if !descriptors.is_empty() {
+        let mut message = alloc::vec![0; 4];
+        ask.put(&mut message);
+        let length = u32::try_from(message.len() - 4).map_err(|_| Errno::MSGSIZE)?.to_le_bytes();
+        message[..4].copy_from_slice(&length);
+        let sent = if descriptors.is_empty() {
+            // A filter with a listener may already be in force, and is known to let write(2) pass.
+            io::write(&self.socket, &message)?
+        } else {
+            let mut room = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(3))];
+            let mut control = SendAncillaryBuffer::new(&mut room);
             control.push(SendAncillaryMessage::ScmRights(descriptors));
-        }
-        let parts = [IoSlice::new(&length), IoSlice::new(&body)];
-        let whole = length.len() + body.len();
-        let sent = sendmsg(&self.socket, &parts, &mut control, SendFlags::NOSIGNAL)?;
+            sendmsg(&self.socket, &[IoSlice::new(&message)], &mut control, SendFlags::NOSIGNAL)?
+        };
         // A stream socket takes a message of a few kilobytes at once or waits; only a broken peer leaves a part.
-        if sent == whole { Ok(()) } else { Err(Errno::PIPE) }
+        if sent == message.len() { Ok(()) } else { Err(Errno::PIPE) }
+    }
+
+    /// An answer without descriptors, read with read(2): for the same reason as in [`Parent::tell`].
+    fn plain_reply(&self) -> Result<Reply, Errno> {
+        let mut message = [0; 16];
+        let mut filled = 0;
+        loop {
+            let wanted = 4 + message.first_chunk::<4>().map_or(0, |length| u32::from_le_bytes(*length) as usize);
+            if filled >= 4 && filled >= wanted {
+                return wire::decode(message.get(4..wanted).unwrap_or_default()).map_err(|_| Errno::PROTO);
+            }
+            // There is never a second answer behind this one.
+            match io::read(&self.socket, &mut message[filled..]) {
+                Ok(0) => return Err(Errno::CONNRESET),
+                Ok(count) => filled += count,
+                Err(Errno::INTR) => {}
+                Err(errno) => return Err(errno),
+            }
+        }
     }
 
     fn reply(&self) -> Result<(Reply, Option<OwnedFd>), Errno> {

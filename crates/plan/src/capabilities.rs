@@ -52,6 +52,12 @@ const NAMES: [&str; 41] = [
     "CAP_CHECKPOINT_RESTORE",
 ];
 
+/// The name of capability `number` (capabilities(7)), or its number.
+pub fn capability_name(number: u32) -> String {
+    let name = usize::try_from(number).ok().and_then(|number| NAMES.get(number));
+    name.map_or_else(|| number.to_string(), |name| (*name).to_owned())
+}
+
 /// The names of capabilities that a kernel has whose highest one is `last`.
 pub(crate) fn names(mask: u64) -> impl Iterator<Item = &'static str> {
     NAMES.iter().enumerate().filter(move |(bit, _)| mask >> bit & 1 == 1).map(|(_, name)| *name)

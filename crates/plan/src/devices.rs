@@ -38,7 +38,6 @@ const MODE: u32 = 0o666;
 
 /// Plans `/dev` for a container that has one of its own.
 pub(crate) fn plan<'a>(linux: &Linux<'_>, listed: &Listed<'_>, host: &Host) -> Result<Devices<'a>, Refusal> {
-    let in_user_namespace = listed.has(clone::NEWUSER);
     let mut nodes = Vec::with_capacity(DEFAULT.len() + linux.devices.len());
     let own: Vec<String> = linux.devices.iter().map(|device| clean(&device.path)).collect();
     for (path, major, minor) in DEFAULT.into_iter().filter(|(path, ..)| !own.iter().any(|own| own == path)) {
@@ -47,7 +46,7 @@ pub(crate) fn plan<'a>(linux: &Linux<'_>, listed: &Listed<'_>, host: &Host) -> R
     }
     for (index, (device, path)) in (0..).zip(linux.devices.iter().zip(own)) {
         if path != PTMX {
-            nodes.push(node(index, device, path, in_user_namespace)?);
+            nodes.push(node(index, device, path, listed)?);
         }
     }
     let link = |(path, target)| -> Result<Link<'a>, Refusal> {
@@ -57,7 +56,8 @@ pub(crate) fn plan<'a>(linux: &Linux<'_>, listed: &Listed<'_>, host: &Host) -> R
         })
     };
     // mknod(2) of a device asks for CAP_MKNOD in the first user namespace.
-    let making = if in_user_namespace || host.in_user_namespace { Making::Bind } else { Making::Mknod };
+    let making =
+        if listed.has(clone::NEWUSER) || host.in_user_namespace { Making::Bind } else { Making::Mknod };
     Ok(Devices { nodes, links: LINKS.into_iter().map(link).collect::<Result<_, _>>()?, making })
 }
 
@@ -65,7 +65,7 @@ fn node<'a>(
     index: u32,
     device: &LinuxDevice<'_>,
     path: String,
-    in_user_namespace: bool,
+    listed: &Listed<'_>,
 ) -> Result<Node<'a>, Refusal> {
     let file_type = match &*device.kind {
         "c" | "u" => stat::IFCHR,
@@ -77,7 +77,7 @@ fn node<'a>(
         }
     };
     // The owner of a bound node is the host's affair.
-    let owner = |id: Option<u32>| if in_user_namespace { 0 } else { id.unwrap_or(0) };
+    let owner = |id: Option<u32>| if listed.has(clone::NEWUSER) { 0 } else { id.unwrap_or(0) };
     let (major, minor) = if file_type == stat::IFIFO { (0, 0) } else { (device.major, device.minor) };
     Ok(Node {
         index,

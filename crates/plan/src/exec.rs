@@ -34,6 +34,7 @@ pub struct ExecRequest<'a> {
 
 /// Where the process comes from.
 #[derive(Debug, Clone)]
+#[allow(clippy::large_enum_variant, reason = "there is one, and it is read at once")]
 pub enum Requested<'a> {
     /// `--process FILE`.
     Whole(spec::Process<'a>),

@@ -22,12 +22,9 @@ pub(crate) fn of_parent<'a>(spec: &Spec<'_>) -> Result<ParentHooks<'a>, Refusal>
     })
 }
 
-/// The hooks that run inside. Those of `startContainer` without an environment get `env`, that of the process.
-pub(crate) fn of_init<'a>(
-    spec: &Spec<'_>,
-    facts: &StateFacts<'_>,
-    env: &[Text<'a>],
-) -> Result<InitHooks<'a>, Refusal> {
+/// The hooks that run inside. One of `startContainer` without an environment is to have that of the process, with the
+/// `HOME` that `brig-init` finds.
+pub(crate) fn of_init<'a>(spec: &Spec<'_>, facts: &StateFacts<'_>) -> Result<InitHooks<'a>, Refusal> {
     let none = spec::Hooks::default();
     let hooks = spec.hooks.as_ref().unwrap_or(&none);
     let mut plan = InitHooks {
@@ -37,9 +34,6 @@ pub(crate) fn of_init<'a>(
         created: Text::default(),
         rest: Text::default(),
     };
-    for hook in plan.start_container.iter_mut().filter(|hook| hook.env.is_empty()) {
-        hook.env = env.to_vec();
-    }
     // Nobody else reads the document, so it is sent only where somebody does.
     if !plan.create_container.is_empty() || !plan.start_container.is_empty() {
         let pieces = state::pieces(facts);

@@ -2,6 +2,7 @@
 
 /// The machine and the caller's place on it.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Host {
     /// Effective user id of the caller.
     pub euid: u32,

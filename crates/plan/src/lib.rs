@@ -61,8 +61,11 @@ mod cgroup;
 
 pub mod exec;
 
+mod explain;
+
 mod kernel;
 mod text;
 
+pub use capabilities::capability_name;
 pub use make::plan;
 pub use state::OCI_VERSION;

@@ -25,7 +25,7 @@ use crate::{
 ///
 /// # Errors
 /// The first thing in the configuration that is not carried out, with its JSON path.
-pub fn plan<'a>(spec: &Spec<'a>, host: &Host, options: &Options<'a>) -> Result<Plan<'a>, Refusal> {
+pub fn plan(spec: &Spec<'_>, host: &Host, options: &Options<'_>) -> Result<Plan<'static>, Refusal> {
     let mut warnings: Vec<String> =
         rules::check(spec, &facts(host, options))?.iter().map(ToString::to_string).collect();
     let (no_linux, no_process) = (Linux::default(), spec::Process::default());
@@ -45,6 +45,7 @@ pub fn plan<'a>(spec: &Spec<'a>, host: &Host, options: &Options<'a>) -> Result<P
     let keyring = keyring(user_process, &listed, options)?;
     let exec = exec_template(spec, &process, &limits, &listed, keyring.as_ref(), setgroups, host)?;
 
+    let parent_hooks = hooks::of_parent(spec)?;
     Ok(Plan {
         task: InitTask {
             fds: fds(&listed, options),
@@ -56,14 +57,15 @@ pub fn plan<'a>(spec: &Spec<'a>, host: &Host, options: &Options<'a>) -> Result<P
             domainname: optional_text(&spec.domainname, format_args!("domainname"))?,
             rootfs,
             sysctls: sysctl::plan(linux)?,
-            hooks: hooks::of_init(spec, &facts, &process.env)?,
+            runtime_hooks: !(parent_hooks.prestart.is_empty() && parent_hooks.create_runtime.is_empty()),
+            hooks: hooks::of_init(spec, &facts)?,
             process,
         },
         start: Start { create, id_maps, join: listed.join },
         cgroup: cgroup::plan(linux, options),
         limits,
         sources,
-        hooks: hooks::of_parent(spec)?,
+        hooks: parent_hooks,
         facts,
         exec,
         warnings,

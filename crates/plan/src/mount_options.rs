@@ -83,18 +83,23 @@ impl MountOptions<'_> {
         }
     }
 
-    /// The attributes of a bind mount that its options set and clear by name; `None` where they name no flag at all.
+    /// The attributes of a bind mount to set and to clear; `None` where its options name no flag at all, and the source's
+    /// stay.
     ///
-    /// Words that only clear an access time flag change nothing, as with mount(8): the source's setting stays.
-    pub(crate) fn bind_attributes(&self) -> Option<(u64, u64)> {
+    /// One flag named means that those not named are off, as with mount(8); only the access time setting stays. In a user
+    /// namespace the kernel locks most of the flags that a source has (mount_namespaces(7)), and there they stay unless
+    /// they are cleared by name, which then fails. Words that only clear an access time flag change nothing.
+    pub(crate) fn bind_attributes(&self, unnamed: Unnamed) -> Option<(u64, u64)> {
         const NOT_FLAGS: u32 = ms::BIND | ms::REC | ms::REMOUNT;
         if self.set & !NOT_FLAGS == 0 && self.cleared & !NOT_FLAGS == 0 {
             return None;
         }
-        let translate = |flags: u32| {
-            FLAG_ATTRIBUTES.iter().filter(|(flag, _)| flags & flag != 0).fold(0, |all, (_, attr)| all | attr)
-        };
-        let (mut set, mut clear) = (translate(self.set), translate(self.cleared));
+        let mut set = attributes(self.set);
+        let mut clear = attributes(self.cleared) | attr::NOSYMFOLLOW;
+        if unnamed == Unnamed::Cleared {
+            clear |= attr::RDONLY | attr::NOSUID | attr::NODEV | attr::NOEXEC;
+        }
+        clear &= !set;
         if self.set & (ms::NOATIME | ms::RELATIME | ms::STRICTATIME | ms::NODIRATIME) != 0 {
             let (value, directories) = self.atime();
             set |= value | directories;
@@ -113,6 +118,19 @@ impl MountOptions<'_> {
         };
         (value, if self.set & ms::NODIRATIME != 0 { attr::NODIRATIME } else { 0 })
     }
+}
+
+/// What becomes of a bind mount's flags that the kernel may lock and that no option names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unnamed {
+    /// They are cleared.
+    Cleared,
+    /// They are as they were: a user namespace is in play.
+    Kept,
+}
+
+fn attributes(flags: u32) -> u64 {
+    FLAG_ATTRIBUTES.iter().filter(|(flag, _)| flags & flag != 0).fold(0, |all, (_, attr)| all | attr)
 }
 
 /// Flags that are attributes of a mount, and mean the same alone; access times do not.

@@ -11,7 +11,7 @@ use crate::cgroup_mount;
 use crate::host::Host;
 use crate::id_maps;
 use crate::kernel::{clone, ms};
-use crate::mount_options::{self, MountOptions};
+use crate::mount_options::{self, MountOptions, Unnamed};
 use crate::namespaces::Listed;
 use crate::options::Options;
 use crate::plan::{IdMapping, MountMaps, ParentSource};
@@ -58,7 +58,11 @@ pub(crate) fn plan<'a>(
 ) -> Result<Mounts<'a>, Refusal> {
     let mut plan = Mounts::default();
     if !listed.creates(clone::NEWNS) {
-        return nothing_is_mounted(spec, listed).map(|()| plan);
+        nothing_is_mounted(spec, listed)?;
+        if options.notify_socket {
+            plan.warnings.push("linux.namespaces: no notify socket without a new mount namespace".to_owned());
+        }
+        return Ok(plan);
     }
     let label = spec.linux.as_ref().map_or("", |linux| &linux.mount_label);
     if !label.is_empty() && !host.selinux {
@@ -69,7 +73,8 @@ pub(crate) fn plan<'a>(
         surroundings.add(&mut plan, index, mount)?;
     }
     if options.notify_socket {
-        plan.mounts.push(notify_socket(options)?);
+        // It stands nowhere in the file: its index becomes the one that no entry has.
+        surroundings.add(&mut plan, usize::MAX, &notify_socket(options))?;
     }
     Ok(plan)
 }
@@ -97,9 +102,8 @@ impl Surroundings<'_> {
     fn add(&self, plan: &mut Mounts<'_>, index: usize, mount: &spec::Mount<'_>) -> Result<(), Refusal> {
         let options = mount_options::read(&mount.options);
         let destination = clean(&mount.destination);
-        let bind = options.set & ms::BIND != 0 || mount.fs_type == "bind";
-        allowed(index, &destination, &mount.fs_type, bind)?;
-        let what = if bind {
+        allowed(index, &destination, mount, &options)?;
+        let what = if is_bind(mount, &options) {
             self.sources(plan, index, mount, &options)?;
             plan.foreign_dev |= destination == "/dev";
             What::Bind(self.bind(index, mount, &options)?)
@@ -136,9 +140,16 @@ impl Surroundings<'_> {
         Ok(Bind {
             source: text(beneath(self.bundle, &mount.source), format_args!("mounts[{index}].source"))?,
             recursive: options.set & ms::REC != 0,
-            attrs: options.bind_attributes().map(|(set, clear)| AttrChange { set, clear }),
+            attrs: options.bind_attributes(self.unnamed()).map(|(set, clear)| AttrChange { set, clear }),
             opener: self.opener(mount, options),
         })
+    }
+
+    fn unnamed(&self) -> Unnamed {
+        match self.listed.has(clone::NEWUSER) || self.host.in_user_namespace {
+            true => Unnamed::Kept,
+            false => Unnamed::Cleared,
+        }
     }
 
     fn opener(&self, mount: &spec::Mount<'_>, options: &MountOptions<'_>) -> Opener {
@@ -231,16 +242,26 @@ impl Surroundings<'_> {
     }
 }
 
+/// The type counts for nothing where the options say so (config.md, "Mounts").
+fn is_bind(mount: &spec::Mount<'_>, options: &MountOptions<'_>) -> bool {
+    options.set & ms::BIND != 0 || mount.fs_type == "bind"
+}
+
 fn is_id_mapped(mount: &spec::Mount<'_>, options: &MountOptions<'_>) -> bool {
     options.id_map.is_some() || !mount.uid_mappings.is_empty() || !mount.gid_mappings.is_empty()
 }
 
 /// Places over which nothing is mounted: the root itself, and what is the kernel's.
-fn allowed(index: usize, destination: &str, fs_type: &str, bind: bool) -> Result<(), Refusal> {
+fn allowed(
+    index: usize,
+    destination: &str,
+    mount: &spec::Mount<'_>,
+    options: &MountOptions<'_>,
+) -> Result<(), Refusal> {
     let refuse = |words| Err(Refusal::runc(format!("mounts[{index}].destination"), words));
     match destination {
         "/" => refuse("mountpoint \"/\" is on the top of rootfs".to_owned()),
-        "/proc" if bind || fs_type == "proc" => Ok(()),
+        "/proc" if is_bind(mount, options) || mount.fs_type == "proc" => Ok(()),
         "/proc" => refuse(format!("{destination:?} cannot be mounted because it is not of type proc")),
         inside if inside.starts_with("/proc/") && !OVER_PROC.contains(&inside) => {
             refuse(format!("{destination:?} cannot be mounted because it is inside /proc"))
@@ -257,20 +278,13 @@ fn target(fs_type: &str, options: &MountOptions<'_>) -> Target {
     }
 }
 
-/// The directory that holds the container's notify socket.
-fn notify_socket<'a>(options: &Options<'_>) -> Result<Mount<'a>, Refusal> {
-    use crate::kernel::attr;
-    const SET: u64 = attr::RDONLY | attr::NOSUID | attr::NODEV | attr::NOEXEC;
-    Ok(Mount {
-        index: u32::MAX,
-        destination: text(NOTIFY_DIRECTORY, format_args!("mounts"))?,
-        what: What::Bind(Bind {
-            source: text(format!("{}/notify", options.state_directory), format_args!("mounts"))?,
-            recursive: false,
-            attrs: Some(AttrChange { set: SET, clear: 0 }),
-            opener: Opener::Init,
-        }),
-        propagation: Vec::new(),
-        recursive: None,
-    })
+/// The directory that holds the container's notify socket, as an entry of `mounts`.
+fn notify_socket(options: &Options<'_>) -> spec::Mount<'static> {
+    const WORDS: [&str; 5] = ["bind", "nosuid", "noexec", "nodev", "ro"];
+    spec::Mount {
+        destination: NOTIFY_DIRECTORY.into(),
+        source: format!("{}/notify", options.state_directory).into(),
+        options: WORDS.map(spec::Str::from).to_vec(),
+        ..spec::Mount::default()
+    }
 }

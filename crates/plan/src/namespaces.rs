@@ -72,7 +72,7 @@ impl Listed<'_> {
 }
 
 /// Reads `linux.namespaces`.
-pub(crate) fn listed<'a>(linux: &Linux<'a>) -> Result<Listed<'a>, Refusal> {
+pub(crate) fn listed<'a>(linux: &Linux<'_>) -> Result<Listed<'a>, Refusal> {
     let mut listed = Listed { create: 0, join: Vec::new() };
     for (index, namespace) in (0..).zip(&linux.namespaces) {
         let kind = kind(&namespace.kind).ok_or_else(|| {

@@ -3,7 +3,7 @@
 
 use brig_handshake::task::Sysctl;
 
-use crate::refusal::Refusal;
+use crate::refusal::{Refusal, member};
 use crate::spec::Linux;
 use crate::text::text;
 
@@ -13,10 +13,8 @@ pub(crate) fn plan<'a>(linux: &Linux<'_>) -> Result<Vec<Sysctl<'a>>, Refusal> {
 }
 
 fn parameter<'a>(name: &str, value: &str) -> Result<Sysctl<'a>, Refusal> {
-    Ok(Sysctl {
-        path: text(path(name), format_args!("linux.sysctl.{name}"))?,
-        value: text(value, format_args!("linux.sysctl.{name}"))?,
-    })
+    let at = member("linux.sysctl", name);
+    Ok(Sysctl { path: text(path(name), format_args!("{at}"))?, value: text(value, format_args!("{at}"))? })
 }
 
 /// The path below `/proc/sys`. Of `.` and `/` the one that comes first separates, and the other stands for it where it

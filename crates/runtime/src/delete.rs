@@ -1,10 +1,10 @@
 //! Taking a container apart: its processes, its cgroup, its directory; then the poststop hooks.
 //! Runs in: the parent, as `delete`, and as what undoes a `create` that failed.
 //!
-//! Every part may be gone already, and several may do this at the same time: who removes the record runs the hooks. The
-//! directory goes last, so that whatever is killed in the middle can be deleted once more.
+//! Every part may be gone already, and several may do this at the same time: who removes the record runs the hooks. The record
+//! stays until processes and cgroup are gone, so that whatever is killed in the middle can be deleted once more.
 
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -14,9 +14,9 @@ use rustix::event::{PollFd, PollFlags};
 use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
 use rustix::io::Errno;
 
-use crate::error::{Error, Result, best_effort};
+use crate::error::{Error, Kind, Result, best_effort};
 use crate::hooks::{self, Hooks};
-use crate::kill::{SIGKILL, send};
+use crate::kill::{SIGKILL, send, thaw};
 use crate::pid::{Identity, poll_until, wait_exit};
 use crate::record::{self, Intent, Part, PidNamespace, RECORD, Record, Stage};
 use crate::state;
@@ -50,20 +50,33 @@ fn find_and_delete(store: &Store, id: &ContainerId, mode: Mode) -> Result<()> {
         let mut place = store.find(id)?;
         let Some(file) = place.record(Part::Head)? else {
             if place.try_lock()? {
+                if has_moved_on(store, &place, None)? {
+                    continue;
+                }
                 place.remove(RECORD)?;
                 return Err(Error::not_found());
             }
-            await_creator(&place, None, mode, deadline)?;
+            if mode == Mode::Stopped {
+                return Err(not_stopped(&place, Status::Creating));
+            }
+            await_creator(store, &place, None, deadline)?;
             continue;
         };
         match file.stage()? {
             Stage::Ready(record) => return delete_ready(&place, &record, mode),
-            Stage::Intent(intent) if place.try_lock()? => return delete_intent(&place, &intent),
-            Stage::Intent(intent) => {
-                if mode == Mode::Force {
-                    kill_begun(&intent, deadline)?;
+            Stage::Intent(intent) if !status::is_creating(&place, &intent)? => {
+                // It may have finished since the record was read.
+                if has_moved_on(store, &place, Some(&intent.creator))? {
+                    continue;
                 }
-                await_creator(&place, Some(&intent.creator), mode, deadline)?;
+                return delete_intent(&place, &intent);
+            }
+            Stage::Intent(intent) => {
+                if mode == Mode::Stopped {
+                    return Err(not_stopped(&place, Status::Creating));
+                }
+                kill_begun(&intent, deadline)?;
+                await_creator(store, &place, Some(&intent.creator), deadline)?;
             }
         }
     }
@@ -73,7 +86,9 @@ fn delete_ready(place: &Place, record: &Record<'_>, mode: Mode) -> Result<()> {
     if mode == Mode::Stopped {
         match status::of_record(place, record)? {
             Status::Stopped | Status::Created => {}
-            other => return Err(not_stopped(place, other)),
+            other @ (Status::Creating | Status::Running | Status::Paused) => {
+                return Err(not_stopped(place, other));
+            }
         }
     }
     let init = record.init.pidfd()?;
@@ -81,7 +96,7 @@ fn delete_ready(place: &Place, record: &Record<'_>, mode: Mode) -> Result<()> {
     destroy(
         place,
         &Remains {
-            init: init.as_ref().map(std::os::fd::AsFd::as_fd),
+            init: init.as_ref().map(AsFd::as_fd),
             cgroup: Some(&cgroup),
             pid_namespace: record.pid_namespace,
             rootless_cgroups: record.rootless_cgroups,
@@ -132,12 +147,12 @@ fn kill_init(remains: &Remains<'_>, deadline: Instant) -> Result<()> {
     let Some(init) = remains.init else { return Ok(()) };
     best_effort(send(init, SIGKILL), "it has ended, or is waited for in vain");
     if let Some(cgroup) = remains.cgroup {
-        crate::kill::thaw(cgroup)?;
+        thaw(cgroup)?;
     }
     if wait_exit(init, deadline)? {
         return Ok(());
     }
-    Err(Error::new(crate::Kind::Deadline, "container init still running"))
+    Err(Error::new(Kind::Deadline, "container init still running"))
 }
 
 fn empty_and_remove(
@@ -164,9 +179,7 @@ fn forgive(remains: &Remains<'_>, removed: Result<(), brig_cgroup::Error>) -> Re
             log::warn!("{error}");
             Ok(())
         }
-        removed => {
-            removed.map_err(|error| Error::from(error).within("unable to remove container's cgroup"))
-        }
+        removed => removed.map_err(|error| Error::from(error).within("unable to remove container's cgroup")),
     }
 }
 
@@ -214,35 +227,38 @@ fn kill_begun(intent: &Intent<'_>, deadline: Instant) -> Result<Begun> {
 }
 
 /// Waits until the creator comes to an end of some kind: it writes the record, it removes the directory, or it dies.
-fn await_creator(place: &Place, creator: Option<&Identity>, mode: Mode, deadline: Instant) -> Result<()> {
-    if mode == Mode::Stopped {
-        return Err(not_stopped(place, Status::Creating));
-    }
+fn await_creator(store: &Store, place: &Place, creator: Option<&Identity>, deadline: Instant) -> Result<()> {
     let failed = |errno| place.failed("watch", "", errno);
     let watch = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK).map_err(failed)?;
-    let events = WatchFlags::MOVED_TO | WatchFlags::DELETE | WatchFlags::DELETE_SELF | WatchFlags::ONLYDIR;
-    match inotify::add_watch(&watch, place.path(), events) {
+    // A directory that is open says nothing when it is removed; the one above it does.
+    let watched = inotify::add_watch(&watch, store.root(), WatchFlags::DELETE)
+        .and_then(|_| inotify::add_watch(&watch, place.path(), WatchFlags::MOVED_TO));
+    match watched {
         Err(Errno::NOENT) => return Ok(()),
-        added => added.map_err(failed)?,
+        watched => watched.map_err(failed)?,
     };
     let pidfd = creator.map(Identity::pidfd).transpose()?.flatten();
     // What happened before the watch was there is seen now.
-    if !place.is_locked()? || has_moved_on(place, creator)? {
+    if !place.is_locked()? || has_moved_on(store, place, creator)? {
         return Ok(());
     }
     let mut fds = vec![PollFd::new(&watch, PollFlags::IN)];
     fds.extend(pidfd.as_ref().map(|pidfd| PollFd::new(pidfd, PollFlags::IN)));
-    match poll_until(&mut fds, deadline).map_err(failed)? {
-        true => Ok(()),
-        false => Err(Error::deadline(format_args!("wait for the creator of {}", place.id()), DEADLINE)),
+    if poll_until(&mut fds, deadline).map_err(failed)? {
+        return Ok(());
     }
+    Err(Error::deadline(format_args!("wait for the creator of {}", place.id()), DEADLINE))
 }
 
-/// Whether the record is not what it was when it was read.
-fn has_moved_on(place: &Place, creator: Option<&Identity>) -> Result<bool> {
-    let Some(file) = place.record(Part::Head)? else { return Ok(creator.is_some()) };
+/// Whether there is something else by now than what was found: nothing with a known creator, or an intent with one.
+fn has_moved_on(store: &Store, place: &Place, known: Option<&Identity>) -> Result<bool> {
+    let now = match store.find(place.id()) {
+        Err(error) if error.is_not_found() => return Ok(true),
+        place => place?,
+    };
+    let Some(file) = now.record(Part::Head)? else { return Ok(known.is_some()) };
     Ok(match file.stage()? {
-        Stage::Intent(_) => creator.is_none(),
+        Stage::Intent(intent) => Some(&intent.creator) != known,
         Stage::Ready(_) => true,
     })
 }
@@ -253,3 +269,6 @@ fn not_stopped(place: &Place, status: Status) -> Error {
 
 /// How long killed processes may take to end, and a creator to come to an end.
 const DEADLINE: Duration = Duration::from_secs(10);
+
+#[cfg(test)]
+mod tests;

@@ -218,7 +218,10 @@ mod tests {
     fn a_failed_step_names_itself_its_subject_and_the_errno() {
         let error = Error::step(Step::MakeCgroup, "/a", Errno::ACCESS);
         assert_eq!(error.to_string(), "make the cgroup: /a: permission denied");
-        assert_eq!(Error::step(Step::Clone, "", Errno::AGAIN).to_string(), "clone brig-init: resource temporarily unavailable");
+        assert_eq!(
+            Error::step(Step::Clone, "", Errno::AGAIN).to_string(),
+            "clone brig-init: resource temporarily unavailable"
+        );
         assert_eq!(error.within("create").to_string(), "create: make the cgroup: /a: permission denied");
     }
 

@@ -73,7 +73,10 @@ fn run_one(hook: &ParentHook<'_>, document: &[u8], cwd: Option<&Path>) -> Result
     let ended = running.attend(started + limit).map_err(internal)?;
     if !ended {
         best_effort(pidfd_send_signal(&running.pidfd, Signal::KILL), "it has ended this instant");
-        best_effort(wait_exit(&running.pidfd, Instant::now() + GRACE), "stuck in the kernel: it is left to its fate");
+        best_effort(
+            wait_exit(&running.pidfd, Instant::now() + GRACE),
+            "stuck in the kernel: it is left to its fate",
+        );
     }
     let status = waitid(WaitId::PidFd(running.pidfd.as_fd()), WaitIdOptions::EXITED | WaitIdOptions::NOHANG);
     drop(child);
@@ -96,11 +99,7 @@ struct Running<'a> {
 }
 
 impl<'a> Running<'a> {
-    fn start(
-        hook: &ParentHook<'_>,
-        document: &'a [u8],
-        cwd: Option<&Path>,
-    ) -> Result<(Self, Child), String> {
+    fn start(hook: &ParentHook<'_>, document: &'a [u8], cwd: Option<&Path>) -> Result<(Self, Child), String> {
         let pipes = || Ok::<_, Errno>((pipe_with(CLOEXEC)?, pipe_with(CLOEXEC)?, pipe_with(CLOEXEC)?));
         let own = |errno| Error::os("pipe", errno).to_string();
         let ((stdin, to), (out, stdout), (err, stderr)) = pipes().map_err(own)?;
@@ -112,9 +111,11 @@ impl<'a> Running<'a> {
         let child = command.stdin(stdin).stdout(stdout).stderr(stderr).spawn();
         // It holds our copies of the child's ends, and would keep them open.
         drop(command);
-        let child = child.map_err(|error| not_started(hook, cwd, &error))?;
-        let pidfd = pidfd_open(Pid::from_child(&child), PidfdFlags::empty())
-            .map_err(|errno| Error::os("pidfd_open", errno).to_string())?;
+        let mut child = child.map_err(|error| not_started(hook, cwd, &error))?;
+        let pidfd = pidfd_open(Pid::from_child(&child), PidfdFlags::empty()).map_err(|errno| {
+            best_effort(child.kill().and_then(|()| child.wait()), "the first error is the one to report");
+            Error::os("pidfd_open", errno).to_string()
+        })?;
         let input = Some(Input { to, _reader: ours, rest: document });
         let running = Running { pidfd, input, out: Output::new(out), err: Output::new(err) };
         Ok((running, child))

@@ -54,7 +54,9 @@ fn kill_all(record: &Record<'_>, cgroup: &Cgroup) -> Result<()> {
     }
     match cgroup.kill(Instant::now() + DEADLINE) {
         Err(error) if record.rootless_cgroups => {
-            log::warn!("failed to kill all processes, possibly due to lack of cgroup (Hint: enable cgroup v2 delegation): {error}");
+            log::warn!(
+                "failed to kill all processes, possibly due to lack of cgroup (Hint: enable cgroup v2 delegation): {error}"
+            );
             signal_init(record, SIGKILL)
         }
         killed => Ok(killed?),
@@ -69,7 +71,12 @@ fn signal_init(record: &Record<'_>, signal: i32) -> Result<()> {
 /// What a v1 freezer holds cannot even die. On v2 it can, and there is nothing to do.
 pub(crate) fn thaw(cgroup: &Cgroup) -> Result<()> {
     let v1 = cgroup.paths().places.iter().any(|place| !place.is_v2());
-    if v1 && best_effort(cgroup.is_frozen(), "the signal has been sent; where there is no freezer nothing holds it") == Some(true) {
+    if v1
+        && best_effort(
+            cgroup.is_frozen(),
+            "the signal has been sent; where there is no freezer nothing holds it",
+        ) == Some(true)
+    {
         cgroup.thaw()?;
     }
     Ok(())

@@ -182,7 +182,11 @@ mod tests {
 
     #[test]
     fn a_zombie_and_one_waited_for_have_ended() {
-        let mut child = Command::new("/bin/sh").args(["-c", "read x"]).stdin(std::process::Stdio::piped()).spawn().unwrap();
+        let mut child = Command::new("/bin/sh")
+            .args(["-c", "read x"])
+            .stdin(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
         let identity = Identity::of(child.id()).unwrap().unwrap();
         let pidfd = identity.pidfd().unwrap().unwrap();
         assert!(!wait_exit(&pidfd, Instant::now()).unwrap());

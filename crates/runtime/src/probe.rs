@@ -10,7 +10,7 @@ use brig_plan::host::{Cgroups, Host, V1Hierarchy};
 use brig_plan::refusal::Refusal;
 use brig_plan::spec::{Linux, Spec};
 use rustix::fs::{CWD, FsWord, Mode, OFlags, ResolveFlags, openat, openat2, stat, statfs};
-use rustix::io::Errno;
+use rustix::io::{Errno, read, retry_on_intr};
 use rustix::process::{getegid, geteuid};
 
 use crate::error::{Error, Result};
@@ -86,10 +86,16 @@ fn in_user_namespace() -> Result<bool> {
     }
 }
 
+/// One read is enough for a number: this is on the way of every start.
 fn last_capability() -> Result<u8> {
     const FILE: &str = "/proc/sys/kernel/cap_last_cap";
-    let text = fs::read_to_string(FILE).map_err(|error| Error::io(format_args!("open {FILE}"), &error))?;
-    text.trim().parse().map_err(|_| Error::os(format_args!("read {FILE}"), Errno::INVAL))
+    let mut text = [0; 16];
+    let length = openat(CWD, FILE, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
+        .and_then(|file| retry_on_intr(|| read(&file, &mut text)))
+        .map_err(|errno| Error::os(format_args!("open {FILE}"), errno))?;
+    let number = str::from_utf8(text.get(..length).unwrap_or_default()).ok();
+    let number = number.and_then(|number| number.trim().parse().ok());
+    number.ok_or_else(|| Error::os(format_args!("read {FILE}"), Errno::INVAL))
 }
 
 fn has_apparmor() -> bool {
@@ -132,7 +138,8 @@ fn is_host_network(linux: &Linux<'_>) -> bool {
         None => true,
         Some("") => false,
         Some(path) => {
-            let needed = linux.sysctl.iter().any(|(name, _)| name.starts_with("net.") || name.starts_with("net/"));
+            let needed =
+                linux.sysctl.iter().any(|(name, _)| name.starts_with("net.") || name.starts_with("net/"));
             needed && is_same(path, "/proc/self/ns/net")
         }
     }
@@ -165,7 +172,8 @@ fn open_without_links(path: &Path) -> Result<OwnedFd, Errno> {
     match openat2(CWD, path, flags, Mode::empty(), ResolveFlags::NO_SYMLINKS) {
         // Before Linux 5.6, or a filter that does not know openat2(2).
         Err(Errno::NOSYS | Errno::PERM) => {
-            let real = fs::canonicalize(path).map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?;
+            let real =
+                fs::canonicalize(path).map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?;
             if real == path { openat(CWD, path, flags, Mode::empty()) } else { Err(Errno::LOOP) }
         }
         opened => opened,
@@ -187,3 +195,6 @@ fn clean(path: &Path) -> PathBuf {
     }
     cleaned
 }
+
+#[cfg(test)]
+mod tests;

@@ -18,8 +18,7 @@ use brig_plan::plan::{ExecTemplate, IdMaps, ParentHook, StateFacts};
 
 use crate::error::{Error, Result};
 use crate::pid::Identity;
-use crate::store::{Place, Store};
-use crate::store::ContainerId;
+use crate::store::{ContainerId, Place, Store};
 
 wire_enum! {
     #[allow(clippy::large_enum_variant, reason = "there is one, and it lives briefly")]
@@ -338,7 +337,7 @@ fn civil(days: i64) -> (i64, i64, i64) {
 
 const DAY: i64 = 86_400;
 
-/// Name of the file. It is the last to go when a container is deleted.
+/// Name of the file. Who removes it has deleted the container.
 pub(crate) const RECORD: &str = "record";
 
 const MAGIC: &[u8] = b"brig";
@@ -348,3 +347,6 @@ const VERSION: u16 = 1;
 
 /// Magic, version, two lengths.
 const HEADER: usize = 14;
+
+#[cfg(test)]
+pub(crate) mod tests;

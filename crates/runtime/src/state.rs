@@ -4,15 +4,13 @@
 use std::fmt::Write;
 
 use brig_handshake::Text;
+pub use brig_plan::OCI_VERSION;
 use brig_plan::plan::StateFacts;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::record::{Part, RecordFile, Stage, Timestamp};
 use crate::status::{self, Status};
 use crate::store::{ContainerId, Place, Store};
-
-/// The version of the specification that the document follows.
-pub const OCI_VERSION: &str = "1.3.0";
 
 /// What a container is at this moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,6 +49,13 @@ pub fn state(store: &Store, id: &ContainerId) -> Result<State> {
 pub fn of(place: &Place, record: &RecordFile) -> Result<State> {
     let stage = record.stage()?;
     let status = status::status(place, &stage)?;
+    if matches!(stage, Stage::Intent(_)) && status != Status::Creating {
+        // Only a finished one has anything to say beyond its intent.
+        let newer = place.record(Part::Head)?.ok_or_else(Error::not_found)?;
+        if let Stage::Ready(_) = newer.stage()? {
+            return of(place, &newer);
+        }
+    }
     Ok(match stage {
         Stage::Intent(intent) => State {
             id: string(&intent.id),
@@ -69,7 +74,12 @@ pub fn of(place: &Place, record: &RecordFile) -> Result<State> {
             bundle: string(&record.facts.bundle),
             rootfs: string(&record.facts.rootfs),
             created: record.created,
-            annotations: record.facts.annotations.iter().map(|a| (string(&a.key), string(&a.value))).collect(),
+            annotations: record
+                .facts
+                .annotations
+                .iter()
+                .map(|a| (string(&a.key), string(&a.value)))
+                .collect(),
             owner: record.owner,
         },
     })
@@ -98,7 +108,7 @@ pub fn document(facts: &StateFacts<'_>, status: Status, pid: Option<u32>) -> Str
     json
 }
 
-fn quote(json: &mut String, text: &Text<'_>) {
+pub(crate) fn quote(json: &mut String, text: &Text<'_>) {
     json.push('"');
     for letter in text.to_string_lossy().chars() {
         match letter {
@@ -117,4 +127,33 @@ fn drop_error(_: std::fmt::Result) {}
 
 fn string(text: &Text<'_>) -> String {
     text.to_string_lossy().into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::tests::{facts, text};
+
+    #[test]
+    fn hooks_read_the_fields_of_the_specification() {
+        let mut facts = facts();
+        facts.annotations.clear();
+        assert_eq!(
+            document(&facts, Status::Creating, Some(7)),
+            r#"{"ociVersion":"1.3.0","id":"a","status":"creating","pid":7,"bundle":"/b"}"#
+        );
+        assert_eq!(
+            document(&facts, Status::Stopped, None),
+            r#"{"ociVersion":"1.3.0","id":"a","status":"stopped","bundle":"/b"}"#
+        );
+    }
+
+    #[test]
+    fn whatever_an_annotation_says_is_quoted() {
+        let mut facts = facts();
+        facts.annotations[0].key = text("a\"b\\c");
+        facts.annotations[0].value = text("\n\u{1}\u{e4}");
+        let json = document(&facts, Status::Created, Some(1));
+        assert!(json.ends_with(r#","annotations":{"a\"b\\c":"\n\u0001ä","k2":"v2"}}"#), "{json}");
+    }
 }

@@ -14,9 +14,9 @@ use std::fmt;
 
 use brig_cgroup::Cgroup;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::gate;
-use crate::record::{self, Gate, Record, Stage};
+use crate::record::{self, Gate, Intent, Part, Record, Stage};
 use crate::store::Place;
 
 /// The lifecycle words of the specification, and runc's `paused`.
@@ -58,11 +58,24 @@ impl fmt::Display for Status {
 /// # Errors
 /// `Os`, `Cgroup`.
 pub fn status(place: &Place, stage: &Stage<'_>) -> Result<Status> {
-    match stage {
-        Stage::Intent(_) if place.is_locked()? => Ok(Status::Creating),
-        Stage::Intent(_) => Ok(Status::Stopped),
-        Stage::Ready(record) => of_record(place, record),
+    let intent = match stage {
+        Stage::Ready(record) => return of_record(place, record),
+        Stage::Intent(intent) => intent,
+    };
+    if is_creating(place, intent)? {
+        return Ok(Status::Creating);
     }
+    // It may have finished since the record was read.
+    match place.record(Part::Head)?.ok_or_else(Error::not_found)?.stage()? {
+        Stage::Ready(record) => of_record(place, &record),
+        Stage::Intent(_) => Ok(Status::Stopped),
+    }
+}
+
+/// Whether the creator is at work. The lock alone does not say so, as who deletes holds it too; nor does the creator's life,
+/// as a program that embeds us outlives a creation that it gave up.
+pub(crate) fn is_creating(place: &Place, intent: &Intent<'_>) -> Result<bool> {
+    Ok(place.is_locked()? && intent.creator.is_alive()?)
 }
 
 /// As [`status`], for one whose creation came to its end.

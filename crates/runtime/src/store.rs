@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::buffer::spare_capacity;
 use rustix::fs::{
-    AtFlags, CWD, Dir, FileType, FlockOperation, Mode, OFlags, flock, fstat, mkdir, openat, renameat,
+    AtFlags, CWD, Dir, FileType, FlockOperation, Mode, OFlags, flock, fstat, mkdir, openat, renameat, rmdir,
     unlinkat,
 };
 use rustix::io::{Errno, read, retry_on_intr, write};
@@ -105,7 +105,7 @@ impl Store {
                 Err(Error::wrong_status(format!("container {id} was deleted while it was created")))
             }
             Err(errno) => {
-                best_effort(rustix::fs::rmdir(&path), "the first error is the one to report");
+                best_effort(rmdir(&path), "the first error is the one to report");
                 Err(Error::os(format_args!("lock {}", path.display()), errno))
             }
         }
@@ -148,6 +148,16 @@ pub struct Place {
     path: PathBuf,
     dir: OwnedFd,
     held: Held,
+}
+
+/// A child that another thread has just forked holds all our descriptors until it executes, and the lock with them: so it is
+/// given back, not only closed.
+impl Drop for Place {
+    fn drop(&mut self) {
+        if self.held == Held::Yes {
+            best_effort(flock(&self.dir, FlockOperation::Unlock), "closing does the same, a little later");
+        }
+    }
 }
 
 /// Whether a lock is held through this descriptor.
@@ -220,7 +230,10 @@ impl Place {
             renameat(&self.dir, &beside, &self.dir, name)
         };
         put().map_err(|errno| {
-            best_effort(unlinkat(&self.dir, &beside, AtFlags::empty()), "the first error is the one to report");
+            best_effort(
+                unlinkat(&self.dir, &beside, AtFlags::empty()),
+                "the first error is the one to report",
+            );
             self.failed("write", name, errno)
         })
     }
@@ -250,19 +263,29 @@ impl Place {
         }
     }
 
-    /// Removes everything in it but the file `last`, then that, then the directory. Of several who do this at the same time
-    /// one is told [`Removal::Mine`], and the others that it is [`Removal::Anothers`].
-    pub(crate) fn remove(&self, last: &str) -> Result<Removal> {
-        remove_below(&self.dir, last, DEPTH).map_err(|errno| self.failed("remove", "", errno))?;
-        let removal = if self.unlink(last)? { Removal::Mine } else { Removal::Anothers };
+    /// Removes the file `first`, then everything else in it, then the directory. Of several who do this at the same time the
+    /// one who removed `first` is told [`Removal::Mine`], and the others that it is [`Removal::Anothers`].
+    pub(crate) fn remove(&self, first: &str) -> Result<Removal> {
+        let removal = if self.unlink(first)? { Removal::Mine } else { Removal::Anothers };
         // One that is removed has no links; by name there may be a new one of somebody else by now.
         if removal == Removal::Anothers && fstat(&self.dir).is_ok_and(|stat| stat.st_nlink == 0) {
             return Ok(removal);
         }
-        match unlinkat(CWD, &self.path, AtFlags::REMOVEDIR) {
-            Ok(()) | Err(Errno::NOENT) => Ok(removal),
-            Err(Errno::NOTEMPTY | Errno::EXIST) if removal == Removal::Anothers => Ok(removal),
-            Err(errno) => Err(self.failed("remove", "", errno)),
+        let failed = |errno| self.failed("remove", "", errno);
+        if self.rmdir().map_err(failed)? == Emptiness::Full {
+            remove_below(&self.dir, DEPTH).map_err(failed)?;
+            if self.rmdir().map_err(failed)? == Emptiness::Full && removal == Removal::Mine {
+                return Err(failed(Errno::NOTEMPTY));
+            }
+        }
+        Ok(removal)
+    }
+
+    fn rmdir(&self) -> Result<Emptiness, Errno> {
+        match rmdir(&self.path) {
+            Ok(()) | Err(Errno::NOENT) => Ok(Emptiness::Empty),
+            Err(Errno::NOTEMPTY | Errno::EXIST) => Ok(Emptiness::Full),
+            Err(errno) => Err(errno),
         }
     }
 
@@ -277,6 +300,13 @@ impl Place {
 pub(crate) enum Removal {
     Mine,
     Anothers,
+}
+
+/// Whether a directory could be removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Emptiness {
+    Empty,
+    Full,
 }
 
 fn open_directory(at: BorrowedFd<'_>, path: impl rustix::path::Arg) -> Result<OwnedFd, Errno> {
@@ -317,8 +347,8 @@ fn entries(dir: &OwnedFd, wanted: impl Fn(FileType) -> bool) -> Result<Vec<std::
 }
 
 /// Nothing here is followed, and nothing here can be written to from inside a container; the depth is bounded all the same.
-fn remove_below(dir: &OwnedFd, keep: &str, depth: usize) -> Result<(), Errno> {
-    for name in entries(dir, |_| true)?.iter().filter(|name| name.to_bytes() != keep.as_bytes()) {
+fn remove_below(dir: &OwnedFd, depth: usize) -> Result<(), Errno> {
+    for name in &entries(dir, |_| true)? {
         match unlinkat(dir, name, AtFlags::empty()) {
             Ok(()) | Err(Errno::NOENT) => {}
             Err(Errno::ISDIR | Errno::PERM) if depth > 0 => remove_directory(dir, name, depth - 1)?,
@@ -329,7 +359,7 @@ fn remove_below(dir: &OwnedFd, keep: &str, depth: usize) -> Result<(), Errno> {
 }
 
 fn remove_directory(dir: &OwnedFd, name: &std::ffi::CStr, depth: usize) -> Result<(), Errno> {
-    let emptied = open_directory(dir.as_fd(), name).and_then(|below| remove_below(&below, "", depth));
+    let emptied = open_directory(dir.as_fd(), name).and_then(|below| remove_below(&below, depth));
     match emptied.and_then(|()| unlinkat(dir, name, AtFlags::REMOVEDIR)) {
         Err(Errno::NOENT) => Ok(()),
         result => result,
@@ -346,3 +376,6 @@ const CHUNK: usize = 8192;
 
 /// How deep a container's directory may be: `notify/notify.sock`, and images of a checkpoint.
 const DEPTH: usize = 16;
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -19,6 +19,7 @@ pub(crate) struct Layout {
 pub(crate) struct Check {
     pub(crate) index: u32,
     pub(crate) operator: Operator,
+    /// What counts of the argument: its width, unless the operator or a multiplexer's first argument has it otherwise.
     pub(crate) mask: u64,
     pub(crate) value: u64,
 }

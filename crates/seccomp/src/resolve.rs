@@ -224,7 +224,7 @@ fn multiplexer(arch: Arch, name: &str) -> Option<(&'static str, Check)> {
         (None, Some(value)) => ("ipc", value, 0xffff),
         (None, None) => return None,
     };
-    Some((target, Check { index: 0, operator: Operator::MaskedEq, mask, value }))
+    Some((target, Check { index: 0, operator: Operator::Eq, mask, value }))
 }
 
 fn place(names: &[&str], name: &str) -> Option<u64> {

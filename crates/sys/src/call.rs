@@ -42,6 +42,7 @@ pub(crate) mod number {
     pub(crate) const SECCOMP: usize = 317;
     pub(crate) const EXECVE: usize = 59;
     pub(crate) const EXIT_GROUP: usize = 231;
+    pub(crate) const SIGNALFD4: usize = 289;
 }
 
 /// Numbers of the generic table (aarch64, riscv64).
@@ -63,10 +64,12 @@ pub(crate) mod number {
     pub(crate) const SECCOMP: usize = 277;
     pub(crate) const EXECVE: usize = 221;
     pub(crate) const EXIT_GROUP: usize = 94;
+    pub(crate) const SIGNALFD4: usize = 74;
 }
 
 /// Numbers common to all architectures.
 pub(crate) mod common {
+    pub(crate) const PIDFD_SEND_SIGNAL: usize = 424;
     pub(crate) const CLONE3: usize = 435;
     pub(crate) const CLOSE_RANGE: usize = 436;
     pub(crate) const MOUNT_SETATTR: usize = 442;

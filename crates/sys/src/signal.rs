@@ -1,8 +1,9 @@
 //! sigprocmask(2), sigaction(2): back to the defaults that a new program expects.
 
-use rustix::io::Result;
+use rustix::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
+use rustix::io::{Errno, Result};
 
-use crate::call::{call, number};
+use crate::call::{call, common, number};
 
 /// struct sigaction of the kernel, with nothing set: `SIG_DFL`.
 #[repr(C)]
@@ -32,4 +33,43 @@ pub fn reset(signal: i32) -> Result<()> {
     let action = Default { handler: 0, flags: 0, restorer: 0, mask: 0 };
     // SAFETY: `action` has the kernel's layout and is read only; SIG_DFL installs no code.
     unsafe { call(number::RT_SIGACTION, [signal.cast_unsigned() as usize, (&raw const action).addr(), 0, 8]) }.map(drop)
+}
+
+/// Blocks all signals of the calling thread, so that they can be read from [`signalfd`].
+///
+/// # Errors
+/// The kernel's answer.
+pub fn block_all() -> Result<()> {
+    const SIG_SETMASK: usize = 2;
+    let all = u64::MAX;
+    // SAFETY: `all` is the kernel's 8-byte sigset, read only.
+    unsafe { call(number::RT_SIGPROCMASK, [SIG_SETMASK, (&raw const all).addr(), 0, 8]) }.map(drop)
+}
+
+/// `int signalfd(-1, all signals, SFD_CLOEXEC | SFD_NONBLOCK)`. Each read gives a `struct signalfd_siginfo` of
+/// [`SIGINFO`] bytes that begins with the signal's number (u32).
+///
+/// # Errors
+/// The kernel's answer.
+pub fn signalfd() -> Result<OwnedFd> {
+    const FLAGS: usize = 0o2_000_000 | 0o4000;
+    let all = u64::MAX;
+    // SAFETY: `all` is the kernel's 8-byte sigset, read only.
+    let answer = unsafe { call(number::SIGNALFD4, [usize::MAX, (&raw const all).addr(), 8, FLAGS]) }?;
+    let raw = RawFd::try_from(answer).map_err(|_| Errno::BADF)?;
+    // SAFETY: the answer is a new descriptor that no one else has seen.
+    Ok(unsafe { OwnedFd::from_raw_fd(raw) })
+}
+
+/// `sizeof(struct signalfd_siginfo)`.
+pub const SIGINFO: usize = 128;
+
+/// `int pidfd_send_signal(pidfd, signal, NULL, 0)` for any signal number, real-time ones and 0 included.
+///
+/// # Errors
+/// The kernel's answer.
+pub fn pidfd_send_signal(pidfd: impl AsFd, signal: i32) -> Result<()> {
+    let fd = pidfd.as_fd().as_raw_fd().cast_unsigned() as usize;
+    // SAFETY: no memory is passed.
+    unsafe { call(common::PIDFD_SEND_SIGNAL, [fd, signal.cast_unsigned() as usize, 0, 0]) }.map(drop)
 }

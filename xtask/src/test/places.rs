@@ -121,3 +121,19 @@ impl Drop for Home {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_of_our_own_hides_what_is_in_it_from_others() {
+        let folder = std::env::temp_dir().join(format!("brig-places-{}", std::process::id()));
+        fs::create_dir(&folder).unwrap();
+        fs::set_permissions(&folder, fs::Permissions::from_mode(0o700)).unwrap();
+        let open = is_open_to_all(&folder.join("test"));
+        fs::remove_dir(&folder).unwrap();
+        assert!(!open);
+        assert!(is_open_to_all(Path::new("/proc/version")));
+    }
+}

@@ -1,11 +1,19 @@
 //! `create`. Runs in: parent.
 
-use super::Outcome;
+use brig_runtime::create::Streams;
+
+use super::{Outcome, setup::Setup};
 use crate::{
     args::{Global, command::CreateArgs},
-    exit::Failure,
+    exit::Exit,
 };
 
-pub(super) fn run(_global: &Global, _args: CreateArgs) -> Outcome {
-    Err(Failure::unavailable("create"))
+pub(super) fn run(global: &Global, args: CreateArgs) -> Outcome {
+    let setup = Setup::new(global, &args)?;
+    let streams = match &args.console_socket {
+        Some(socket) => Streams::ConsoleSocket(socket),
+        None => Streams::Inherited,
+    };
+    setup.create(&args, streams, true)?;
+    Ok(Exit::Success)
 }

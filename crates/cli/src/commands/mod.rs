@@ -16,9 +16,11 @@ mod ps;
 mod restore;
 mod resume;
 mod run;
+mod setup;
 mod spec;
 mod start;
 mod state;
+mod store;
 mod update;
 
 use std::io::{self, Write as _};

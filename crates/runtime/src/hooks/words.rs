@@ -32,7 +32,8 @@ pub(super) fn ran_past(specified: bool, limit: Duration) -> String {
 
 /// Numbers as on x86, arm and riscv (signal(7)).
 fn signal_text(signal: i32) -> String {
-    let words = usize::try_from(signal).ok().and_then(|index| SIGNALS.get(index)).filter(|words| !words.is_empty());
+    let words =
+        usize::try_from(signal).ok().and_then(|index| SIGNALS.get(index)).filter(|words| !words.is_empty());
     words.map_or_else(|| format!("signal {signal}"), |words| (*words).to_owned())
 }
 

@@ -11,7 +11,7 @@ mod libseccomp;
 use std::collections::BTreeSet;
 
 use brig_seccomp::interp::{ByteOrder, Data, run};
-use brig_seccomp::{Action, Arch, Error, Profile, Rule, compile, disassemble};
+use brig_seccomp::{Action, Arch, Condition, Error, Insn, Operator, Profile, Rule, compile};
 use libseccomp::{Made, Search, Stub};
 use support::{ACTIONS, Random, VALUES, condition_at, conditions, parse, resolve};
 
@@ -44,7 +44,7 @@ fn generated_profiles_mean_what_libseccomp_makes_of_them() {
     let natives: Vec<Arch> = Arch::ALL.into_iter().filter(|arch| libseccomp::supports(*arch)).collect();
     let names = names();
     let mut random = Random(seed);
-    let (mut same, mut refused) = (0, 0);
+    let (mut same, mut refused, mut accepted, mut wrong) = (0, 0, 0, 0);
     for n in 0..count {
         let native = random.pick(&natives);
         let profile = generate(&mut random, native, &natives, &names);
@@ -52,10 +52,16 @@ fn generated_profiles_mean_what_libseccomp_makes_of_them() {
         match compare(&profile, native, search, &mut random) {
             Ok(Agreement::Verdicts) => same += 1,
             Ok(Agreement::Refusal) => refused += 1,
-            Err(difference) => panic!("profile {n} on {}: {difference}\n{profile:#?}", native.name()),
+            Ok(Agreement::OnlyTheirRefusal) => accepted += 1,
+            Ok(Agreement::TheyAreWrong) => wrong += 1,
+            Err(difference) => panic!("profile {n} on {}: {difference}", native.name()),
         }
     }
-    println!("{:?}: {same} profiles with the same verdicts, {refused} refused by both", libseccomp::version());
+    println!(
+        "libseccomp {:?}: {same} profiles with the same verdicts, {refused} refused by both, {accepted} only by it, \
+         {wrong} on which it compares wrong words",
+        libseccomp::version(),
+    );
 }
 
 #[test]
@@ -83,7 +89,7 @@ fn known_names_only(profile: &mut Profile<'_>, native: Arch) {
                 (Some(theirs), ours) => u32::try_from(theirs).ok() == ours,
                 (None, ours) => ours.is_none(),
             };
-            libseccomp::knows(name) && architectures.iter().all(same)
+            libseccomp::tells_apart(name) && architectures.iter().all(same)
         });
     }
 }
@@ -142,16 +148,25 @@ fn generate_rule<'n>(random: &mut Random, names: &[&'n str]) -> Rule<'n> {
 enum Agreement {
     Verdicts,
     Refusal,
+    OnlyTheirRefusal,
+    /// Some verdicts differ, all of them where libseccomp's program compares a word that it did not load for that.
+    TheyAreWrong,
 }
 
 fn compare(profile: &Profile<'_>, native: Arch, search: Search, random: &mut Random) -> Result<Agreement, String> {
     let (ours, theirs) = match (compile(profile, native), libseccomp::compile(profile, native, search)) {
         (Ok(ours), Made::Program(theirs)) => (ours.program, theirs),
         (Err(Error::Conflict { .. }), Made::Contradiction) => return Ok(Agreement::Refusal),
+        // its tree cannot hold some pairs of rules that only share half of a comparison
+        (Ok(_), Made::Contradiction) => return Ok(Agreement::OnlyTheirRefusal),
+        (Err(Error::Conflict { syscall }), Made::Program(_)) => {
+            return Err(format!("{syscall} refused\n{}", rules_on(profile, &syscall)));
+        }
         (ours, theirs) => return Err(format!("{:?} but {theirs:?}", ours.map(|_| ()))),
     };
     let order = if native.is_big_endian() { ByteOrder::Big } else { ByteOrder::Little };
     let stub = Stub::of(profile, native);
+    let mut wrong = 0;
     for arch in Arch::ALL {
         let conditional = conditional_numbers(profile, arch);
         for nr in numbers(arch) {
@@ -160,20 +175,127 @@ fn compare(profile: &Profile<'_>, native: Arch, search: Search, random: &mut Ran
                 let mine = run(&ours, &data, order).unwrap().value;
                 let newer = stub.is_newer(arch.audit(), nr);
                 let expected = if newer { ENOSYS } else { run(&theirs, &data, order).unwrap().value };
-                if mine != expected && !on_purpose(arch, &data, mine) {
+                if mine == expected || on_purpose(arch, &data, mine) {
+                    continue;
+                }
+                let mine_holds = Matching::of(profile, arch, &data).justify(mine);
+                if mine_holds && compares_a_wrong_word(&theirs, &data, order) {
+                    wrong += 1;
+                } else if !(mine_holds && arch.is_wide() && shares_upper_half(profile, arch, nr)) {
                     let name = arch.syscall_name(nr).unwrap_or("?");
-                    let text = disassemble(&ours, order);
                     return Err(format!(
-                        "{search:?} {} {name} {nr:#x} {:x?}: {mine:#x}, libseccomp {expected:#x}\n{text}\n{}",
+                        "{search:?} {} {name} {nr:#x} {:x?}: {mine:#x}, libseccomp {expected:#x}\n{}",
                         arch.name(),
                         data.args,
-                        disassemble(&theirs, order),
+                        rules_on(profile, name),
                     ));
                 }
             }
         }
     }
-    Ok(Agreement::Verdicts)
+    Ok(if wrong == 0 { Agreement::Verdicts } else { Agreement::TheyAreWrong })
+}
+
+/// Two rules with NE, or two with LT, LE, GT, GE, on one wide argument and with the same upper half: libseccomp gives
+/// precedence to one where the upper halves decide and may give it to the other where they do not.
+fn shares_upper_half(profile: &Profile<'_>, arch: Arch, nr: u32) -> bool {
+    let on_this = profile.rules.iter().filter(|rule| rule.names.iter().any(|name| arch.number(name) == Some(nr)));
+    let not_equal = on_this.flat_map(|rule| &rule.args).filter(|c| !matches!(c.op, Operator::Eq | Operator::MaskedEq));
+    let upper_halves: Vec<(u32, bool, u64)> =
+        not_equal.map(|c| (c.index, c.op == Operator::Ne, c.value >> 32)).collect();
+    upper_halves.iter().any(|one| upper_halves.iter().filter(|other| *other == one).count() > 1)
+}
+
+/// libseccomp shares the code of a comparison between ways on which the accumulator holds different words (2.5.4 and
+/// 2.6.1, when a rule fails behind its first comparison and the next one begins on the same argument), and at times
+/// compares the architecture with syscall numbers. Whether the way of this call comes to such code.
+fn compares_a_wrong_word(program: &[Insn], data: &Data, order: ByteOrder) -> bool {
+    let mut words = vec![BTreeSet::new(); program.len() + 256];
+    for (at, insn) in program.iter().enumerate() {
+        let held = if insn.code == 0x20 { BTreeSet::from([insn.k]) } else { words[at].clone() };
+        let next = at + 1;
+        match insn.code {
+            0x06 => {}
+            0x05 => words[next + insn.k as usize].extend(held),
+            0x15 | 0x25 | 0x35 | 0x45 => {
+                words[next + usize::from(insn.jt)].extend(held.clone());
+                words[next + usize::from(insn.jf)].extend(held);
+            }
+            _ => words[next].extend(held),
+        }
+    }
+    // cut the program at the doubtful comparisons: a run that comes to one then fails there
+    let is_audit = |k| Arch::ALL.iter().any(|arch| arch.audit() == k);
+    let wrong = |at: usize, k| words[at].len() > 1 || (words[at].contains(&4) && !is_audit(k));
+    let doubtful = |(at, insn): (usize, &Insn)| match insn.code & 7 == 5 && insn.code != 5 && wrong(at, insn.k) {
+        true => Insn { code: 0, ..*insn },
+        false => *insn,
+    };
+    let cut: Vec<Insn> = program.iter().enumerate().map(doubtful).collect();
+    run(&cut, data, order).is_err()
+}
+
+/// The rules that match a call, read one by one: what a verdict must have come from.
+struct Matching {
+    actions: Vec<u32>,
+    default: u32,
+}
+
+impl Matching {
+    fn of(profile: &Profile<'_>, arch: Arch, data: &Data) -> Matching {
+        let default = profile.default_action.return_value(profile.default_errno_ret);
+        let width = if arch.is_wide() { u64::MAX } else { u64::from(u32::MAX) };
+        let holds = |c: &Condition| {
+            let (argument, value) = (data.args[c.index as usize] & width, c.value & width);
+            match c.op {
+                Operator::Ne => argument != value,
+                Operator::Lt => argument < value,
+                Operator::Le => argument <= value,
+                Operator::Eq => argument == value,
+                Operator::Ge => argument >= value,
+                Operator::Gt => argument > value,
+                Operator::MaskedEq => argument & value == c.value_two & value,
+            }
+        };
+        let matches = |rule: &&Rule<'_>| {
+            let repeated = (0..6).any(|index| rule.args.iter().filter(|c| c.index == index).count() > 1);
+            let all = |skip: Option<u32>| {
+                let mut left = rule.args.iter().filter(|c| Some(c.index) != skip);
+                if repeated { rule.args.iter().any(|c| Some(c.index) == skip || holds(c)) } else { left.all(holds) }
+            };
+            let direct = || rule.names.iter().any(|name| arch.number(name) == Some(data.nr)) && all(None);
+            let behind = || rule.names.iter().any(|name| is_behind(arch, data, name)) && all(Some(0));
+            direct() || behind()
+        };
+        let values = profile.rules.iter().filter(matches).map(|rule| rule.action.return_value(rule.errno_ret));
+        Matching { actions: values.filter(|value| *value != default).collect(), default }
+    }
+
+    fn justify(&self, verdict: u32) -> bool {
+        self.actions.contains(&verdict) || (self.actions.is_empty() && verdict == self.default)
+    }
+}
+
+/// Whether the call is `socketcall` or `ipc` and its first argument means `name`.
+fn is_behind(arch: Arch, data: &Data, name: &str) -> bool {
+    let Some(call @ -299..=-100) = libseccomp::number(arch, name) else { return false };
+    let (multiplexer, place) = if call > -200 { ("socketcall", -call - 100) } else { ("ipc", -call - 200) };
+    arch.number(multiplexer) == Some(data.nr) && data.args[0] == u64::try_from(place).unwrap()
+}
+
+fn rules_on(profile: &Profile<'_>, name: &str) -> String {
+    let behind = |other: &str| match libseccomp::number(Arch::X86, other) {
+        Some(-199..=-100) => name == "socketcall",
+        Some(-299..=-200) => name == "ipc",
+        _ => false,
+    };
+    let line = |rule: &Rule<'_>| {
+        let names: Vec<&str> = rule.names.iter().copied().filter(|n| *n == name || behind(n)).collect();
+        let line = format!("  {names:?} {:?} {:?} {:x?}\n", rule.action, rule.errno_ret, rule.args);
+        (!names.is_empty()).then_some(line)
+    };
+    let rules: String = profile.rules.iter().filter_map(line).collect();
+    format!("default {:?}\n{rules}", profile.default_action)
 }
 
 /// Every number that has a name on this ABI, those around them, and those around the bits that tell ABIs apart.

@@ -1,0 +1,82 @@
+//! What `create` and `run` share: from typed words to the library's request.
+//! Runs in: parent.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+use brig_runtime::create::{self, Created, Request, Streams};
+use brig_runtime::delete;
+use brig_runtime::store::ContainerId;
+
+use super::store;
+use crate::{
+    args::{Global, command::CreateArgs},
+    exit::Failure,
+};
+
+/// Everything about a container to be created that needs a look at the caller's surroundings.
+pub(super) struct Setup {
+    pub(super) id: ContainerId,
+    pub(super) store: brig_runtime::store::Store,
+    bundle: PathBuf,
+    pid_file: Option<PathBuf>,
+    listen_fds: u32,
+    rootless: bool,
+}
+
+impl Setup {
+    pub(super) fn new(global: &Global, args: &CreateArgs) -> Result<Self, Failure> {
+        let here = env::current_dir().map_err(|error| Failure::new(format!("getwd: {error}")))?;
+        let absolute = |path: &Path| here.join(path);
+        Ok(Self {
+            id: ContainerId::new(&args.id).map_err(store::failure)?,
+            store: store::open(global)?,
+            bundle: args.bundle.as_deref().map_or_else(|| here.clone(), absolute),
+            pid_file: args.pid_file.as_deref().map(absolute),
+            listen_fds: listen_fds(),
+            rootless: store::rootless(global),
+        })
+    }
+
+    /// Creates the container, and writes its pid file. One that has no pid file is not one: it is deleted again.
+    pub(super) fn create(&self, args: &CreateArgs, streams: Streams<'_>, gate: bool) -> Result<Created, Failure> {
+        let created = create::create(&self.store, &self.id, &self.request(args, streams, gate)).map_err(store::failure)?;
+        let Some(path) = &self.pid_file else { return Ok(created) };
+        match create::write_pid_file(path, created.pid) {
+            Ok(()) => Ok(created),
+            Err(error) => {
+                self.delete()?;
+                Err(store::failure(error))
+            }
+        }
+    }
+
+    /// Removes the container with everything that is left of it.
+    pub(super) fn delete(&self) -> Result<(), Failure> {
+        delete::delete(&self.store, &self.id, delete::Mode::Force).map_err(store::failure)
+    }
+
+    pub(super) fn request<'r>(&'r self, args: &'r CreateArgs, streams: Streams<'r>, gate: bool) -> Request<'r> {
+        Request {
+            bundle: &self.bundle,
+            streams,
+            gate,
+            no_pivot: args.no_pivot,
+            no_new_keyring: args.no_new_keyring,
+            preserve_fds: args.preserve_fds,
+            listen_fds: self.listen_fds,
+            notify_socket: false,
+            pidfd_socket: args.pidfd_socket.as_deref(),
+            rootless_cgroups: self.rootless,
+        }
+    }
+}
+
+/// sd_listen_fds(3): descriptors from 3 on, if they are meant for us.
+fn listen_fds() -> u32 {
+    let number = |name| env::var(name).ok().and_then(|text| text.parse::<u32>().ok());
+    match number("LISTEN_PID") {
+        Some(pid) if pid == std::process::id() => number("LISTEN_FDS").unwrap_or(0),
+        _ => 0,
+    }
+}

@@ -1,0 +1,143 @@
+//! One more process in a running container.
+
+use brig_handshake::process::SeccompLoad;
+use brig_plan::exec::{Changes, ExecPlan, ExecRequest, Requested, exec};
+use brig_plan::load;
+use brig_plan::options::Stdio;
+use brig_plan::plan::ExecTemplate;
+use brig_plan::refusal::Refusal;
+
+use crate::{planned, text, texts};
+
+const PID: u32 = 0x2000_0000;
+
+fn template(process: &str) -> ExecTemplate<'static> {
+    planned(&format!(
+        r#""process":{{"args":["/init"],"cwd":"/","env":["PATH=/bin","A=1"],"rlimits":[{{"type":"RLIMIT_CPU","soft":1,"hard":1}}],
+           "oomScoreAdj":5,"user":{{"uid":1,"gid":2,"umask":7,"additionalGids":[3]}}{process}}},
+           "linux":{{"namespaces":[{{"type":"mount"}},{{"type":"pid"}}],"personality":{{"domain":"LINUX32"}},
+           "seccomp":{{"defaultAction":"SCMP_ACT_ALLOW"}}}}"#
+    ))
+    .exec
+}
+
+fn request(process: Requested<'static>) -> ExecRequest<'static> {
+    ExecRequest { process, stdio: Stdio::Inherited, preserve_fds: 0, last_capability: 40 }
+}
+
+fn whole(template: &ExecTemplate<'static>, json: &'static str) -> Result<ExecPlan<'static>, Refusal> {
+    exec(template, &request(Requested::Whole(load::process(json.as_bytes()).unwrap())))
+}
+
+fn changed(
+    template: &ExecTemplate<'static>,
+    changes: Changes<'static>,
+) -> Result<ExecPlan<'static>, Refusal> {
+    exec(template, &request(Requested::Changed(changes)))
+}
+
+#[test]
+fn an_exec_process_joins_what_is_listed_and_clones_again_for_a_pid_namespace() {
+    let plan = changed(&template(""), Changes { args: vec!["ls"], ..Changes::default() }).unwrap();
+    let entry = plan.task.entry;
+    assert_eq!((entry.by_pidfd, entry.second, entry.become_root), (0x2_0000 | PID, Some(0), false));
+    assert_eq!((plan.task.fds.namespaces, plan.task.fds.gate), (1, false));
+    assert_eq!(plan.task.keyring.unwrap().permissions, 0);
+}
+
+#[test]
+fn a_whole_process_takes_from_the_container_only_what_runc_takes() {
+    let template = template(
+        r#","noNewPrivileges":true,"capabilities":{"permitted":["CAP_KILL"]},
+            "ioPriority":{"class":"IOPRIO_CLASS_BE","priority":1},"execCPUAffinity":{"final":"0"}"#,
+    );
+    let plan = whole(&template, r#"{"args":["/x"],"cwd":"/tmp","user":{"umask":0}}"#).unwrap();
+    let process = plan.task.process;
+    assert_eq!((process.args, process.cwd, process.env), (texts(&["/x"]), text("/tmp"), vec![]));
+    assert_eq!((process.uid, process.gid, process.groups), (0, 0, Some(vec![])));
+    assert_eq!(process.capabilities.unwrap().permitted, 1 << 5);
+    assert_eq!(
+        (process.umask, process.personality, process.io_priority),
+        (Some(7), Some(8), Some(2 << 13 | 1))
+    );
+    assert_eq!(&*process.affinity.last, [1, 0, 0, 0, 0, 0, 0, 0]);
+    assert!(!process.no_new_privileges);
+    assert_eq!(process.seccomp.unwrap().load, SeccompLoad::BeforeDrop, "its own no_new_privs decides");
+    assert_eq!((plan.limits.rlimits, plan.limits.oom_score_adj), (vec![], Some(5)));
+}
+
+#[test]
+fn a_whole_process_is_checked_with_paths_of_its_own() {
+    let refusal = whole(&template(""), r#"{"args":["/x"],"cwd":"tmp"}"#).unwrap_err();
+    assert_eq!(refusal.to_string(), "Cwd must be an absolute path (cwd)");
+    let refusal = whole(&template(""), r#"{"args":["/x"],"cwd":"/","env":["A"]}"#).unwrap_err();
+    assert_eq!(refusal.to_string(), "invalid environment variable: missing '=' (env[0])");
+}
+
+#[test]
+fn changes_apply_to_the_containers_own_process() {
+    let changes = Changes {
+        args: vec!["ls", "-l"],
+        cwd: Some("/srv"),
+        env: vec!["A=2", "PATH=/sbin"],
+        user: Some((9, None)),
+        additional_gids: vec![4],
+        ..Changes::default()
+    };
+    let plan = changed(&template(""), changes).unwrap();
+    let process = plan.task.process;
+    assert_eq!((process.args, process.cwd), (texts(&["ls", "-l"]), text("/srv")));
+    assert_eq!((process.env, process.search), (texts(&["A=2", "PATH=/sbin"]), texts(&["/sbin"])));
+    assert_eq!((process.uid, process.gid, process.groups), (9, 2, Some(vec![3, 4])));
+    assert_eq!((process.umask, process.terminal), (Some(7), None));
+    assert_eq!(plan.limits.rlimits.len(), 1, "they are in config.json, which runc reads again");
+}
+
+#[test]
+fn added_capabilities_are_never_inheritable_and_ambient_only_where_that_can_be() {
+    let add = || Changes { args: vec!["ls"], capabilities: vec!["CAP_KILL", "CAP_X"], ..Changes::default() };
+    let kill = 1 << 5;
+    for (sets, ambient) in [
+        (r#","capabilities":{}"#, 0),
+        (r#","capabilities":{"inheritable":["CAP_CHOWN"]}"#, 0),
+        (r#","capabilities":{"inheritable":["CAP_KILL"]}"#, kill),
+    ] {
+        let template = template(sets);
+        let before = template.process.capabilities.clone().unwrap();
+        let plan = changed(&template, add()).unwrap();
+        let after = plan.task.process.capabilities.unwrap();
+        assert_eq!((after.bounding, after.effective, after.permitted), (kill, kill, kill));
+        assert_eq!((after.inheritable, after.ambient), (before.inheritable, ambient), "{sets}");
+        assert_eq!(plan.warnings[0], "ignoring unknown or unavailable capabilities: [CAP_X]");
+    }
+    assert_eq!(changed(&template(""), add()).unwrap_err().path(), "process.capabilities");
+}
+
+#[test]
+fn no_new_privileges_and_terminal_are_the_requests_own() {
+    let template = template(r#","noNewPrivileges":true"#);
+    let plan = changed(&template, Changes { args: vec!["ls"], ..Changes::default() }).unwrap();
+    assert_eq!(plan.task.process.seccomp.unwrap().load, SeccompLoad::JustBeforeExec);
+    let off = Changes { args: vec!["ls"], no_new_privileges: Some(false), ..Changes::default() };
+    assert!(!changed(&template, off).unwrap().task.process.no_new_privileges);
+    let terminal = Changes { args: vec!["ls"], terminal: true, ..Changes::default() };
+    let request = ExecRequest { stdio: Stdio::Foreground, ..request(Requested::Changed(terminal)) };
+    assert!(!exec(&template, &request).unwrap().task.process.terminal.unwrap().console);
+}
+
+#[test]
+fn what_an_exec_process_cannot_be_is_refused() {
+    let base = || Changes { args: vec!["ls"], ..Changes::default() };
+    let template = template("");
+    for (changes, path) in [
+        (Changes::default(), "args"),
+        (Changes { cwd: Some("tmp"), ..base() }, "cwd"),
+        (Changes { env: vec!["=1"], ..base() }, "env[2]"),
+        (Changes { user: Some((u32::MAX, None)), ..base() }, "user"),
+        (Changes { terminal: true, ..base() }, "process.terminal"),
+    ] {
+        assert_eq!(changed(&template, changes).unwrap_err().path(), path);
+    }
+    let only_chroot = planned(r#""linux":{"namespaces":[{"type":"pid"},{"type":"mount","path":"/m"}]}"#).exec;
+    assert_eq!(changed(&only_chroot, base()).unwrap_err().path(), "linux.namespaces");
+}

@@ -1,0 +1,81 @@
+//! Whole configurations.
+
+use brig_handshake::task::Task;
+use brig_handshake::wire;
+use brig_plan::options::{Options, Stdio};
+use brig_plan::plan::Plan;
+use brig_plan::{load, plan};
+
+use crate::{host, options, planned, planned_on, refused};
+
+fn ordinary() -> Plan<'static> {
+    let spec = load::config(include_bytes!("ordinary.json")).unwrap();
+    plan(&spec, &host(), &Options { stdio: Stdio::Foreground, gate: true, ..options() }).unwrap()
+}
+
+#[test]
+fn an_ordinary_plan_is_explained_in_the_order_of_things() {
+    let explained = ordinary().explain();
+    assert_eq!(explained, include_str!("ordinary.txt"), "{explained}");
+}
+
+#[test]
+fn a_program_reads_the_same_explanation() {
+    let plan = ordinary();
+    let json: serde_json::Value = serde_json::from_str(&plan.explain_json()).unwrap();
+    let lines =
+        json["sections"].as_array().unwrap().iter().flat_map(|section| section["lines"].as_array().unwrap());
+    assert_eq!(lines.count(), plan.explain().lines().filter(|line| line.starts_with("  ")).count());
+    assert_eq!(json["warnings"].as_array().unwrap().len(), plan.warnings.len());
+}
+
+#[test]
+fn the_task_and_the_template_survive_the_wire() {
+    let plan = ordinary();
+    let task = Task::Init(plan.task);
+    assert_eq!(wire::decode::<Task<'_>>(&wire::encode(&task)), Ok(task.clone()));
+    assert_eq!(wire::decode(&wire::encode(&plan.exec)), Ok(plan.exec.clone()));
+}
+
+#[test]
+fn only_a_rootless_caller_does_without_a_cgroup_and_only_when_nothing_is_asked_of_it() {
+    let rootless = Options { rootless_cgroups: true, ..options() };
+    for (linux, by_root, by_user) in [
+        ("{}", false, true),
+        (r#"{"resources":{"devices":[{"allow":false,"access":"rwm"}]}}"#, false, true),
+        (r#"{"resources":{"pids":{"limit":5}}}"#, false, false),
+        (r#"{"cgroupsPath":"/a"}"#, false, false),
+    ] {
+        let more = format!(r#""linux":{linux}"#);
+        assert_eq!(planned(&more).cgroup.optional, by_root, "{linux}");
+        assert_eq!(planned_on(&host(), &rootless, &more).unwrap().cgroup.optional, by_user, "{linux}");
+    }
+}
+
+#[test]
+fn what_is_not_done_yet_is_said() {
+    let plan = planned(
+        r#""linux":{"namespaces":[{"type":"mount"}],"resources":{"memory":{"limit":1048576},"unified":{"a.b":"c"}}}"#,
+    );
+    assert_eq!(plan.warnings, ["linux.resources: not applied yet: memory, unified"]);
+    let rdt = refused(r#""linux":{"intelRdt":{"closID":"a"}}"#);
+    assert_eq!(rdt, "intelRdt is specified in config, but Intel RDT is not enabled (linux.intelRdt)");
+    let devices = refused(r#""linux":{"namespaces":[{"type":"network"}],"netDevices":{"eth0":{}}}"#);
+    assert_eq!(devices, "linux.netDevices: moving network devices is not supported yet");
+}
+
+#[test]
+fn no_changed_byte_makes_planning_panic() {
+    let text = include_bytes!("ordinary.json");
+    for at in 0..text.len() {
+        for byte in [b'0', b'"', b'/', b'x'] {
+            let mut text = text.to_vec();
+            text[at] = byte;
+            if let Ok(spec) = load::config(&text)
+                && let Ok(plan) = plan(&spec, &host(), &Options { stdio: Stdio::Foreground, ..options() })
+            {
+                assert!(!plan.explain().is_empty());
+            }
+        }
+    }
+}

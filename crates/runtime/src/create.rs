@@ -1,0 +1,427 @@
+//! From a bundle to a container that waits for `start`, or runs.
+//! Runs in: the parent. Read [`create`] from top to bottom.
+
+use std::cell::OnceCell;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use brig_cgroup::{Cgroup, Denied};
+use brig_handshake::{Fault, Step, Task};
+use brig_plan::options::{Options, Stdio};
+use brig_plan::plan::{IdMaps, Plan};
+use brig_plan::{load, spec};
+use rustix::fs::{CWD, Mode, OFlags, fstat, openat};
+use rustix::io::{Errno, read};
+use rustix::process::{Pid, geteuid};
+
+use crate::delete::{self, Remains};
+use crate::error::{Error, Result, best_effort};
+use crate::foreground::HostTerminal;
+use crate::hooks::{self, Hooks};
+use crate::parent::{self, Desk, Until};
+use crate::pid::Identity;
+use crate::probe::{self, Probed};
+use crate::record::{self, Intent, PidNamespace, Record, Timestamp};
+use crate::spawn::{self, Started};
+use crate::status::Status;
+use crate::store::{ContainerId, Place, Store};
+use crate::terminal::Terminals;
+use crate::{gate, sources, state, words};
+
+/// `CLONE_NEWPID`.
+const PID: u32 = 0x2000_0000;
+
+/// What the caller of create chose.
+#[derive(Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a switch of the command line, independent of the others")]
+pub struct Request<'r> {
+    /// Absolute path of the bundle.
+    pub bundle: &'r Path,
+    /// Who holds the standard streams.
+    pub streams: Streams<'r>,
+    /// Wait for `start`.
+    pub gate: bool,
+    /// `--no-pivot`.
+    pub no_pivot: bool,
+    /// `--no-new-keyring`.
+    pub no_new_keyring: bool,
+    /// `--preserve-fds`.
+    pub preserve_fds: u32,
+    /// Descriptors passed by socket activation, before the preserved ones.
+    pub listen_fds: u32,
+    /// The caller has a `NOTIFY_SOCKET`.
+    pub notify_socket: bool,
+    /// Send the pidfd there.
+    pub pidfd_socket: Option<&'r Path>,
+    /// Failures to make the cgroup are forgiven where nothing was asked of it.
+    pub rootless_cgroups: bool,
+}
+
+/// Who holds the standard streams.
+#[derive(Debug)]
+pub enum Streams<'r> {
+    /// The caller's own 0, 1 and 2. A terminal is refused.
+    Inherited,
+    /// These three.
+    Passed([BorrowedFd<'r>; 3]),
+    /// The caller's own, or, where the configuration wants a terminal, one whose master comes back in
+    /// [`Created::terminal`]; the caller's terminal is then put here.
+    Foreground(&'r OnceCell<HostTerminal>),
+    /// A terminal whose master goes to this socket.
+    ConsoleSocket(&'r Path),
+}
+
+/// A container that is there.
+#[derive(Debug)]
+pub struct Created {
+    /// Its first process, in the caller's PID namespace.
+    pub pid: Pid,
+    /// The same, for waiting and signalling.
+    pub pidfd: OwnedFd,
+    /// The terminal's master, of a foreground container.
+    pub terminal: Option<OwnedFd>,
+}
+
+/// Reads and plans a bundle without touching anything: what `explain` prints.
+///
+/// # Errors
+/// `Refused`, `Os`, `Cgroup`.
+pub fn with_plan<T>(
+    id: &ContainerId,
+    store: &Store,
+    request: &Request<'_>,
+    with: impl FnOnce(&Plan<'_>, Probed) -> Result<T>,
+) -> Result<T> {
+    let text = read_config(request.bundle)?;
+    let spec = load::config(&text)?;
+    probe::rootfs(&spec, request.bundle)?;
+    let probed = probe::host(&spec, id)?;
+    let plan = plan(&spec, &probed, id, store, request)?;
+    with(&plan, probed)
+}
+
+/// Creates a container.
+///
+/// # Errors
+/// `AlreadyExists`, `Refused`, `Step`, `Hook`, `Cgroup`, `Deadline`, `Os`. Nothing is left behind.
+pub fn create(store: &Store, id: &ContainerId, request: &Request<'_>) -> Result<Created> {
+    with_plan(id, store, request, |plan, probed| {
+        for warning in &plan.warnings {
+            log::warn!("{warning}");
+        }
+        let place = store.reserve(id)?;
+        let mut making = Making::new(&place, plan, probed, request)?;
+        match making.carry_out() {
+            Ok(created) => Ok(created),
+            Err(error) => {
+                making.undo();
+                Err(error)
+            }
+        }
+    })
+}
+
+fn plan<'a>(
+    spec: &spec::Spec<'a>,
+    probed: &Probed,
+    id: &ContainerId,
+    store: &Store,
+    request: &Request<'_>,
+) -> Result<Plan<'a>> {
+    let text = |path: &Path| path.to_string_lossy().into_owned();
+    let (bundle, directory) = (text(request.bundle), text(&store.root().join(id.as_str())));
+    let options = Options {
+        id: id.as_str(),
+        bundle: &bundle,
+        state_directory: &directory,
+        no_pivot: request.no_pivot,
+        no_new_keyring: request.no_new_keyring,
+        preserve_fds: request.preserve_fds,
+        listen_fds: request.listen_fds,
+        notify_socket: request.notify_socket,
+        stdio: match request.streams {
+            Streams::Inherited => Stdio::Inherited,
+            Streams::Passed(_) => Stdio::Passed,
+            Streams::Foreground(_) => Stdio::Foreground,
+            Streams::ConsoleSocket(_) => Stdio::ConsoleSocket,
+        },
+        gate: request.gate,
+        rootless_cgroups: request.rootless_cgroups,
+    };
+    Ok(brig_plan::plan(spec, &probed.host, &options)?)
+}
+
+/// config.json of a bundle, whole.
+fn read_config(bundle: &Path) -> Result<Vec<u8>> {
+    let path = bundle.join("config.json");
+    let failed = |errno| match errno {
+        Errno::NOENT => Error::os("JSON specification file config.json not found", Errno::NOENT),
+        errno => Error::os(format_args!("open {}", path.display()), errno),
+    };
+    let file = openat(CWD, &path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).map_err(failed)?;
+    let size = usize::try_from(fstat(&file).map_err(failed)?.st_size).unwrap_or(0);
+    let mut text = Vec::with_capacity(size + 1);
+    while read(&file, rustix::buffer::spare_capacity(&mut text)).map_err(failed)? > 0 {
+        text.reserve(1);
+    }
+    Ok(text)
+}
+
+/// A container on its way.
+struct Making<'m> {
+    place: &'m Place,
+    plan: &'m Plan<'m>,
+    request: &'m Request<'m>,
+    cgroup_paths: brig_cgroup::Paths,
+    cgroup: Option<Cgroup>,
+    joined: Vec<OwnedFd>,
+    created: Timestamp,
+}
+
+impl<'m> Making<'m> {
+    fn new(place: &'m Place, plan: &'m Plan<'m>, probed: Probed, request: &'m Request<'m>) -> Result<Self> {
+        let cgroup_paths = probed.cgroup.unwrap_or(brig_cgroup::Paths { places: Vec::new() });
+        let making =
+            Self { place, plan, request, cgroup_paths, cgroup: None, joined: Vec::new(), created: Timestamp::now() };
+        let intent = Intent {
+            id: plan.facts.id.clone(),
+            bundle: plan.facts.bundle.clone(),
+            cgroup: record::keep_paths(&making.cgroup_paths),
+            created: making.created.clone(),
+            creator: Identity::of_self()?,
+            owner: geteuid().as_raw(),
+        };
+        place.write_intent(&intent)?;
+        Ok(making)
+    }
+
+    fn carry_out(&mut self) -> Result<Created> {
+        self.make_cgroup()?;
+        self.joined = self.open_namespaces()?;
+        let gate = match self.request.gate {
+            true => Some(self.make_gate()?),
+            false => None,
+        };
+        let wanted = spawn::Request {
+            namespaces: self.plan.start.create,
+            id_maps: self.plan.start.id_maps.as_ref(),
+            preserved: self.plan.task.fds.preserved,
+            oom_score_adj: self.plan.limits.oom_score_adj,
+        };
+        let mut cgroup = self.cgroup.take();
+        let started = spawn::start(&wanted, cgroup.as_mut(), |started| {
+            self.cgroup = None;
+            self.converse(started, gate.as_ref())
+        });
+        self.cgroup = cgroup;
+        started
+    }
+
+    /// Sends the task and answers until there is a container.
+    fn converse(&self, started: Started, gate: Option<&OwnedFd>) -> Result<Created> {
+        let mut descriptors: Vec<BorrowedFd<'_>> = Vec::new();
+        if let Streams::Passed(streams) = &self.request.streams {
+            descriptors.extend(streams);
+        }
+        descriptors.extend(self.joined.iter().map(AsFd::as_fd));
+        descriptors.extend(gate.map(AsFd::as_fd));
+        let task = Task::Init(self.plan.task.clone());
+        let sent = started.line.send(&task, &descriptors, spawn::deadline());
+        if let Err(errno) = sent
+            && errno != Errno::PIPE
+        {
+            spawn::end(started.pidfd.as_fd());
+            return Err(Error::step(Step::SendTask, "", errno));
+        }
+        let mut desk = InitDesk { making: self, terminals: Terminals::new(&self.request.streams), terminal: None };
+        let until = if gate.is_some() { Until::Gate } else { Until::Exec };
+        let started = parent::attend(started, &mut desk, until).map_err(in_context)?;
+        let created = Created { pid: started.pid, pidfd: started.pidfd, terminal: desk.terminal.take() };
+        if until == Until::Exec {
+            self.poststart(&created)?;
+        }
+        Ok(created)
+    }
+
+    /// The program runs: the hooks that wait for that. One that fails ends it.
+    fn poststart(&self, created: &Created) -> Result<()> {
+        let hooks = &self.plan.hooks.poststart;
+        if hooks.is_empty() {
+            return Ok(());
+        }
+        let number = created.pid.as_raw_nonzero().get().cast_unsigned();
+        let document = state::document(&self.plan.facts, Status::Running, Some(number));
+        hooks::run(Hooks::Poststart, hooks, document.as_bytes(), Some(self.request.bundle))
+            .inspect_err(|_| spawn::end(created.pidfd.as_fd()))
+    }
+
+    fn make_cgroup(&mut self) -> Result<()> {
+        if self.cgroup_paths.places.is_empty() {
+            return Ok(());
+        }
+        let denied = if self.plan.cgroup.optional { Denied::Skip } else { Denied::Refuse };
+        match Cgroup::create(&self.cgroup_paths, &[], denied) {
+            Ok(cgroup) => self.cgroup = Some(cgroup),
+            Err(error) if self.plan.cgroup.optional && error.is_permission() => {
+                log::debug!("no cgroup: {error}");
+            }
+            Err(error) => return Err(Error::from(error).within("unable to start container process: unable to apply cgroup configuration")),
+        }
+        Ok(())
+    }
+
+    fn open_namespaces(&self) -> Result<Vec<OwnedFd>> {
+        let open = |join: &brig_plan::plan::Join<'_>| {
+            openat(CWD, &*join.path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).map_err(|errno| {
+                let subject = format!("linux.namespaces[{}].path: {}", join.index, join.path.to_string_lossy());
+                Error::step(Step::JoinNamespaces, subject, errno)
+            })
+        };
+        self.plan.start.join.iter().map(open).collect()
+    }
+
+    fn make_gate(&self) -> Result<OwnedFd> {
+        let root = |maps: &[brig_plan::plan::IdMap]| {
+            maps.iter().find(|map| map.container_id == 0).map_or(0, |map| map.host_id)
+        };
+        match self.plan.start.id_maps.as_ref().filter(|_| geteuid().is_root()) {
+            Some(maps) => gate::make(self.place, root(&maps.uid), root(&maps.gid)),
+            None => gate::make(self.place, geteuid().as_raw(), rustix::process::getegid().as_raw()),
+        }
+    }
+
+    fn record(&self, pid: Pid) -> Result<Record<'m>> {
+        let number = pid.as_raw_nonzero().get().cast_unsigned();
+        let init = Identity::of(number)?.ok_or_else(|| Error::step(Step::Ready, "", Errno::SRCH))?;
+        let private = self.plan.start.create & PID != 0
+            || self.plan.task.entry.second.is_some_and(|namespaces| namespaces & PID != 0);
+        let cgroup = self.cgroup_places();
+        Ok(Record {
+            facts: self.plan.facts.clone(),
+            created: self.created.clone(),
+            init,
+            cgroup,
+            owner: geteuid().as_raw(),
+            pid_namespace: if private { PidNamespace::Private } else { PidNamespace::Shared },
+            namespaces: self.plan.exec.namespaces,
+            gate: if self.request.gate { record::Gate::Waits } else { record::Gate::None },
+            poststart: self.plan.hooks.poststart.clone(),
+            poststop: self.plan.hooks.poststop.clone(),
+            id_maps: self.plan.start.id_maps.clone(),
+            rootless_cgroups: self.request.rootless_cgroups,
+        })
+    }
+
+    fn cgroup_places(&self) -> Vec<record::CgroupPlace<'static>> {
+        record::keep_paths(&self.cgroup_paths)
+    }
+
+    /// Takes back what was made, whatever that is by now.
+    fn undo(&mut self) {
+        let remains = Remains {
+            init: None,
+            cgroup: self.cgroup.as_ref(),
+            pid_namespace: PidNamespace::Shared,
+            rootless_cgroups: self.request.rootless_cgroups,
+            mode: delete::Mode::Force,
+            poststop: &self.plan.hooks.poststop,
+            facts: &self.plan.facts,
+        };
+        if let Err(error) = delete::destroy(self.place, &remains) {
+            log::warn!("{error}");
+        }
+        if let Some(cgroup) = self.cgroup.take() {
+            cgroup.undo();
+        }
+    }
+}
+
+/// What runc says before everything that goes wrong once there is a process.
+fn in_context(error: Error) -> Error {
+    error.within("unable to start container process")
+}
+
+struct InitDesk<'d, 'm> {
+    making: &'d Making<'m>,
+    terminals: Terminals<'d>,
+    terminal: Option<OwnedFd>,
+}
+
+impl InitDesk<'_, '_> {
+    fn maps(&self) -> Option<&IdMaps> {
+        self.making.plan.start.id_maps.as_ref()
+    }
+
+    fn document(&self, pid: Pid) -> String {
+        let number = pid.as_raw_nonzero().get().cast_unsigned();
+        state::document(&self.making.plan.facts, Status::Creating, Some(number))
+    }
+}
+
+impl Desk for InitDesk<'_, '_> {
+    fn map_ids(&mut self, pid: Pid) -> Result<()> {
+        match self.maps() {
+            Some(maps) => spawn::map_ids(pid, maps),
+            None => Err(Error::step(Step::MapIds, "", Errno::INVAL)),
+        }
+    }
+
+    fn open_source(&mut self, mount: u32, pid: Pid) -> Result<OwnedFd, Errno> {
+        sources::open(self.making.plan, mount, pid, &self.making.joined)
+    }
+
+    fn run_hooks(&mut self, pid: Pid) -> Result<()> {
+        let document = self.document(pid);
+        let bundle = Some(self.making.request.bundle);
+        let hooks = &self.making.plan.hooks;
+        hooks::run(Hooks::Prestart, &hooks.prestart, document.as_bytes(), bundle)?;
+        hooks::run(Hooks::CreateRuntime, &hooks.create_runtime, document.as_bytes(), bundle)
+    }
+
+    fn take_terminal(&mut self, master: OwnedFd) -> Result<()> {
+        self.terminal = self.terminals.take(master)?;
+        Ok(())
+    }
+
+    fn take_listener(&mut self, listener: OwnedFd, pid: Pid) -> Result<()> {
+        let number = pid.as_raw_nonzero().get().cast_unsigned();
+        crate::listener::hand_over(listener, number, &self.making.plan.exec, &self.document(pid))
+    }
+
+    fn ready(&mut self, pid: Pid, pidfd: &OwnedFd) -> Result<()> {
+        parent::set_limits(pid, &self.making.plan.limits)?;
+        self.making.place.write_record(&self.making.record(pid)?, &self.making.plan.exec)?;
+        if let Some(socket) = self.making.request.pidfd_socket {
+            crate::terminal::send_descriptor(socket, b"standard", pidfd)?;
+        }
+        Ok(())
+    }
+
+    fn words(&self, fault: &Fault<'_>) -> Error {
+        words::of_init(self.making.plan, fault)
+    }
+
+    fn note(&self, fault: &Fault<'_>) {
+        words::note(fault);
+    }
+}
+
+/// The path of a file with the process id, written beside and renamed, as runc does.
+///
+/// # Errors
+/// `Os`.
+pub fn write_pid_file(path: &Path, pid: Pid) -> Result<()> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let beside: PathBuf = path.with_file_name(format!(".{name}"));
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::TRUNC | OFlags::SYNC | OFlags::CLOEXEC;
+    let file = openat(CWD, &beside, flags, Mode::from_raw_mode(0o666))
+        .map_err(|errno| Error::os(format_args!("open {}", beside.display()), errno))?;
+    let text = pid.as_raw_nonzero().to_string();
+    let written = rustix::io::write(&file, text.as_bytes())
+        .map(drop)
+        .and_then(|()| rustix::fs::rename(&beside, path));
+    written.map_err(|errno| {
+        best_effort(rustix::fs::unlink(&beside), "the first error is the one to report");
+        Error::os(format_args!("write {}", path.display()), errno)
+    })
+}

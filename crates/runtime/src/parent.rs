@@ -1,0 +1,215 @@
+//! What the parent does for a `brig-init` that carries out its task: one `match` is everything that can be asked.
+//! Runs in: the parent, on the host.
+
+use std::os::fd::{AsFd, OwnedFd};
+
+use brig_handshake::{Ask, Fault, Reply, Step};
+use rustix::io::Errno;
+use rustix::process::{Pid, Resource, Rlimit, WaitId, WaitIdOptions, prlimit, waitid};
+
+use brig_plan::plan::Limits;
+
+use crate::error::{Error, Kind, Result, best_effort};
+use crate::spawn::{self, Started};
+use crate::talk::{self, Heard};
+
+/// What differs between the first process and the others.
+pub(crate) trait Desk {
+    /// The process is this one: it has been cloned a second time, or it was the first all along.
+    fn map_ids(&mut self, pid: Pid) -> Result<()>;
+
+    /// The tree of a mount source.
+    fn open_source(&mut self, mount: u32, pid: Pid) -> Result<OwnedFd, Errno>;
+
+    /// prestart and createRuntime hooks.
+    fn run_hooks(&mut self, pid: Pid) -> Result<()>;
+
+    /// The terminal's master.
+    fn take_terminal(&mut self, master: OwnedFd) -> Result<()>;
+
+    /// The filter's listener.
+    fn take_listener(&mut self, listener: OwnedFd, pid: Pid) -> Result<()>;
+
+    /// Set limits, write the record.
+    fn ready(&mut self, pid: Pid, pidfd: &OwnedFd) -> Result<()>;
+
+    /// A fault in words.
+    fn words(&self, fault: &Fault<'_>) -> Error;
+
+    /// Something that was left out.
+    fn note(&self, fault: &Fault<'_>);
+}
+
+/// When the parent may go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Until {
+    /// It waits at the gate.
+    Gate,
+    /// It is the user's program.
+    Exec,
+}
+
+/// Answers until `until`. On failure the process is ended and reaped.
+pub(crate) fn attend(mut started: Started, desk: &mut dyn Desk, until: Until) -> Result<Started> {
+    match converse(&mut started, desk, until) {
+        Ok(()) => Ok(started),
+        Err(error) => {
+            spawn::end(started.pidfd.as_fd());
+            Err(error)
+        }
+    }
+}
+
+fn converse(started: &mut Started, desk: &mut dyn Desk, until: Until) -> Result<()> {
+    let mut last = None;
+    let mut at_gate = false;
+    loop {
+        let deadline = spawn::deadline();
+        let heard = started.line.hear(deadline).map_err(|errno| Error::step(last.unwrap_or(Step::SendTask), "", errno))?;
+        let descriptors = match heard {
+            Heard::Message(descriptors) => descriptors,
+            Heard::Closed if at_gate => return Ok(()),
+            Heard::Closed => return Err(died(started, last)),
+            Heard::Silence => return Err(Error::new(Kind::Deadline, format!("brig-init does not answer ({})", talk::last_heard(last)))),
+        };
+        let ask = started.line.ask().map_err(|errno| Error::step(Step::SendTask, "", errno))?;
+        last = Some(step_of(&ask));
+        match ask {
+            Ask::AtGate if until == Until::Gate => return Ok(()),
+            Ask::AtGate => at_gate = true,
+            Ask::Failed(fault) => return Err(desk.words(&fault)),
+            Ask::Note(fault) => desk.note(&fault),
+            Ask::Spawned(pid) => {
+                adopt(started, pid, descriptors)?;
+                started.line.reply(&Reply::Done, None, deadline).map_err(|errno| Error::step(Step::SecondClone, "", errno))?;
+            }
+            Ask::OpenSource(mount) => {
+                let opened = desk.open_source(mount, started.pid);
+                let reply = opened.as_ref().map_or_else(|errno| Reply::NoSource(errno.raw_os_error()), |_| Reply::Done);
+                let tree = opened.as_ref().ok().map(AsFd::as_fd);
+                started.line.reply(&reply, tree, deadline).map_err(|errno| Error::step(Step::MountSource, "", errno))?;
+            }
+            Ask::MapIds | Ask::RunHooks | Ask::TakeTerminal | Ask::TakeListener(_) | Ask::Ready => {
+                let ask = talk_free(&ask);
+                let done = serve(ask, descriptors, started, desk);
+                let reply = if done.is_ok() { Reply::Done } else { Reply::Failed };
+                let sent = started.line.reply(&reply, None, deadline);
+                done?;
+                sent.map_err(|errno| Error::step(last.unwrap_or(Step::Ready), "", errno))?;
+            }
+        }
+    }
+}
+
+/// The asks that are done or failed, and carry no borrowed text.
+enum Wish {
+    MapIds,
+    RunHooks,
+    TakeTerminal,
+    TakeListener(u32),
+    Ready,
+}
+
+fn talk_free(ask: &Ask<'_>) -> Wish {
+    match ask {
+        Ask::MapIds => Wish::MapIds,
+        Ask::RunHooks => Wish::RunHooks,
+        Ask::TakeTerminal => Wish::TakeTerminal,
+        Ask::TakeListener(fd) => Wish::TakeListener(*fd),
+        Ask::Ready | Ask::Spawned(_) | Ask::OpenSource(_) | Ask::AtGate | Ask::Failed(_) | Ask::Note(_) => Wish::Ready,
+    }
+}
+
+fn serve(wish: Wish, descriptors: Vec<OwnedFd>, started: &Started, desk: &mut dyn Desk) -> Result<()> {
+    match wish {
+        Wish::MapIds => desk.map_ids(started.pid),
+        Wish::RunHooks => desk.run_hooks(started.pid),
+        Wish::TakeTerminal => {
+            let missing = || Error::step(Step::Terminal, "", Errno::BADF);
+            desk.take_terminal(descriptors.into_iter().next().ok_or_else(missing)?)
+        }
+        Wish::TakeListener(fd) => {
+            let fd = i32::try_from(fd).map_err(|_| Error::step(Step::Seccomp, "", Errno::BADF))?;
+            let listener = rustix::process::pidfd_getfd(&started.pidfd, fd, rustix::process::PidfdGetfdFlags::empty())
+                .map_err(|errno| Error::step(Step::Seccomp, "", errno))?;
+            desk.take_listener(listener, started.pid)
+        }
+        Wish::Ready => desk.ready(started.pid, &started.pidfd),
+    }
+}
+
+fn step_of(ask: &Ask<'_>) -> Step {
+    match ask {
+        Ask::Spawned(_) => Step::SecondClone,
+        Ask::MapIds => Step::BecomeRoot,
+        Ask::OpenSource(_) => Step::MountSource,
+        Ask::RunHooks => Step::RuntimeHooks,
+        Ask::TakeTerminal => Step::Terminal,
+        Ask::TakeListener(_) => Step::Seccomp,
+        Ask::Ready => Step::Ready,
+        Ask::AtGate => Step::Gate,
+        Ask::Failed(fault) | Ask::Note(fault) => fault.step,
+    }
+}
+
+/// From now on we talk to the copy; the original leaves, and is reaped here.
+fn adopt(started: &mut Started, pid: u32, descriptors: Vec<OwnedFd>) -> Result<()> {
+    let failed = |errno| Error::step(Step::SecondClone, "", errno);
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).ok_or_else(|| failed(Errno::SRCH))?;
+    let pidfd = descriptors.into_iter().next().ok_or_else(|| failed(Errno::BADF))?;
+    let original = std::mem::replace(&mut started.pidfd, pidfd);
+    started.pid = pid;
+    best_effort(waitid(WaitId::PidFd(original.as_fd()), WaitIdOptions::EXITED), "another waits for all children");
+    Ok(())
+}
+
+/// Closed without a word of farewell.
+fn died(started: &Started, last: Option<Step>) -> Error {
+    let status = waitid(WaitId::PidFd(started.pidfd.as_fd()), WaitIdOptions::EXITED).ok().flatten();
+    let after = talk::last_heard(last);
+    let kind = Kind::Step { step: last.unwrap_or(Step::Arrive), errno: None };
+    match status.map(|status| (status.exit_status(), status.terminating_signal())) {
+        // Between clone and exec the exit code is execveat's errno.
+        Some((Some(code), _)) if last.is_none() => {
+            Error::step(Step::Clone, "execute brig-init", Errno::from_raw_os_error(code))
+        }
+        Some((Some(code), _)) => Error::new(kind, format!("brig-init ended with exit status {code} ({after})")),
+        Some((None, Some(signal))) => Error::new(kind, format!("brig-init was killed by signal {signal} ({after})")),
+        Some((None, None)) | None => Error::new(kind, format!("brig-init is gone ({after})")),
+    }
+}
+
+/// Sets the limits of a process that is ready.
+pub(crate) fn set_limits(pid: Pid, limits: &Limits) -> Result<()> {
+    for (index, limit) in limits.rlimits.iter().enumerate() {
+        let finite = |value: u64| (value != u64::MAX).then_some(value);
+        let wanted = Rlimit { current: finite(limit.soft), maximum: finite(limit.hard) };
+        let failed = |errno| Error::step(Step::Ready, format_args!("process.rlimits[{index}]"), errno);
+        let resource = resource(limit.resource).ok_or_else(|| failed(Errno::INVAL))?;
+        prlimit(Some(pid), resource, wanted).map_err(failed)?;
+    }
+    Ok(())
+}
+
+/// `RLIMIT_*` by number (asm-generic/resource.h).
+fn resource(number: u32) -> Option<Resource> {
+    const ALL: [Resource; 16] = [
+        Resource::Cpu,
+        Resource::Fsize,
+        Resource::Data,
+        Resource::Stack,
+        Resource::Core,
+        Resource::Rss,
+        Resource::Nproc,
+        Resource::Nofile,
+        Resource::Memlock,
+        Resource::As,
+        Resource::Locks,
+        Resource::Sigpending,
+        Resource::Msgqueue,
+        Resource::Nice,
+        Resource::Rtprio,
+        Resource::Rttime,
+    ];
+    ALL.get(usize::try_from(number).ok()?).copied()
+}

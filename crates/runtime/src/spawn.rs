@@ -1,0 +1,196 @@
+//! The first clone, and everything that the parent does to a `brig-init` before it has its task.
+//! Runs in: the parent, on the host.
+
+use std::ffi::CString;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::process::Command;
+use std::time::Instant;
+
+use brig_cgroup::Cgroup;
+use brig_handshake::Step;
+use brig_plan::plan::{IdMap, IdMaps, MapWriter};
+use brig_sys::clone::{Spawn, When};
+use rustix::fs::{CWD, Mode, OFlags, openat};
+use rustix::io::{Errno, write};
+use rustix::process::Pid;
+
+use crate::error::{Error, Kind, Result, best_effort};
+use crate::executable;
+use crate::talk::{self, Line};
+
+/// `CLONE_NEWUSER`.
+const USER: u32 = 0x1000_0000;
+
+/// A `brig-init` that runs and waits for its task.
+#[derive(Debug)]
+pub(crate) struct Started {
+    pub(crate) pid: Pid,
+    pub(crate) pidfd: OwnedFd,
+    pub(crate) line: Line,
+}
+
+/// What the parent needs to know to start one.
+#[derive(Debug)]
+pub(crate) struct Request<'r> {
+    /// `CLONE_NEW*` of the first clone.
+    pub(crate) namespaces: u32,
+    /// Written before it may execute, if the first clone makes the user namespace.
+    pub(crate) id_maps: Option<&'r IdMaps>,
+    /// Descriptors from 3 on that the user's program inherits.
+    pub(crate) preserved: u32,
+    /// `process.oomScoreAdj`.
+    pub(crate) oom_score_adj: Option<i32>,
+}
+
+/// Clones a `brig-init` into `cgroup`, gives it its ids, and hands it to `with` while what it reads before it executes is
+/// still there. `with` must not return before it was heard.
+pub(crate) fn start<T>(
+    request: &Request<'_>,
+    cgroup: Option<&mut Cgroup>,
+    with: impl FnOnce(Started) -> Result<T>,
+) -> Result<T> {
+    let failed = |errno| Error::step(Step::Clone, "", errno);
+    let executable = executable::open()?;
+    let (ours, theirs) = talk::pair().map_err(failed)?;
+    let argument = CString::new(format!("{}:{}", std::os::fd::AsRawFd::as_raw_fd(&theirs), request.preserved))
+        .map_err(|_| failed(Errno::INVAL))?;
+    let when = if request.namespaces & USER == 0 { When::AtOnce } else { When::WhenMapped };
+    let mut spawn = Spawn::new(executable.as_fd(), c"brig-init", &argument, theirs.as_fd(), ours.as_fd(), when);
+    let (pid, pidfd) = clone_into(&mut spawn, request.namespaces, cgroup)?;
+    drop(theirs);
+    let mut guard = Guard { pidfd: Some(pidfd) };
+    let line = Line::new(ours);
+    prepare(request, pid, &line)?;
+    let Some(pidfd) = guard.pidfd.take() else { return Err(failed(Errno::BADF)) };
+    with(Started { pid, pidfd, line })
+}
+
+/// Kills a `brig-init` that nobody will talk to.
+struct Guard {
+    pidfd: Option<OwnedFd>,
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        if let Some(pidfd) = &self.pidfd {
+            end(pidfd.as_fd());
+        }
+    }
+}
+
+/// Kills and reaps.
+pub(crate) fn end(pidfd: BorrowedFd<'_>) {
+    use rustix::process::{Signal, WaitId, WaitIdOptions, pidfd_send_signal, waitid};
+    best_effort(pidfd_send_signal(pidfd, Signal::KILL), "it ended by itself");
+    best_effort(waitid(WaitId::PidFd(pidfd), WaitIdOptions::EXITED), "it is another's child");
+}
+
+fn clone_into(spawn: &mut Spawn<'_>, namespaces: u32, cgroup: Option<&mut Cgroup>) -> Result<(Pid, OwnedFd)> {
+    let failed = |errno| Error::step(Step::Clone, "", errno);
+    let Some(cgroup) = cgroup else {
+        return spawn.start(namespaces, None).map(|child| (child.pid, child.pidfd)).map_err(failed);
+    };
+    let into = match cgroup.dir()? {
+        Some(directory) => spawn.start(namespaces, Some(directory)).map(|child| (child.pid, child.pidfd)),
+        None => Err(Errno::NOSYS),
+    };
+    let refused = match into {
+        Ok(child) => return Ok(child),
+        Err(errno) => errno,
+    };
+    // A domain whose parent is threaded takes in nobody until it is threaded itself; others may not be cloned into, before
+    // Linux 5.7 none: then it is joined after the clone.
+    if refused == Errno::OPNOTSUPP {
+        cgroup.settle_type()?;
+    }
+    if matches!(refused, Errno::AGAIN | Errno::NOMEM | Errno::NOSPC) {
+        return Err(failed(refused));
+    }
+    let (pid, pidfd) = spawn.start(namespaces, None).map(|child| (child.pid, child.pidfd)).map_err(failed)?;
+    match cgroup.join(pid) {
+        Ok(()) => Ok((pid, pidfd)),
+        Err(error) => {
+            end(pidfd.as_fd());
+            Err(error.into())
+        }
+    }
+}
+
+fn prepare(request: &Request<'_>, pid: Pid, line: &Line) -> Result<()> {
+    if let Some(score) = request.oom_score_adj {
+        set_oom_score(pid, score)?;
+    }
+    if request.namespaces & USER == 0 {
+        return Ok(());
+    }
+    if let Some(maps) = request.id_maps {
+        map_ids(pid, maps)?;
+    }
+    line.ids_are_mapped().map_err(|errno| Error::step(Step::MapIds, "", errno))
+}
+
+fn set_oom_score(pid: Pid, score: i32) -> Result<()> {
+    match write_file(pid, "oom_score_adj", score.to_string().as_bytes()) {
+        // Lowering it is a privilege; without it the caller's own score stays.
+        Err(Errno::ACCESS | Errno::PERM) if !rustix::process::geteuid().is_root() => Ok(()),
+        other => other.map_err(|errno| {
+            let words = format!("write oom_score_adj {score}: {}", crate::errno::errno_text(errno.raw_os_error()));
+            Error::new(Kind::Os(errno), words)
+        }),
+    }
+}
+
+/// Writes the maps of the user namespace of `pid` (user_namespaces(7)).
+pub(crate) fn map_ids(pid: Pid, maps: &IdMaps) -> Result<()> {
+    let failed = |what: &str, errno| Error::step(Step::MapIds, what, errno);
+    if maps.deny_setgroups {
+        write_file(pid, "setgroups", b"deny").map_err(|errno| failed("setgroups", errno))?;
+    }
+    match maps.writer {
+        MapWriter::Parent => {
+            write_file(pid, "uid_map", lines(&maps.uid).as_bytes()).map_err(|errno| failed("uid_map", errno))?;
+            write_file(pid, "gid_map", lines(&maps.gid).as_bytes()).map_err(|errno| failed("gid_map", errno))
+        }
+        MapWriter::Helpers => {
+            run_helper("newuidmap", pid, &maps.uid)?;
+            run_helper("newgidmap", pid, &maps.gid)
+        }
+    }
+}
+
+fn lines(maps: &[IdMap]) -> String {
+    maps.iter().map(|map| format!("{} {} {}\n", map.container_id, map.host_id, map.size)).collect()
+}
+
+fn run_helper(program: &str, pid: Pid, maps: &[IdMap]) -> Result<()> {
+    let mut command = Command::new(program);
+    command.arg(pid.as_raw_nonzero().to_string());
+    for map in maps {
+        command.args([map.container_id, map.host_id, map.size].map(|number| number.to_string()));
+    }
+    let output = command.output().map_err(|error| Error::io(format_args!("{}: {program}", Step::MapIds.name()), &error))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    let kind = Kind::Step { step: Step::MapIds, errno: None };
+    Err(Error::new(kind, format!("{}: {program} failed: {}", Step::MapIds.name(), said.trim())))
+}
+
+/// Writes a file of `/proc/PID`: the process is our child and not reaped, so the number is its own.
+fn write_file(pid: Pid, name: &str, bytes: &[u8]) -> Result<(), Errno> {
+    let path = format!("/proc/{}/{name}", pid.as_raw_nonzero());
+    let file = openat(CWD, path, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())?;
+    match write(&file, bytes)? {
+        count if count == bytes.len() => Ok(()),
+        _ => Err(Errno::IO),
+    }
+}
+
+/// Whether time is left.
+pub(crate) fn deadline() -> Instant {
+    Instant::now() + HANDSHAKE
+}
+
+/// How long the parent waits for one word of `brig-init`. Hooks that run inside have a limit of their own, below this.
+const HANDSHAKE: std::time::Duration = std::time::Duration::from_secs(660);

@@ -1,0 +1,43 @@
+//! `start`: the gate of a created container is opened.
+//! Runs in: the parent.
+
+use rustix::process::Pid;
+
+use crate::error::{Error, Result};
+use crate::hooks::{self, Hooks};
+use crate::record::{Part, Record};
+use crate::status::{self, Status};
+use crate::store::{ContainerId, Store};
+use crate::{gate, state};
+
+/// Starts a created container, and runs its poststart hooks.
+///
+/// # Errors
+/// `NotFound`; `WrongStatus` in runc's words; `Hook`, after which the container is still running.
+pub fn start(store: &Store, id: &ContainerId) -> Result<Pid> {
+    let (place, file) = store.load(id, Part::Head)?;
+    let record = file.ready()?;
+    match status::of_record(&place, &record)? {
+        Status::Created => {}
+        Status::Stopped => return Err(Error::wrong_status("cannot start a container that has stopped")),
+        Status::Running => return Err(Error::wrong_status("cannot start an already running container")),
+        Status::Paused => return Err(Error::wrong_status("cannot start a container in the paused state")),
+        Status::Creating => return Err(Error::wrong_status("cannot start a container in the creating state")),
+    }
+    gate::open(&place)?;
+    let pid = i32::try_from(record.init.pid).ok().and_then(Pid::from_raw).unwrap_or(Pid::INIT);
+    poststart(&record)?;
+    Ok(pid)
+}
+
+/// Runs the poststart hooks of a container whose program has been started.
+///
+/// # Errors
+/// `Hook`.
+pub(crate) fn poststart(record: &Record<'_>) -> Result<()> {
+    if record.poststart.is_empty() {
+        return Ok(());
+    }
+    let document = state::document(&record.facts, Status::Running, Some(record.init.pid));
+    hooks::run(Hooks::Poststart, &record.poststart, document.as_bytes(), None)
+}

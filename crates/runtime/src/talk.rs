@@ -1,0 +1,157 @@
+//! Our end of the handshake: send the task, hear what is asked, answer.
+//! Runs in: the parent. Nothing here waits without a deadline, and the end of `brig-init` is noticed at once.
+
+use std::io::{IoSlice, IoSliceMut};
+use std::mem::MaybeUninit;
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::time::Instant;
+
+use brig_handshake::wire::{self, Wire};
+use brig_handshake::{Ask, Reply, Step};
+use rustix::event::{PollFd, PollFlags};
+use rustix::io::Errno;
+use rustix::net::{
+    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
+    SendFlags, SocketFlags, SocketType, recvmsg, sendmsg, socketpair,
+};
+
+use crate::pid::poll_until;
+
+/// The most descriptors that fit into one message (unix(7), SCM_MAX_FD).
+const MOST_DESCRIPTORS: usize = 253;
+/// Nothing that brig-init says is longer: the longest are two streams of a hook.
+const LONGEST: usize = 256 << 10;
+
+/// Both ends of a new connection.
+pub(crate) fn pair() -> Result<(OwnedFd, OwnedFd), Errno> {
+    socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)
+}
+
+/// What comes from `brig-init`.
+#[derive(Debug)]
+pub(crate) enum Heard {
+    /// A message, to be decoded with [`Line::ask`], and the descriptors beside it.
+    Message(Vec<OwnedFd>),
+    /// It closed its end: it executed, or it ended.
+    Closed,
+    /// The deadline passed.
+    Silence,
+}
+
+/// The connection.
+#[derive(Debug)]
+pub(crate) struct Line {
+    socket: OwnedFd,
+    /// Bytes received, of which the first `taken` were the last message.
+    buffer: Vec<u8>,
+    taken: usize,
+    waiting: Vec<OwnedFd>,
+}
+
+impl Line {
+    pub(crate) const fn new(socket: OwnedFd) -> Self {
+        Self { socket, buffer: Vec::new(), taken: 0, waiting: Vec::new() }
+    }
+
+    /// Lets a `brig-init` go on that waits for its ids (`When::WhenMapped`).
+    pub(crate) fn ids_are_mapped(&self) -> Result<(), Errno> {
+        sendmsg(&self.socket, &[IoSlice::new(&[1])], &mut SendAncillaryBuffer::default(), SendFlags::NOSIGNAL).map(drop)
+    }
+
+    /// Sends a message with descriptors beside it.
+    pub(crate) fn send<'a, T: Wire<'a>>(
+        &self,
+        message: &T,
+        descriptors: &[BorrowedFd<'_>],
+        deadline: Instant,
+    ) -> Result<(), Errno> {
+        let body = wire::encode(message);
+        let length = u32::try_from(body.len()).map_err(|_| Errno::MSGSIZE)?.to_le_bytes();
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST_DESCRIPTORS))];
+        let mut control = SendAncillaryBuffer::new(&mut space);
+        if !descriptors.is_empty() && !control.push(SendAncillaryMessage::ScmRights(descriptors)) {
+            return Err(Errno::TOOMANYREFS);
+        }
+        let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
+        let mut sent = 0;
+        while sent < 4 + body.len() {
+            let parts = [IoSlice::new(length.get(sent..).unwrap_or_default()), IoSlice::new(&body[sent.saturating_sub(4)..])];
+            match sendmsg(&self.socket, &parts, &mut control, flags) {
+                Ok(count) => sent += count,
+                Err(Errno::INTR) => continue,
+                Err(Errno::AGAIN) => {
+                    let mut fds = [PollFd::new(&self.socket, PollFlags::OUT)];
+                    if !poll_until(&mut fds, deadline)? {
+                        return Err(Errno::TIMEDOUT);
+                    }
+                    continue;
+                }
+                Err(errno) => return Err(errno),
+            }
+            // They went with the first byte.
+            control.clear();
+        }
+        Ok(())
+    }
+
+    /// Answers.
+    pub(crate) fn reply(&self, reply: &Reply, descriptor: Option<BorrowedFd<'_>>, deadline: Instant) -> Result<(), Errno> {
+        self.send(reply, descriptor.as_slice(), deadline)
+    }
+
+    /// Waits for the next message.
+    pub(crate) fn hear(&mut self, deadline: Instant) -> Result<Heard, Errno> {
+        self.buffer.drain(..self.taken);
+        self.taken = 0;
+        loop {
+            if let Some(whole) = self.whole_message()? {
+                self.taken = whole;
+                return Ok(Heard::Message(std::mem::take(&mut self.waiting)));
+            }
+            if !poll_until(&mut [PollFd::new(&self.socket, PollFlags::IN)], deadline)? {
+                return Ok(Heard::Silence);
+            }
+            if self.receive()? == 0 {
+                return Ok(Heard::Closed);
+            }
+        }
+    }
+
+    /// What the message said that was heard last.
+    pub(crate) fn ask(&self) -> Result<Ask<'_>, Errno> {
+        let body = self.buffer.get(4..self.taken).unwrap_or_default();
+        wire::decode(body).map_err(|_| Errno::PROTO)
+    }
+
+    fn whole_message(&self) -> Result<Option<usize>, Errno> {
+        let Some(length) = self.buffer.first_chunk::<4>() else { return Ok(None) };
+        let length = usize::try_from(u32::from_le_bytes(*length)).map_err(|_| Errno::MSGSIZE)?;
+        if length > LONGEST {
+            return Err(Errno::MSGSIZE);
+        }
+        Ok((self.buffer.len() >= 4 + length).then_some(4 + length))
+    }
+
+    fn receive(&mut self) -> Result<usize, Errno> {
+        let mut room = [0; 1024];
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST_DESCRIPTORS))];
+        let mut control = RecvAncillaryBuffer::new(&mut space);
+        let flags = RecvFlags::CMSG_CLOEXEC | RecvFlags::DONTWAIT;
+        let received = match recvmsg(&self.socket, &mut [IoSliceMut::new(&mut room)], &mut control, flags) {
+            Err(Errno::CONNRESET) => return Ok(0),
+            other => other?.bytes,
+        };
+        for message in control.drain() {
+            if let RecvAncillaryMessage::ScmRights(rights) = message {
+                self.waiting.extend(rights);
+            }
+        }
+        self.buffer.extend_from_slice(room.get(..received).unwrap_or_default());
+        Ok(received)
+    }
+}
+
+/// What was last known of a `brig-init` that fell silent.
+pub(crate) fn last_heard(last: Option<Step>) -> String {
+    last.map_or_else(|| "before its first word".to_owned(), |step| format!("last heard: {}", step.name()))
+}
