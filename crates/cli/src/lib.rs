@@ -15,7 +15,6 @@ pub mod features;
 pub mod output;
 pub mod spec_template;
 
-pub mod errno;
 pub mod exit;
 pub mod log;
 pub mod quote;

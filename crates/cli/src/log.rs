@@ -127,7 +127,7 @@ fn open(path: &std::path::Path) -> rustix::io::Result<File> {
 }
 
 fn errno_words(errno: rustix::io::Errno) -> &'static str {
-    crate::errno::errno_text(errno.raw_os_error())
+    brig_runtime::errno::errno_text(errno.raw_os_error())
 }
 
 /// Standard error may be closed or a broken pipe; the exit code still tells.

@@ -4,13 +4,14 @@
 use alloc::vec::Vec;
 
 use brig_handshake::{Step, Task, wire};
-use brig_sys::{close_range, signal};
+use brig_sys::signal;
 use rustix::fd::{AsRawFd, OwnedFd};
-use rustix::io::Errno;
+use rustix::io::{Errno, FdFlags};
 use rustix::process::{self, Signal};
 use rustix::fs::Mode;
 
 use crate::fault::{At, Outcome};
+use crate::fds;
 use crate::parent::Parent;
 
 /// A whole task rarely takes more.
@@ -26,6 +27,8 @@ pub(crate) struct Arrival {
 pub(crate) fn arrive(parent: &Parent, preserved: u32) -> Outcome<Arrival> {
     die_with_parent()?;
     close_others(parent, preserved).at(Step::Arrive)?;
+    // It had to survive our own execve, and must not survive the next.
+    rustix::io::fcntl_setfd(parent.socket(), FdFlags::CLOEXEC).at(Step::Arrive)?;
     // An embedding program may block signals, and Rust programs ignore SIGPIPE; the user's program expects neither.
     signal::unblock_all().at(Step::Arrive)?;
     signal::reset(Signal::PIPE.as_raw()).at(Step::Arrive)?;
@@ -50,14 +53,7 @@ fn close_others(parent: &Parent, preserved: u32) -> Result<(), Errno> {
     let socket = parent.socket().as_raw_fd().cast_unsigned();
     let first = 3 + preserved;
     if first < socket {
-        close_all(first, socket - 1)?;
+        fds::close(first, socket - 1)?;
     }
-    close_all(socket.max(first - 1) + 1, u32::MAX)
-}
-
-fn close_all(first: u32, last: u32) -> Result<(), Errno> {
-    match close_range::close(first, last) {
-        Err(Errno::NOSYS) => close_range::close_each(first, last),
-        other => other,
-    }
+    fds::close(socket.max(first - 1) + 1, u32::MAX)
 }

@@ -12,6 +12,8 @@ use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{self, FileType, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 
+use crate::fds;
+
 /// Links that may be followed while missing directories are made, as in the kernel (path_resolution(7)).
 const MOST_LINKS: usize = 40;
 /// How often a look-up is tried again that a rename elsewhere disturbed (openat2(2), EAGAIN).
@@ -40,6 +42,12 @@ pub(crate) fn resolve(root: impl AsFd, path: &CStr) -> Result<OwnedFd, Errno> {
 pub(crate) fn resolve_plain(root: impl AsFd, path: &CStr) -> Result<OwnedFd, Errno> {
     let flags = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS | ResolveFlags::NO_SYMLINKS;
     open(root.as_fd(), path, OFlags::PATH, flags)
+}
+
+/// As [`resolve_plain`], and a directory.
+pub(crate) fn resolve_plain_directory(root: impl AsFd, path: &CStr) -> Result<OwnedFd, Errno> {
+    let flags = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS | ResolveFlags::NO_SYMLINKS;
+    open(root.as_fd(), path, OFlags::PATH | OFlags::DIRECTORY, flags)
 }
 
 /// `path`, or a new directory or empty file there, with the directories on the way to it.
@@ -74,6 +82,9 @@ fn open(root: BorrowedFd<'_>, path: &CStr, flags: OFlags, resolve: ResolveFlags)
 }
 
 fn make(root: BorrowedFd<'_>, path: &[u8], kind: Kind) -> Result<OwnedFd, Errno> {
+    if let Some(made) = make_last(root, path, kind)? {
+        return Ok(made);
+    }
     let mut path = path.to_vec();
     for _ in 0..MOST_LINKS {
         match make_without_links(root, &path, kind)? {
@@ -82,6 +93,26 @@ fn make(root: BorrowedFd<'_>, path: &[u8], kind: Kind) -> Result<OwnedFd, Errno>
         }
     }
     Err(Errno::LOOP)
+}
+
+/// The usual case: only the last component is missing.
+fn make_last(root: BorrowedFd<'_>, path: &[u8], kind: Kind) -> Result<Option<OwnedFd>, Errno> {
+    let (parent, name) = split(path);
+    if matches!(name, b"" | b"." | b"..") {
+        return Ok(None);
+    }
+    let (parent, name) = (CString::new(parent).map_err(|_| Errno::INVAL)?, CString::new(name).map_err(|_| Errno::INVAL)?);
+    let parent = match resolve(root, &parent) {
+        Err(Errno::NOENT) => return Ok(None),
+        other => other?,
+    };
+    let made = make_name(parent.as_fd(), &name, kind);
+    fds::leave_to_execve(parent);
+    match made {
+        // A link that leads nowhere.
+        Err(Errno::EXIST) => Ok(None),
+        other => other.map(Some),
+    }
 }
 
 enum Made {

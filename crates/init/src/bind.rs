@@ -14,6 +14,7 @@ use rustix::mount::{OpenTreeFlags, open_tree};
 use crate::beneath::{self, Kind};
 use crate::fault::{At, Outcome, in_words};
 use crate::mounts;
+use crate::fds;
 use crate::parent::Parent;
 use crate::procfs;
 use crate::rootfs::attach;
@@ -40,12 +41,15 @@ pub(crate) fn mount(
     let directory = beneath::file_type(&tree).at_entry(Step::MountSource, mount.index)?.is_dir();
     let kind = if directory { Kind::Directory } else { Kind::File };
     check_over_proc(mount, &tree)?;
-    let target = beneath::resolve_or_make(root, &mount.destination, kind).at_entry(Step::MountTarget, mount.index)?;
+    let target = mounts::target(mount, root, kind)?;
     if let Some(attrs) = &bind.attrs {
         set_attributes(&tree, attrs, mount.index)?;
     }
     attach(&tree, &target.fd).at_entry(Step::Mount, mount.index)?;
-    mounts::attributes(mount, &tree)
+    mounts::attributes(mount, &tree)?;
+    fds::leave_to_execve(tree);
+    fds::leave_to_execve(target.fd);
+    Ok(())
 }
 
 fn source(mount: &Mount<'_>, bind: &Bind<'_>, place: u32, parent: &Parent) -> Outcome<OwnedFd> {

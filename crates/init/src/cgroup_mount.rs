@@ -14,16 +14,15 @@ use rustix::mount::{OpenTreeFlags, open_tree};
 
 use crate::beneath::{self, Kind};
 use crate::fault::{At, Outcome};
-use crate::mounts::mount_here;
+use crate::fds;
+use crate::mounts::{self, mount_here};
 use crate::rootfs::attach;
 
 const MS_RDONLY: u32 = 1;
 
 /// A new instance; where that is forbidden the host's is bound, with the same flags (CVE-2023-25809).
 pub(crate) fn unified(mount: &Mount<'_>, cgroup: &Cgroup2<'_>, root: BorrowedFd<'_>) -> Outcome<()> {
-    let target = beneath::resolve_or_make(root, &mount.destination, Kind::Directory)
-        .at_entry(Step::MountTarget, mount.index)?
-        .fd;
+    let target = mounts::target(mount, root, Kind::Directory)?.fd;
     let mounted = match mount_here(c"cgroup", &target, c"cgroup2", cgroup.flags, None) {
         Err(Errno::PERM | Errno::BUSY) => bind(&cgroup.fallback, &target, cgroup.flags),
         other => other,
@@ -35,15 +34,15 @@ pub(crate) fn unified(mount: &Mount<'_>, cgroup: &Cgroup2<'_>, root: BorrowedFd<
         }
         other => other,
     }
-    .at_entry(Step::Mount, mount.index)
+    .at_entry(Step::Mount, mount.index)?;
+    fds::leave_to_execve(target);
+    Ok(())
 }
 
 /// The tmpfs, its directories and its links.
 pub(crate) fn hierarchies(mount: &Mount<'_>, cgroup: &Cgroup1<'_>, root: BorrowedFd<'_>) -> Outcome<()> {
     const NOTHING_SPECIAL: u32 = 0x2 | 0x4 | 0x8;
-    let target = beneath::resolve_or_make(root, &mount.destination, Kind::Directory)
-        .at_entry(Step::MountTarget, mount.index)?
-        .fd;
+    let target = mounts::target(mount, root, Kind::Directory)?.fd;
     mount_here(c"tmpfs", &target, c"tmpfs", NOTHING_SPECIAL, Some(c"mode=755")).at_entry(Step::Mount, mount.index)?;
     // New and ours alone: no link can be in it.
     let top = beneath::resolve(root, &mount.destination).at_entry(Step::MountTarget, mount.index)?;

@@ -13,6 +13,7 @@ use rustix::mount::{OpenTreeFlags, open_tree};
 
 use crate::beneath;
 use crate::fault::{At, Outcome};
+use crate::fds;
 use crate::rootfs::attach;
 
 /// Makes all of them. The directory that most of them share is resolved once.
@@ -24,6 +25,7 @@ pub(crate) fn make(devices: &Devices<'_>, root: BorrowedFd<'_>) -> Outcome<()> {
     for (place, link) in (0..).zip(&devices.links) {
         make_link(&mut dev, link).at_entry(Step::DeviceLink, place)?;
     }
+    dev.open.map(fds::leave_to_execve);
     Ok(())
 }
 

@@ -11,7 +11,7 @@ use rustix::{process, thread};
 
 use crate::fault::At;
 use crate::parent::Parent;
-use crate::{Never, gate, identity, keyring, namespaces, payload, pivot, procfs, scheduling, seccomp, stdio, terminal};
+use crate::{Never, fds, gate, identity, keyring, namespaces, payload, pivot, procfs, scheduling, seccomp, stdio, terminal};
 
 /// Carries out `task` and becomes the user's program.
 pub(crate) fn become_another(task: &ExecTask<'_>, mut descriptors: IntoIter<OwnedFd>, parent: &mut Parent) -> Never {
@@ -41,10 +41,10 @@ pub(crate) fn become_another(task: &ExecTask<'_>, mut descriptors: IntoIter<Owne
     let unprivileged = identity::drop_privileges(process, parent, &inside)?;
     let found = payload::find(process, &unprivileged)?;
     seccomp::load_when(process.seccomp.as_ref(), SeccompLoad::WithListener, parent)?;
-    drop(proc);
+    proc.map(fds::leave_to_execve);
 
     let environment = payload::environment(process);
-    gate::wait(None, parent)?;
+    gate::wait(None, task.fds.preserved, parent)?;
     seccomp::load_when(process.seccomp.as_ref(), SeccompLoad::JustBeforeExec, parent)?;
     payload::execute(&found, process, &environment)
 }

@@ -2,11 +2,12 @@
 
 use brig_handshake::Step;
 use brig_handshake::task::Fds;
-use rustix::fd::OwnedFd;
+use rustix::fd::{AsFd, OwnedFd};
 use rustix::io::{self, Errno};
 use rustix::process;
 
 use crate::fault::{At, Outcome};
+use crate::fds;
 use crate::parent::Parent;
 
 /// The FIFO, if one was sent.
@@ -15,11 +16,12 @@ pub(crate) fn take(fds: &Fds, descriptors: &mut impl Iterator<Item = OwnedFd>) -
 }
 
 /// Says that only execve is left, no longer dies with the parent, and waits for one byte if there is a gate.
-pub(crate) fn wait(gate: Option<&OwnedFd>, parent: &mut Parent) -> Outcome<()> {
+pub(crate) fn wait(gate: Option<&OwnedFd>, preserved: u32, parent: &mut Parent) -> Outcome<()> {
     process::set_parent_process_death_signal(None).at(Step::Gate)?;
     parent.at_gate()?;
     let Some(gate) = gate else { return Ok(()) };
     parent.let_go();
+    fds::close_all_but([gate.as_fd(), parent.socket()], preserved).at(Step::Gate)?;
     let mut byte = [0];
     loop {
         match io::read(gate, &mut byte) {

@@ -42,9 +42,10 @@ pub(crate) fn run(hooks: &InitHooks<'_>, when: When, environment: &[Cow<'_, CStr
     for (index, hook) in (0_u32..).zip(list) {
         let pid = process::getpid().as_raw_nonzero();
         let state = [status.to_bytes(), format!("{pid}").as_bytes(), hooks.rest.to_bytes()].concat();
+        let own = hook.env.iter().map(|entry| Cow::Borrowed(&**entry)).collect::<Vec<_>>();
         let environment = match when {
-            When::CreateContainer => &*hook.env.iter().map(|entry| Cow::Borrowed(&**entry)).collect::<Vec<_>>(),
-            When::StartContainer => environment,
+            When::StartContainer if own.is_empty() => environment,
+            When::CreateContainer | When::StartContainer => &*own,
         };
         run_one(hook, &state, environment, alone).map_err(|problem| failed(step, name, index, &problem))?;
     }

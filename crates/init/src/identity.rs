@@ -56,12 +56,12 @@ pub(crate) fn drop_privileges(process: &Process<'_>, parent: &Parent, _: &Inside
 }
 
 fn drop_bounding(capabilities: &Capabilities) -> Result<(), Errno> {
-    if !thread::capabilities(None)?.effective.contains(CapabilitySet::SETPCAP) {
-        return Ok(());
+    let unwanted = (0..=capabilities.last).filter(|number| capabilities.bounding >> number & 1 == 0);
+    match unwanted.into_iter().try_for_each(prctl::drop_from_bounding_set) {
+        // Without CAP_SETPCAP, as for an unprivileged caller without a user namespace, the set stays.
+        Err(Errno::PERM) => Ok(()),
+        other => other,
     }
-    (0..=capabilities.last)
-        .filter(|number| capabilities.bounding >> number & 1 == 0)
-        .try_for_each(prctl::drop_from_bounding_set)
 }
 
 /// Whether the user must try again: some directories open only to root, others only to the user.
@@ -91,7 +91,11 @@ fn become_user(process: &Process<'_>) -> Outcome<()> {
     }
     if let Some(groups) = &process.groups {
         let groups = groups.iter().copied().map(Gid::from_raw).collect::<Vec<_>>();
-        thread::set_thread_groups(&groups).at(Step::Groups)?;
+        match thread::set_thread_groups(&groups) {
+            // A user namespace that denies setgroups(2) had its caller's groups from the start: nothing is gained by none.
+            Err(Errno::PERM) if groups.is_empty() && setgroups_denied() => {}
+            other => other.at(Step::Groups)?,
+        }
     }
     let (uid, gid) = (Uid::from_raw(process.uid), Gid::from_raw(process.gid));
     thread::set_thread_res_gid(gid, gid, gid).at_entry(Step::User, 1)?;
@@ -100,6 +104,12 @@ fn become_user(process: &Process<'_>) -> Outcome<()> {
         thread::set_keep_capabilities(false).at(Step::User)?;
     }
     Ok(())
+}
+
+/// user_namespaces(7), `/proc/PID/setgroups`. Asked of the container's own proc: a wrong answer only turns an error into
+/// another.
+fn setgroups_denied() -> bool {
+    crate::old_root::read_all(c"/proc/self/setgroups").is_ok_and(|text| text.starts_with(b"deny"))
 }
 
 /// The user must be able to open /dev/stdout again. What cannot be given away stays as it is.

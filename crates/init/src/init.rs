@@ -18,7 +18,7 @@ use crate::parent::Parent;
 use crate::payload::Payload;
 use crate::pivot::Inside;
 use crate::{Never, hooks, identity, keyring, namespaces, paths, payload, pivot, procfs, rootfs, scheduling, seccomp, sysctl};
-use crate::{gate, stdio, terminal};
+use crate::{fds, gate, stdio, terminal};
 
 /// `CLONE_NEWCGROUP`.
 const CGROUP: u32 = 0x200_0000;
@@ -43,7 +43,8 @@ pub(crate) fn become_first(task: &InitTask<'_>, mut descriptors: IntoIter<OwnedF
     let unprivileged = settle(task, proc.as_ref(), parent, &inside)?;
     let found = payload::find(&task.process, &unprivileged)?;
     seccomp::load_when(task.process.seccomp.as_ref(), SeccompLoad::WithListener, parent)?;
-    drop((root, proc));
+    fds::leave_to_execve(root);
+    proc.map(fds::leave_to_execve);
     pass_gate(task, gate, &found, parent)
 }
 
@@ -58,6 +59,7 @@ fn enter_rest(task: &InitTask<'_>, parent: &Parent) -> Outcome<()> {
     if task.loopback {
         let socket = socket_with(AddressFamily::INET, SocketType::DGRAM, SocketFlags::CLOEXEC, None).at(Step::Loopback)?;
         netdevice::loopback_up(&socket).at(Step::Loopback)?;
+        fds::leave_to_execve(socket);
     }
     Ok(())
 }
@@ -125,7 +127,7 @@ fn settle(task: &InitTask<'_>, proc: Option<&OwnedFd>, parent: &Parent, inside: 
 /// Waits for start, runs the last hooks, executes.
 fn pass_gate(task: &InitTask<'_>, gate: Option<OwnedFd>, found: &Payload<'_>, parent: &mut Parent) -> Never {
     let environment = payload::environment(&task.process);
-    gate::wait(gate.as_ref(), parent)?;
+    gate::wait(gate.as_ref(), task.fds.preserved, parent)?;
     seccomp::load_when(task.process.seccomp.as_ref(), SeccompLoad::JustBeforeExec, parent)?;
     hooks::run(&task.hooks, When::StartContainer, &environment, parent.alone)?;
     payload::execute(found, &task.process, &environment)

@@ -14,6 +14,7 @@ extern crate alloc;
 
 mod fault;
 mod parent;
+mod fds;
 
 mod arrive;
 mod exec;

@@ -16,9 +16,9 @@ use rustix::mount::MountFlags;
 use rustix::process;
 
 use crate::beneath::{self, Found, Kind};
-use crate::fault::{At, Outcome};
+use crate::fault::{At, Outcome, in_words};
 use crate::parent::Parent;
-use crate::{bind, cgroup_mount, copy_up};
+use crate::{bind, cgroup_mount, copy_up, fds, procfs};
 
 /// Mounts it. `place` is its place in the task's list, by which the parent knows its source.
 pub(crate) fn mount(mount: &Mount<'_>, place: u32, root: BorrowedFd<'_>, parent: &Parent) -> Outcome<()> {
@@ -50,12 +50,11 @@ pub(crate) fn late_flags(mount: &Mount<'_>) -> Option<u32> {
 
 fn new_filesystem(mount: &Mount<'_>, filesystem: &Filesystem<'_>, root: BorrowedFd<'_>) -> Outcome<()> {
     let target = match filesystem.target {
-        Target::Directory | Target::DirectoryGivesMode => {
-            beneath::resolve_or_make(root, &mount.destination, Kind::Directory)
+        Target::Directory | Target::DirectoryGivesMode => target(mount, root, Kind::Directory)?,
+        Target::OrdinaryDirectory => {
+            ordinary_directory(root, &mount.destination).at_entry(Step::MountTarget, mount.index)?
         }
-        Target::OrdinaryDirectory => ordinary_directory(root, &mount.destination),
     };
-    let target = target.at_entry(Step::MountTarget, mount.index)?;
     let with_mode = match filesystem.target {
         Target::DirectoryGivesMode if target.existed => {
             Some(mode_first(&target.fd, filesystem.data.as_deref()).at_entry(Step::MountTarget, mount.index)?)
@@ -72,6 +71,7 @@ fn new_filesystem(mount: &Mount<'_>, filesystem: &Filesystem<'_>, root: Borrowed
     };
     mount_here(&filesystem.source, &target.fd, &filesystem.fs_type, filesystem.flags, data)
         .at_entry(Step::Mount, mount.index)?;
+    fds::leave_to_execve(target.fd);
     match (&filesystem.extra, lower) {
         (Extra::CopyUp, Some(lower)) => {
             let upper = top(root, &mount.destination).at_entry(Step::Mount, mount.index)?;
@@ -84,6 +84,18 @@ fn new_filesystem(mount: &Mount<'_>, filesystem: &Filesystem<'_>, root: Borrowed
         }
         (Extra::CopyUp | Extra::None, _) => Ok(()),
     }
+}
+
+/// The mount point, made if missing. No link of the image may lead it into a procfs (CVE-2019-16884); what the configuration
+/// itself names there was looked at in the plan.
+pub(crate) fn target(mount: &Mount<'_>, root: BorrowedFd<'_>, kind: Kind) -> Outcome<Found> {
+    let found = beneath::resolve_or_make(root, &mount.destination, kind).at_entry(Step::MountTarget, mount.index)?;
+    let named = mount.destination.to_bytes() == b"/proc" || mount.destination.to_bytes().starts_with(b"/proc/");
+    // What we made ourselves lies in no procfs: nothing can be made there.
+    if !named && found.existed && procfs::is_procfs(&found.fd).at_entry(Step::MountTarget, mount.index)? {
+        return Err(in_words(Step::MountTarget, mount.index, "a symbolic link of the image leads it into /proc"));
+    }
+    Ok(found)
 }
 
 /// mount(2) on the directory `target`, which is made the working directory: its name is never looked up again.
@@ -100,13 +112,12 @@ pub(crate) fn mount_here(
 
 /// A directory that no symbolic link leads to: neither the image nor a neighbour decides where proc goes.
 fn ordinary_directory(root: BorrowedFd<'_>, path: &CStr) -> Result<Found, Errno> {
-    match beneath::resolve_plain(root, path) {
-        Ok(fd) if beneath::file_type(&fd)?.is_dir() => Ok(Found { fd, existed: true }),
-        Ok(_) => Err(Errno::NOTDIR),
+    match beneath::resolve_plain_directory(root, path) {
+        Ok(fd) => Ok(Found { fd, existed: true }),
         Err(Errno::NOENT) => {
             beneath::resolve_or_make(root, path, Kind::Directory)?;
             // What was made may stand behind a link that was there before.
-            Ok(Found { fd: beneath::resolve_plain(root, path)?, existed: false })
+            Ok(Found { fd: beneath::resolve_plain_directory(root, path)?, existed: false })
         }
         Err(errno) => Err(errno),
     }

@@ -15,6 +15,7 @@ use rustix::mount::{
 
 use crate::beneath;
 use crate::fault::{At, Outcome};
+use crate::fds;
 use crate::pivot::Inside;
 use crate::rootfs::{attach, clone_tree, make_readonly};
 
@@ -30,7 +31,10 @@ fn protect_one(path: &CStr, root: &OwnedFd) -> Result<(), Errno> {
     let Some(target) = existing(root, path)? else { return Ok(()) };
     let tree = clone_tree(&target, Reach::Recursive)?;
     make_readonly(&tree)?;
-    attach(&tree, &target)
+    attach(&tree, &target)?;
+    fds::leave_to_execve(tree);
+    fds::leave_to_execve(target);
+    Ok(())
 }
 
 /// Hides paths where they exist: a file behind /dev/null, a directory behind one empty directory that all share.
@@ -39,6 +43,8 @@ pub(crate) fn mask(paths: &[Text<'_>], root: &OwnedFd, _: &Inside) -> Outcome<()
     for (index, path) in (0..).zip(paths) {
         mask_one(path, root, &mut masks).at_entry(Step::MaskedPath, index)?;
     }
+    masks.null.map(fds::leave_to_execve);
+    masks.empty.map(fds::leave_to_execve);
     Ok(())
 }
 
@@ -50,25 +56,34 @@ struct Masks {
 
 fn mask_one(path: &CStr, root: &OwnedFd, masks: &mut Masks) -> Result<(), Errno> {
     let Some(target) = existing(root, path)? else { return Ok(()) };
-    if !beneath::file_type(&target)?.is_dir() {
-        let null = match masks.null.take() {
-            Some(null) => null,
-            None => null_device(root)?,
-        };
-        attach(clone_tree(&null, Reach::One)?, &target)?;
-        masks.null = Some(null);
-        return Ok(());
+    let directory = beneath::file_type(&target)?.is_dir();
+    let cover = if directory { over_directory(masks)? } else { over_file(root, masks)? };
+    attach(&cover, &target)?;
+    fds::leave_to_execve(target);
+    if directory && masks.empty.is_none() {
+        // Clones can be taken only of what is mounted somewhere: the first is mounted itself, and is their source.
+        masks.empty = Some(cover);
+    } else {
+        fds::leave_to_execve(cover);
     }
+    Ok(())
+}
+
+fn over_directory(masks: &Masks) -> Result<OwnedFd, Errno> {
     match &masks.empty {
-        // Clones can be taken of what is mounted somewhere only, so the first is mounted itself.
-        Some(empty) => attach(clone_tree(empty, Reach::One)?, &target),
-        None => {
-            let empty = empty_directory()?;
-            attach(&empty, &target)?;
-            masks.empty = Some(empty);
-            Ok(())
-        }
+        Some(empty) => clone_tree(empty, Reach::One),
+        None => empty_directory(),
     }
+}
+
+fn over_file(root: &OwnedFd, masks: &mut Masks) -> Result<OwnedFd, Errno> {
+    let null = match masks.null.take() {
+        Some(null) => null,
+        None => null_device(root)?,
+    };
+    let cover = clone_tree(&null, Reach::One)?;
+    masks.null = Some(null);
+    Ok(cover)
 }
 
 fn existing(root: &OwnedFd, path: &CStr) -> Result<Option<OwnedFd>, Errno> {
@@ -86,23 +101,17 @@ fn null_device(root: &OwnedFd) -> Result<OwnedFd, Errno> {
     if is_null { Ok(null) } else { Err(Errno::NODEV) }
 }
 
-/// A read-only tmpfs with room for nothing.
+/// A tmpfs that was never writable.
 fn empty_directory() -> Result<OwnedFd, Errno> {
-    // Some kernels before 5.15 count the root directory twice.
-    match tmpfs(c"1") {
-        Err(Errno::NOSPC | Errno::INVAL) => tmpfs(c"2"),
-        other => other,
-    }
-}
-
-fn tmpfs(inodes: &CStr) -> Result<OwnedFd, Errno> {
     let context = fsopen(c"tmpfs", FsOpenFlags::FSOPEN_CLOEXEC)?;
-    fsconfig_set_string(&context, c"nr_inodes", inodes)?;
+    fsconfig_set_string(&context, c"source", c"tmpfs")?;
     fsconfig_set_string(&context, c"mode", c"755")?;
     fsconfig_create(&context)?;
     let attributes = MountAttrFlags::MOUNT_ATTR_RDONLY
         | MountAttrFlags::MOUNT_ATTR_NOSUID
         | MountAttrFlags::MOUNT_ATTR_NODEV
         | MountAttrFlags::MOUNT_ATTR_NOEXEC;
-    fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, attributes)
+    let mounted = fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, attributes)?;
+    fds::leave_to_execve(context);
+    Ok(mounted)
 }

@@ -18,6 +18,7 @@ use rustix::io::{self, Errno};
 
 use crate::Never;
 use crate::fault::{At, Outcome, about, in_words};
+use crate::fds;
 use crate::identity::Unprivileged;
 
 /// Where the program is.
@@ -72,21 +73,25 @@ pub(crate) fn environment<'a>(process: &'a Process<'_>) -> Vec<Cow<'a, CStr>> {
     environment
 }
 
+/// A passwd file larger than this is not one.
+const MOST: usize = 1 << 20;
+/// What is read at once; less means the end of the file.
+const CHUNK: usize = 4096;
+
 fn home_of(uid: u32) -> Option<Vec<u8>> {
-    /// A passwd file larger than this is not one.
-    const MOST: usize = 1 << 20;
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
     let file = fs::openat(CWD, c"/etc/passwd", flags, Mode::empty()).ok()?;
     if !FileType::from_raw_mode(fs::fstat(&file).ok()?.st_mode).is_file() {
         return None;
     }
     let mut text = Vec::new();
-    while text.len() < MOST && read_more(&file, &mut text)? > 0 {}
+    while text.len() < MOST && read_more(&file, &mut text)? == CHUNK {}
+    fds::leave_to_execve(file);
     home_in(&text, uid)
 }
 
 fn read_more(file: &OwnedFd, text: &mut Vec<u8>) -> Option<usize> {
-    let mut buffer = [0; 4096];
+    let mut buffer = [0; CHUNK];
     let count = io::read(file, &mut buffer).ok()?;
     text.extend_from_slice(&buffer[..count]);
     Some(count)

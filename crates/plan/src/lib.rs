@@ -68,4 +68,4 @@ mod text;
 
 pub use capabilities::capability_name;
 pub use make::plan;
-pub use state::OCI_VERSION;
+pub use state::{OCI_VERSION, document, json_string};

@@ -1,5 +1,6 @@
-//! The OCI state document, in the pieces that are known before there is a process.
-//! Runs in: the parent; pure. `brig-init` puts its process id between them and hands the whole to hooks.
+//! The OCI state document: whole, or in the pieces that are known before there is a process.
+//! Runs in: the parent; pure. `brig-init` puts its process id between the pieces and hands the whole to hooks; the parent's own
+//! hooks and the seccomp agent get it as a whole.
 
 use brig_handshake::Text;
 
@@ -42,22 +43,36 @@ pub(crate) fn facts<'a>(spec: &Spec<'_>, options: &Options<'_>) -> Result<StateF
     })
 }
 
-/// The document for hooks that run inside.
-pub(crate) fn pieces(facts: &StateFacts<'_>) -> StatePieces {
-    let start = |status| {
-        format!(r#"{{"ociVersion":"{OCI_VERSION}","id":{},"status":"{status}","pid":"#, json(&facts.id))
-    };
-    let mut rest = format!(r#","bundle":{}"#, json(&facts.bundle));
-    for (index, Annotation { key, value }) in facts.annotations.iter().enumerate() {
-        rest.push_str(if index == 0 { r#","annotations":{"# } else { "," });
-        rest.push_str(&json(key));
-        rest.push(':');
-        rest.push_str(&json(value));
-    }
-    rest.push_str(if facts.annotations.is_empty() { "}" } else { "}}" });
-    StatePieces { creating: start("creating"), created: start("created"), rest }
+/// The whole document: the specification's fields, and no others. `status` is one of the specification's words; `pid` is the
+/// process id as the reader of the document sees it.
+pub fn document(facts: &StateFacts<'_>, status: &str, pid: Option<u32>) -> String {
+    let pid = pid.map_or_else(String::new, |pid| format!(r#","pid":{pid}"#));
+    format!("{}{pid}{}", start(facts, status), rest(facts))
 }
 
-fn json(text: &Text<'_>) -> String {
+/// The document for hooks that run inside.
+pub(crate) fn pieces(facts: &StateFacts<'_>) -> StatePieces {
+    let up_to_pid = |status| start(facts, status) + r#","pid":"#;
+    StatePieces { creating: up_to_pid("creating"), created: up_to_pid("created"), rest: rest(facts) }
+}
+
+fn start(facts: &StateFacts<'_>, status: &str) -> String {
+    format!(r#"{{"ociVersion":"{OCI_VERSION}","id":{},"status":"{status}""#, json_string(&facts.id))
+}
+
+fn rest(facts: &StateFacts<'_>) -> String {
+    let mut rest = format!(r#","bundle":{}"#, json_string(&facts.bundle));
+    for (index, Annotation { key, value }) in facts.annotations.iter().enumerate() {
+        rest.push_str(if index == 0 { r#","annotations":{"# } else { "," });
+        rest.push_str(&json_string(key));
+        rest.push(':');
+        rest.push_str(&json_string(value));
+    }
+    rest.push_str(if facts.annotations.is_empty() { "}" } else { "}}" });
+    rest
+}
+
+/// `text` as a JSON string, quotes included. Bytes that are not UTF-8 become U+FFFD.
+pub fn json_string(text: &Text<'_>) -> String {
     serde_json::Value::from(text.to_string_lossy()).to_string()
 }

@@ -161,7 +161,7 @@ fn read_config(bundle: &Path) -> Result<Vec<u8>> {
     let file = openat(CWD, &path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).map_err(failed)?;
     let size = usize::try_from(fstat(&file).map_err(failed)?.st_size).unwrap_or(0);
     let mut text = Vec::with_capacity(size + 1);
-    while read(&file, rustix::buffer::spare_capacity(&mut text)).map_err(failed)? > 0 {
+    while text.len() != size && read(&file, rustix::buffer::spare_capacity(&mut text)).map_err(failed)? > 0 {
         text.reserve(1);
     }
     Ok(text)

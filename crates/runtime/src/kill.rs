@@ -5,8 +5,8 @@ use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 use brig_cgroup::Cgroup;
+use brig_sys::signal::pidfd_send_signal;
 use rustix::io::Errno;
-use rustix::process::{Signal, pidfd_send_signal};
 
 use crate::error::{Error, Result, best_effort};
 use crate::record::{self, Part, PidNamespace, Record, Stage};
@@ -87,18 +87,10 @@ pub(crate) fn thaw(cgroup: &Cgroup) -> Result<()> {
 /// # Errors
 /// `WrongStatus` if it has ended; `Os`: INVAL for a number that is no signal.
 pub(crate) fn send(pidfd: impl AsFd, signal: i32) -> Result<()> {
-    // Signal 0 asks whether it is there, which the caller found out by having a pidfd.
-    if signal == 0 {
-        return Ok(());
-    }
-    let sent = Signal::from_named_raw(signal)
-        .ok_or(Errno::INVAL)
-        .and_then(|signal| pidfd_send_signal(pidfd.as_fd(), signal));
-    match sent {
-        Ok(()) => Ok(()),
-        Err(Errno::SRCH) => Err(Error::not_running()),
-        Err(errno) => Err(Error::os("unable to signal init", errno)),
-    }
+    pidfd_send_signal(pidfd, signal).map_err(|errno| match errno {
+        Errno::SRCH => Error::not_running(),
+        errno => Error::os("unable to signal init", errno),
+    })
 }
 
 pub(crate) const SIGKILL: i32 = 9;

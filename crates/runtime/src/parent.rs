@@ -65,7 +65,7 @@ fn converse(started: &mut Started, desk: &mut dyn Desk, until: Until) -> Result<
     let mut at_gate = false;
     loop {
         let deadline = spawn::deadline();
-        let heard = started.line.hear(deadline).map_err(|errno| Error::step(last.unwrap_or(Step::SendTask), "", errno))?;
+        let heard = started.line.hear().map_err(|errno| Error::step(last.unwrap_or(Step::SendTask), "", errno))?;
         let descriptors = match heard {
             Heard::Message(descriptors) => descriptors,
             Heard::Closed if at_gate => return Ok(()),

@@ -74,8 +74,12 @@ fn cgroups(paths: &Paths) -> Cgroups {
     Cgroups::V1 { hierarchies: paths.places.iter().filter(|place| !place.is_v2()).map(hierarchy).collect() }
 }
 
-/// The first user namespace has a fixed number (linux/proc_ns.h, `PROC_USER_INIT_INO`).
-fn in_user_namespace() -> Result<bool> {
+/// Whether the caller is in another user namespace than the first, which has a fixed number (linux/proc_ns.h,
+/// `PROC_USER_INIT_INO`).
+///
+/// # Errors
+/// `Os`.
+pub fn in_user_namespace() -> Result<bool> {
     const FIRST: u64 = 0xEFFF_FFFD;
     const OWN: &str = "/proc/self/ns/user";
     match stat(OWN) {
@@ -108,8 +112,10 @@ fn has_selinux() -> bool {
     statfs("/sys/fs/selinux").is_ok_and(|found| found.f_type == SELINUX_MAGIC)
 }
 
+/// The `SECCOMP_FILTER_FLAG_*` that this kernel takes.
+///
 /// By the kernel's version (seccomp(2), "HISTORY"): asking seccomp(2) itself takes a null pointer.
-fn seccomp_flags() -> u32 {
+pub fn seccomp_flags() -> u32 {
     let name = rustix::system::uname();
     let release = version(&name.release().to_string_lossy());
     let known = SECCOMP_FLAGS.iter().filter(|(since, _)| release >= *since);

@@ -61,7 +61,7 @@ fn user_namespace_of(pid: Pid) -> Result<OwnedFd, Errno> {
 /// has been opened.
 fn namespace_with(maps: &IdMaps) -> Result<OwnedFd, Errno> {
     let executable = executable::open().map_err(|error| error.errno().unwrap_or(Errno::ACCESS))?;
-    let (ours, theirs) = talk::pair()?;
+    let (ours, theirs) = talk::pair(spawn::HANDSHAKE)?;
     let mut spawn = Spawn::new(executable.as_fd(), c"brig-init", c"", theirs.as_fd(), ours.as_fd(), When::WhenMapped);
     let child = spawn.start(USER, None)?;
     let mapped = spawn::map_ids(child.pid, maps).map_err(|error| error.errno().unwrap_or(Errno::INVAL));

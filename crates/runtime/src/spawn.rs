@@ -51,7 +51,7 @@ pub(crate) fn start<T>(
 ) -> Result<T> {
     let failed = |errno| Error::step(Step::Clone, "", errno);
     let executable = executable::open()?;
-    let (ours, theirs) = talk::pair().map_err(failed)?;
+    let (ours, theirs) = talk::pair(HANDSHAKE).map_err(failed)?;
     let argument = CString::new(format!("{}:{}", std::os::fd::AsRawFd::as_raw_fd(&theirs), request.preserved))
         .map_err(|_| failed(Errno::INVAL))?;
     let when = if request.namespaces & USER == 0 { When::AtOnce } else { When::WhenMapped };
@@ -193,4 +193,4 @@ pub(crate) fn deadline() -> Instant {
 }
 
 /// How long the parent waits for one word of `brig-init`. Hooks that run inside have a limit of their own, below this.
-const HANDSHAKE: std::time::Duration = std::time::Duration::from_secs(660);
+pub(crate) const HANDSHAKE: std::time::Duration = std::time::Duration::from_secs(660);

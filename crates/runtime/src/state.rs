@@ -1,8 +1,6 @@
 //! The state document: the specification's fields, and runc's. As values for the caller, and as the JSON that hooks read.
 //! Runs in: the parent.
 
-use std::fmt::Write;
-
 use brig_handshake::Text;
 pub use brig_plan::OCI_VERSION;
 use brig_plan::plan::StateFacts;
@@ -87,43 +85,12 @@ pub fn of(place: &Place, record: &RecordFile) -> Result<State> {
 
 /// The document that hooks get on standard input: the specification's fields, and no others. `pid` as the hook sees it.
 pub fn document(facts: &StateFacts<'_>, status: Status, pid: Option<u32>) -> String {
-    let mut json = format!("{{\"ociVersion\":\"{OCI_VERSION}\",\"id\":");
-    quote(&mut json, &facts.id);
-    json.push_str(",\"status\":\"");
-    json.push_str(status.as_str());
-    json.push('"');
-    if let Some(pid) = pid {
-        json.push_str(",\"pid\":");
-        json.push_str(&pid.to_string());
-    }
-    json.push_str(",\"bundle\":");
-    quote(&mut json, &facts.bundle);
-    for (place, annotation) in facts.annotations.iter().enumerate() {
-        json.push_str(if place == 0 { ",\"annotations\":{" } else { "," });
-        quote(&mut json, &annotation.key);
-        json.push(':');
-        quote(&mut json, &annotation.value);
-    }
-    json.push_str(if facts.annotations.is_empty() { "}" } else { "}}" });
-    json
+    brig_plan::document(facts, status.as_str(), pid)
 }
 
 pub(crate) fn quote(json: &mut String, text: &Text<'_>) {
-    json.push('"');
-    for letter in text.to_string_lossy().chars() {
-        match letter {
-            '"' => json.push_str("\\\""),
-            '\\' => json.push_str("\\\\"),
-            '\n' => json.push_str("\\n"),
-            '\0'..'\x20' => drop_error(write!(json, "\\u{:04x}", u32::from(letter))),
-            _ => json.push(letter),
-        }
-    }
-    json.push('"');
+    json.push_str(&brig_plan::json_string(text));
 }
-
-/// Writing to a `String` cannot fail.
-fn drop_error(_: std::fmt::Result) {}
 
 fn string(text: &Text<'_>) -> String {
     text.to_string_lossy().into_owned()

@@ -4,7 +4,7 @@
 use std::io::{IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{BorrowedFd, OwnedFd};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use brig_handshake::wire::{self, Wire};
 use brig_handshake::{Ask, Reply, Step};
@@ -14,6 +14,7 @@ use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
     SendFlags, SocketFlags, SocketType, recvmsg, sendmsg, socketpair,
 };
+use rustix::net::sockopt::{Timeout, set_socket_timeout};
 
 use crate::pid::poll_until;
 
@@ -22,9 +23,11 @@ const MOST_DESCRIPTORS: usize = 253;
 /// Nothing that brig-init says is longer: the longest are two streams of a hook.
 const LONGEST: usize = 256 << 10;
 
-/// Both ends of a new connection.
-pub(crate) fn pair() -> Result<(OwnedFd, OwnedFd), Errno> {
-    socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)
+/// Both ends of a new connection; ours waits no longer than `patience` for anything.
+pub(crate) fn pair(patience: Duration) -> Result<(OwnedFd, OwnedFd), Errno> {
+    let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+    set_socket_timeout(&ours, Timeout::Recv, Some(patience))?;
+    Ok((ours, theirs))
 }
 
 /// What comes from `brig-init`.
@@ -99,8 +102,8 @@ impl Line {
         self.send(reply, descriptor.as_slice(), deadline)
     }
 
-    /// Waits for the next message.
-    pub(crate) fn hear(&mut self, deadline: Instant) -> Result<Heard, Errno> {
+    /// Waits for the next message, as long as [`pair`] lets it.
+    pub(crate) fn hear(&mut self) -> Result<Heard, Errno> {
         self.buffer.drain(..self.taken);
         self.taken = 0;
         loop {
@@ -108,11 +111,11 @@ impl Line {
                 self.taken = whole;
                 return Ok(Heard::Message(std::mem::take(&mut self.waiting)));
             }
-            if !poll_until(&mut [PollFd::new(&self.socket, PollFlags::IN)], deadline)? {
-                return Ok(Heard::Silence);
-            }
-            if self.receive()? == 0 {
-                return Ok(Heard::Closed);
+            match self.receive() {
+                Ok(0) => return Ok(Heard::Closed),
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) => return Ok(Heard::Silence),
+                Err(errno) => return Err(errno),
             }
         }
     }
@@ -136,7 +139,7 @@ impl Line {
         let mut room = [0; 1024];
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST_DESCRIPTORS))];
         let mut control = RecvAncillaryBuffer::new(&mut space);
-        let flags = RecvFlags::CMSG_CLOEXEC | RecvFlags::DONTWAIT;
+        let flags = RecvFlags::CMSG_CLOEXEC;
         let received = match recvmsg(&self.socket, &mut [IoSliceMut::new(&mut room)], &mut control, flags) {
             Err(Errno::CONNRESET) => return Ok(0),
             other => other?.bytes,

@@ -166,7 +166,10 @@ impl Arch {
     /// The name of syscall `number`; of two names for one number the first by alphabet.
     #[must_use]
     pub fn syscall_name(self, number: u32) -> Option<&'static str> {
-        (0..ENDS.len()).filter_map(Name::nth).find(|name| self.number_of(*name) == Some(number)).map(Name::text)
+        (0..ENDS.len())
+            .filter_map(Name::nth)
+            .find(|name| self.number_of(*name) == Some(number))
+            .map(Name::text)
     }
 
     /// The number of a name already found.

@@ -70,7 +70,8 @@ fn refuse_notify(profile: &Profile<'_>) -> Result<(), Error> {
     if profile.default_action == Action::Notify {
         return Err(Error::NotifyAsDefault);
     }
-    let on_write = profile.rules.iter().any(|rule| rule.action == Action::Notify && rule.names.contains(&"write"));
+    let on_write =
+        profile.rules.iter().any(|rule| rule.action == Action::Notify && rule.names.contains(&"write"));
     if on_write { Err(Error::NotifyOnWrite) } else { Ok(()) }
 }
 
@@ -99,7 +100,11 @@ fn load_flags(profile: &Profile<'_>, uses_notify: bool) -> u32 {
 }
 
 /// The last architecture is built first, so that the native one's tree lies nearest to the entry.
-fn build(profile: &Profile<'_>, architectures: &[Arch], rules: &[Resolved<'_>]) -> Result<(Graph, Id), Error> {
+fn build(
+    profile: &Profile<'_>,
+    architectures: &[Arch],
+    rules: &[Resolved<'_>],
+) -> Result<(Graph, Id), Error> {
     let plan = Defaults::of(profile);
     let mut lists = CaseLists::default();
     let mut graph = Graph::default();
@@ -185,7 +190,9 @@ impl Defaults {
             ranges.from(1, default, 0);
         }
         let is_private = |number: u32| abi.arch == Arch::Arm && number >= ARM_PRIVATE;
-        for &(number, verdict) in abi.verdicts.iter().filter(|(number, _)| *number <= last && !is_private(*number)) {
+        for &(number, verdict) in
+            abi.verdicts.iter().filter(|(number, _)| *number <= last && !is_private(*number))
+        {
             ranges.from(number, verdict, weight(&weights, number));
             ranges.from(number + 1, default, 0);
         }

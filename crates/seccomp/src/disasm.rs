@@ -34,7 +34,9 @@ fn exits(at: usize, insn: &Insn) -> Vec<usize> {
     match insn.code {
         RETURN => vec![],
         JUMP => vec![at.saturating_add(1).saturating_add(insn.k as usize)],
-        JUMP_EQ | JUMP_GE | JUMP_GT | JUMP_SET => vec![at + 1 + usize::from(insn.jt), at + 1 + usize::from(insn.jf)],
+        JUMP_EQ | JUMP_GE | JUMP_GT | JUMP_SET => {
+            vec![at + 1 + usize::from(insn.jt), at + 1 + usize::from(insn.jf)]
+        }
         _ => vec![at + 1],
     }
 }
@@ -96,7 +98,9 @@ fn architectures(program: &[Insn]) -> Vec<Option<Arch>> {
             loaded = Some(insn.k);
         }
         for (way, target) in exits(at, insn).into_iter().enumerate() {
-            let named = (insn.code == JUMP_EQ && way == 0 && loaded == Some(ARCH)).then(|| of_audit(insn.k)).flatten();
+            let named = (insn.code == JUMP_EQ && way == 0 && loaded == Some(ARCH))
+                .then(|| of_audit(insn.k))
+                .flatten();
             meet(&mut seen, target, named.or(arch));
         }
     }
@@ -120,7 +124,11 @@ fn word(offset: u32, order: ByteOrder) -> String {
 }
 
 fn branch(at: usize, insn: &Insn, sign: &str, constant: &str) -> String {
-    format!("if {sign} {constant} goto {} else {}", at + 1 + usize::from(insn.jt), at + 1 + usize::from(insn.jf))
+    format!(
+        "if {sign} {constant} goto {} else {}",
+        at + 1 + usize::from(insn.jt),
+        at + 1 + usize::from(insn.jf)
+    )
 }
 
 fn constant(k: u32, loaded: &str, arch: Option<Arch>) -> String {

@@ -95,7 +95,9 @@ impl Test {
         for (fact, held) in facts.iter().filter(|(fact, _)| fact.word == self.word) {
             match (fact.compare, held) {
                 (Compare::Eq, true) => (low, high) = (fact.k, fact.k),
-                (Compare::Eq, false) if self.compare == Compare::Eq && fact.k == self.k => return Some(false),
+                (Compare::Eq, false) if self.compare == Compare::Eq && fact.k == self.k => {
+                    return Some(false);
+                }
                 (Compare::Eq, false) => {}
                 (Compare::Ge, true) => low = low.max(fact.k),
                 (Compare::Ge, false) => high = high.min(fact.k.saturating_sub(1)),

@@ -120,8 +120,12 @@ impl Data {
 impl fmt::Display for Invalid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Invalid::Instruction { at, code } => write!(f, "instruction {at}: code {code:#06x} is not used in filters"),
-            Invalid::Offset { at, offset } => write!(f, "instruction {at}: no word of seccomp_data at offset {offset}"),
+            Invalid::Instruction { at, code } => {
+                write!(f, "instruction {at}: code {code:#06x} is not used in filters")
+            }
+            Invalid::Offset { at, offset } => {
+                write!(f, "instruction {at}: no word of seccomp_data at offset {offset}")
+            }
             Invalid::End { at } => write!(f, "instruction {at}: the program ends before it"),
         }
     }

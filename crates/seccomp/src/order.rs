@@ -88,7 +88,8 @@ fn sort_level(
     let mut nodes: Vec<(Step, Vec<usize>)> = Vec::new();
     for &at in level {
         let step = paths[at][depth];
-        let place = nodes.iter().position(|(node, _)| node.is(&step) || node.precedence() < step.precedence());
+        let place =
+            nodes.iter().position(|(node, _)| node.is(&step) || node.precedence() < step.precedence());
         match place {
             Some(place) if nodes[place].0.is(&step) => nodes[place].1.push(at),
             Some(place) => nodes.insert(place, (step, Vec::from([at]))),
@@ -99,7 +100,8 @@ fn sort_level(
         let (ending, going_on): (Vec<usize>, Vec<usize>) =
             members.into_iter().partition(|&at| paths[at].len() == depth + 1);
         let contradicts = |&one: &usize, &other: &usize| {
-            cases[one].returns != cases[other].returns && paths[one][depth].inverted == paths[other][depth].inverted
+            cases[one].returns != cases[other].returns
+                && paths[one][depth].inverted == paths[other][depth].inverted
         };
         if ending.iter().any(|one| ending.iter().any(|other| contradicts(one, other))) {
             return Err(Contradiction);
@@ -130,7 +132,8 @@ fn steps(check: &Check, layout: Layout) -> impl Iterator<Item = Step> {
     };
     // a call through a multiplexer has its place as the EQ that libseccomp makes of it
     let mask = if check.operator == Operator::MaskedEq { check.mask } else { u64::MAX };
-    let step = |upper, test, value, mask| Step { index: check.index, upper, test, value, mask, class, inverted };
+    let step =
+        |upper, test, value, mask| Step { index: check.index, upper, test, value, mask, class, inverted };
     let high = step(true, test[0], check.value >> 32, mask >> 32);
     let low = step(false, test[1], check.value & lower, mask & lower);
     [high, low].into_iter().filter(move |step| layout.wide || !step.upper)

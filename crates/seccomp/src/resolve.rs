@@ -173,7 +173,12 @@ fn number_of(arch: Arch, slot: usize) -> u32 {
     }
 }
 
-fn verdicts(arch: Arch, slots: Vec<Slot>, layout: Layout, lists: &mut CaseLists) -> Result<Vec<(u32, Verdict)>, Error> {
+fn verdicts(
+    arch: Arch,
+    slots: Vec<Slot>,
+    layout: Layout,
+    lists: &mut CaseLists,
+) -> Result<Vec<(u32, Verdict)>, Error> {
     let mut verdicts = Vec::new();
     for (at, slot) in slots.into_iter().enumerate() {
         let number = number_of(arch, at);

@@ -3,7 +3,9 @@
 mod support;
 
 use brig_seccomp::interp::{ByteOrder, Data, run};
-use brig_seccomp::{Action, Arch, Compiled, Condition, Error, Flag, Operator, Profile, Rule, compile, disassemble};
+use brig_seccomp::{
+    Action, Arch, Compiled, Condition, Error, Flag, Operator, Profile, Rule, compile, disassemble,
+};
 use support::{parse, resolve};
 
 const ALLOW: u32 = 0x7fff_0000;
@@ -105,7 +107,8 @@ fn arguments_are_compared_in_64_bits_and_unsigned() {
         (Ge, [false, false, true, true, true]),
     ] {
         for arch in [Arch::X86_64, Arch::S390x] {
-            let rules = vec![rule(&["statx"], Action::Allow), rule_if("read", Action::Allow, &[(5, op, value)])];
+            let rules =
+                vec![rule(&["statx"], Action::Allow), rule_if("read", Action::Allow, &[(5, op, value)])];
             let filter = on(&profile(Action::Errno, rules), arch);
             for (argument, holds) in [5, value - 1, value, value + 1, u64::MAX].into_iter().zip(holds) {
                 let expected = if holds { ALLOW } else { EPERM };
@@ -119,10 +122,8 @@ fn arguments_are_compared_in_64_bits_and_unsigned() {
 #[test]
 fn a_masked_comparison_takes_the_mask_from_value_and_the_rest_from_value_two() {
     let masked = Condition { index: 0, op: Operator::MaskedEq, value: 0x7e02_0000, value_two: 0 };
-    let rules = vec![
-        rule(&["statx"], Action::Allow),
-        Rule { args: vec![masked], ..rule(&["clone"], Action::Allow) },
-    ];
+    let rules =
+        vec![rule(&["statx"], Action::Allow), Rule { args: vec![masked], ..rule(&["clone"], Action::Allow) }];
     let filter = on(&profile(Action::Errno, rules), Arch::X86_64);
     assert_eq!(call(&filter, Arch::X86_64, "clone", &[0x11]), ALLOW);
     assert_eq!(call(&filter, Arch::X86_64, "clone", &[0x1_0000_0011]), ALLOW);
@@ -179,7 +180,10 @@ fn a_rule_that_repeats_the_default_is_no_rule_but_counts_for_what_is_newer() {
 #[test]
 fn errno_is_eperm_unless_given_and_only_for_errno_and_trace() {
     let mut rules = vec![rule(&["read", "statx"], Action::Errno), rule(&["write"], Action::Trace)];
-    assert_eq!(call(&on(&profile(Action::Allow, rules.clone()), Arch::X86_64), Arch::X86_64, "read", &[]), EPERM);
+    assert_eq!(
+        call(&on(&profile(Action::Allow, rules.clone()), Arch::X86_64), Arch::X86_64, "read", &[]),
+        EPERM
+    );
     for rule in &mut rules {
         rule.errno_ret = Some(38);
     }
@@ -214,7 +218,10 @@ fn arm_keeps_its_own_syscalls_and_loses_the_newer_ones() {
 
 #[test]
 fn unknown_names_are_skipped_and_reported_once() {
-    let rules = vec![rule(&["read", "no_such_call"], Action::Allow), rule(&["no_such_call", "nor_this"], Action::Trap)];
+    let rules = vec![
+        rule(&["read", "no_such_call"], Action::Allow),
+        rule(&["no_such_call", "nor_this"], Action::Trap),
+    ];
     let filter = on(&profile(Action::Errno, rules), Arch::X86_64);
     assert_eq!(filter.unknown, ["no_such_call", "nor_this"]);
 }
@@ -280,8 +287,10 @@ fn bytes_are_in_the_order_of_the_machine() {
 
 #[test]
 fn a_long_list_of_rules_jumps_further_than_a_byte() {
-    let rules: Vec<Rule<'_>> = (0..700).map(|n| rule_if("ioctl", Action::Allow, &[(1, Operator::Eq, n * 2)])).collect();
-    let filter = on(&profile(Action::Errno, [rules, vec![rule(&["statx"], Action::Allow)]].concat()), Arch::X86_64);
+    let rules: Vec<Rule<'_>> =
+        (0..700).map(|n| rule_if("ioctl", Action::Allow, &[(1, Operator::Eq, n * 2)])).collect();
+    let filter =
+        on(&profile(Action::Errno, [rules, vec![rule(&["statx"], Action::Allow)]].concat()), Arch::X86_64);
     for n in 0..1400 {
         let expected = if n % 2 == 0 { ALLOW } else { EPERM };
         assert_eq!(call(&filter, Arch::X86_64, "ioctl", &[0, n]), expected, "{n}");
@@ -298,7 +307,9 @@ fn a_program_longer_than_the_kernel_takes_is_refused() {
 fn a_disassembly_names_what_it_can() {
     let filter = on(&profile(Action::Errno, vec![rule(&["write", "statx"], Action::Allow)]), Arch::X86_64);
     let text = disassemble(&filter.program, ByteOrder::Little);
-    for expected in ["load arch", "== 0xc000003e (SCMP_ARCH_X86_64)", "(statx)", "return ERRNO 38", "deepest path"] {
+    for expected in
+        ["load arch", "== 0xc000003e (SCMP_ARCH_X86_64)", "(statx)", "return ERRNO 38", "deepest path"]
+    {
         assert!(text.contains(expected), "{expected}:\n{text}");
     }
 }

@@ -1,11 +1,18 @@
 //! `delete`. Runs in: parent.
 
-use super::Outcome;
-use crate::{
-    args::{Global, command::DeleteArgs},
-    exit::Failure,
+use brig_runtime::{
+    delete::{self, Mode},
+    store::ContainerId,
 };
 
-pub(super) fn run(_global: &Global, _args: DeleteArgs) -> Outcome {
-    Err(Failure::unavailable("delete"))
+use super::{Outcome, store};
+use crate::{
+    args::{Global, command::DeleteArgs},
+    exit::Exit,
+};
+
+pub(super) fn run(global: &Global, args: DeleteArgs) -> Outcome {
+    let mode = if args.force { Mode::Force } else { Mode::Stopped };
+    delete::delete(&store::open(global)?, &ContainerId::new(&args.id)?, mode)?;
+    Ok(Exit::Success)
 }

@@ -1,11 +1,40 @@
-//! `explain`. Runs in: parent.
+//! `explain`: the plan of a bundle, as `run` would carry it out. Nothing is made. Runs in: parent.
 
-use super::Outcome;
-use crate::{
-    args::{Global, command::ExplainArgs},
-    exit::Failure,
+use std::cell::OnceCell;
+
+use brig_runtime::{
+    create::{self, Request, Streams},
+    store::ContainerId,
 };
 
-pub(super) fn run(_global: &Global, _args: ExplainArgs) -> Outcome {
-    Err(Failure::unavailable("explain"))
+use super::{Outcome, print_and_succeed, store};
+use crate::args::{
+    Global,
+    command::{ExplainArgs, ExplainFormat},
+};
+
+/// Stands where the container's id will be.
+const ID: &str = "ID";
+
+pub(super) fn run(global: &Global, args: ExplainArgs) -> Outcome {
+    let terminal = OnceCell::new();
+    let request = Request {
+        bundle: &store::absolute(&args.bundle)?,
+        streams: Streams::Foreground(&terminal),
+        gate: false,
+        no_pivot: false,
+        no_new_keyring: false,
+        preserve_fds: 0,
+        listen_fds: 0,
+        notify_socket: false,
+        pidfd_socket: None,
+        rootless_cgroups: store::rootless(global),
+    };
+    let text = create::with_plan(&ContainerId::new(ID)?, &store::open(global)?, &request, |plan, _| {
+        Ok(match args.format {
+            ExplainFormat::Text => plan.explain(),
+            ExplainFormat::Json => plan.explain_json() + "\n",
+        })
+    })?;
+    print_and_succeed(&text)
 }

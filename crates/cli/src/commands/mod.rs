@@ -25,9 +25,10 @@ mod update;
 
 use std::io::{self, Write as _};
 
+use brig_runtime::errno::errno_text;
+
 use crate::{
     args::{Command, Global},
-    errno::errno_text,
     exit::{Exit, Failure},
     help, version,
 };
@@ -78,6 +79,11 @@ pub fn print(text: &str) -> Result<(), Failure> {
     let mut stdout = io::stdout().lock();
     let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
     written.map_err(|error| Failure::new(format!("write /dev/stdout: {}", io_words(&error))))
+}
+
+/// Writes a line to standard error, for what is no error of the command. Nobody may be there to read it.
+fn print_error(line: &str) {
+    drop(writeln!(io::stderr(), "{line}"));
 }
 
 fn print_and_succeed(text: &str) -> Outcome {

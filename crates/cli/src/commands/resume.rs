@@ -1,11 +1,18 @@
 //! `resume`. Runs in: parent.
 
-use super::Outcome;
+use brig_runtime::{Error, status::Status};
+
+use super::{Outcome, pause, store};
 use crate::{
     args::{Global, command::IdArgs},
-    exit::Failure,
+    exit::Exit,
 };
 
-pub(super) fn run(_global: &Global, _args: IdArgs) -> Outcome {
-    Err(Failure::unavailable("resume"))
+pub(super) fn run(global: &Global, args: IdArgs) -> Outcome {
+    let (status, cgroup) = pause::find(global, &args)?;
+    if status != Status::Paused {
+        return Err(Error::not_paused().into());
+    }
+    cgroup.thaw().map_err(|error| store::cgroup_failure("resume", error.into()))?;
+    Ok(Exit::Success)
 }

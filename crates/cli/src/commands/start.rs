@@ -1,11 +1,14 @@
 //! `start`. Runs in: parent.
 
-use super::Outcome;
+use brig_runtime::{start, store::ContainerId};
+
+use super::{Outcome, store};
 use crate::{
     args::{Global, command::IdArgs},
-    exit::Failure,
+    exit::Exit,
 };
 
-pub(super) fn run(_global: &Global, _args: IdArgs) -> Outcome {
-    Err(Failure::unavailable("start"))
+pub(super) fn run(global: &Global, args: IdArgs) -> Outcome {
+    start::start(&store::open(global)?, &ContainerId::new(&args.id)?)?;
+    Ok(Exit::Success)
 }

@@ -35,7 +35,13 @@ unsafe extern "C" {
     fn seccomp_syscall_resolve_name(name: *const c_char) -> c_int;
     fn seccomp_syscall_resolve_name_arch(arch: u32, name: *const c_char) -> c_int;
     fn seccomp_syscall_resolve_num_arch(arch: u32, number: c_int) -> *mut c_char;
-    fn seccomp_rule_add_array(ctx: *mut c_void, action: u32, nr: c_int, count: c_uint, args: *const ArgCmp) -> c_int;
+    fn seccomp_rule_add_array(
+        ctx: *mut c_void,
+        action: u32,
+        nr: c_int,
+        count: c_uint,
+        args: *const ArgCmp,
+    ) -> c_int;
     fn seccomp_export_bpf(ctx: *const c_void, fd: c_int) -> c_int;
     fn seccomp_version() -> *const Version;
 }
@@ -85,7 +91,8 @@ pub(crate) fn number(arch: Arch, name: &str) -> Option<i32> {
 /// Whether a rule on `name` becomes one on that syscall: two of the numbers that libseccomp invents for names that
 /// x86_64 does not have are given out twice (switch_endian and sys_debug_setcontext).
 pub(crate) fn tells_apart(name: &str) -> bool {
-    number(Arch::X86_64, name).is_some_and(|number| self::name(Arch::X86_64, number as u32).as_deref() == Some(name))
+    number(Arch::X86_64, name)
+        .is_some_and(|number| self::name(Arch::X86_64, number as u32).as_deref() == Some(name))
 }
 
 pub(crate) fn supports(arch: Arch) -> bool {
@@ -179,18 +186,20 @@ fn read(bytes: &[u8], big_endian: bool) -> Insn {
     let (code, k) = (bytes[..2].try_into().unwrap(), bytes[4..].try_into().unwrap());
     match big_endian {
         true => {
-            let insn = Insn { code: u16::from_be_bytes(code), jt: bytes[2], jf: bytes[3], k: u32::from_be_bytes(k) };
+            let insn =
+                Insn { code: u16::from_be_bytes(code), jt: bytes[2], jf: bytes[3], k: u32::from_be_bytes(k) };
             Insn { k: if insn.code == 6 { returned(insn.k) } else { insn.k }, ..insn }
         }
-        false => Insn { code: u16::from_le_bytes(code), jt: bytes[2], jf: bytes[3], k: u32::from_le_bytes(k) },
+        false => {
+            Insn { code: u16::from_le_bytes(code), jt: bytes[2], jf: bytes[3], k: u32::from_le_bytes(k) }
+        }
     }
 }
 
 /// On a little-endian machine libseccomp swaps the bytes of those RETs twice that it copies for far jumps.
 fn returned(value: u32) -> u32 {
-    let is_action = |value: u32| {
-        matches!(value >> 16, 0x8000 | 3 | 5 | 0x7ff0 | 0x7fff | 0x7ffc | 0x7fc0) || value == 0
-    };
+    let is_action =
+        |value: u32| matches!(value >> 16, 0x8000 | 3 | 5 | 0x7ff0 | 0x7fff | 0x7ffc | 0x7fc0) || value == 0;
     if is_action(value) { value } else { value.swap_bytes() }
 }
 

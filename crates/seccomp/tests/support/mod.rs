@@ -154,10 +154,11 @@ pub(crate) fn condition_at(random: &mut Random, index: u32) -> Condition {
     Condition { index, value, value_two: random.pick(&VALUES), op }
 }
 
-/// One to three conditions, mostly on different arguments.
+/// One or two conditions, seldom three, mostly on different arguments.
 pub(crate) fn conditions(random: &mut Random) -> Vec<Condition> {
     let indexes = if random.one_in(2) { 2 } else { 6 };
-    (0..1 + random.below(3))
+    let count = if random.one_in(8) { 3 } else { 1 + random.below(2) };
+    (0..count)
         .map(|_| {
             let index = u32::try_from(random.below(indexes)).unwrap();
             condition_at(random, index)
