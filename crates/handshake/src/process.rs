@@ -31,6 +31,10 @@ wire_struct! {
         pub capabilities: Option<Capabilities>,
         /// prctl(PR_SET_NO_NEW_PRIVS).
         pub no_new_privileges: bool,
+        /// `rlimits`, where `brig-init` may set them itself.
+        pub rlimits: Vec<Rlimit>,
+        /// The limits are the parent's to set: [`Ask::Ready`](crate::Ask::Ready).
+        pub limits_by_parent: bool,
         /// The terminal to make.
         pub terminal: Option<Terminal>,
         /// sched_setattr(2).
@@ -67,6 +71,18 @@ wire_struct! {
         pub ambient: u64,
         /// The highest capability that this kernel knows.
         pub last: u8,
+    }
+}
+
+wire_struct! {
+    /// One resource limit.
+    pub struct Rlimit {
+        /// `RLIMIT_*`.
+        pub resource: u32,
+        /// Soft limit; `u64::MAX` is infinity.
+        pub soft: u64,
+        /// Hard limit; `u64::MAX` is infinity.
+        pub hard: u64,
     }
 }
 

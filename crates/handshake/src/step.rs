@@ -135,21 +135,24 @@ steps! {
     IoPriority = 42, Init, "set the I/O priority", "all; inside", "needs CAP_SYS_ADMIN for real time";
     Personality = 43, Init, "set the personality", "all; inside", "inherited over execve";
     MemoryPolicy = 44, Init, "set the memory policy", "all; inside", "inherited over execve";
-    Ready = 45, Parent, "set limits and write the record", "host",
-        "limits as late as possible: our own work shall not run into them";
-    Label = 46, Init, "set the security label", "all; inside", "takes effect at execve; through a proc of our own (CVE-2019-16884)";
-    Seccomp = 47, Init, "load the seccomp filter", "all; inside",
+    Limits = 45, Init, "set the resource limits", "all; inside",
+        "as late as possible: our own work shall not run into them; before the capability to raise them goes";
+    Ready = 46, Parent, "set the limits from outside", "host",
+        "only where brig-init may not: raising a hard limit needs a privilege that a user namespace does not give";
+    Label = 47, Init, "set the security label", "all; inside", "takes effect at execve; through a proc of our own (CVE-2019-16884)";
+    Seccomp = 48, Init, "load the seccomp filter", "all; inside",
         "before privileges drop where loading needs one of them, otherwise behind the gate";
-    Bounding = 48, Init, "drop capabilities from the bounding set", "all; inside", "needs CAP_SETPCAP";
-    Groups = 49, Init, "set the groups", "all; inside", "before the user: afterwards it may not";
-    User = 50, Init, "set the user", "all; inside", "keeps its capabilities for one more step";
-    Cwd = 51, Init, "change to the working directory", "all; inside; user's ids",
+    Bounding = 49, Init, "drop capabilities from the bounding set", "all; inside", "needs CAP_SETPCAP";
+    Groups = 50, Init, "set the groups", "all; inside", "before the user: afterwards it may not";
+    User = 51, Init, "set the user", "all; inside", "keeps its capabilities for one more step";
+    Cwd = 52, Init, "change to the working directory", "all; inside; user's ids",
         "as the user, who must be able to reach it; checked to lie inside the root (CVE-2024-21626)";
-    Capabilities = 52, Init, "set the capabilities", "all; inside; user's ids", "last of the credentials: everything above needed more";
-    FindExecutable = 53, Init, "find the executable", "all; inside; user's rights", "with the user's own eyes, and while create can still report it";
-    Gate = 54, Init, "wait for start", "all; inside; user's rights", "everything is done; what waits is as small as it gets";
-    StartContainerHook = 55, Init, "run a startContainer hook", "all; inside; user's rights", "the specification: after start, before the user's program";
-    Exec = 56, Init, "execute the user's program", "all; inside; user's rights", "the end of brig-init";
+    Capabilities = 53, Init, "set the capabilities", "all; inside; user's ids", "last of the credentials: everything above needed more";
+    FindExecutable = 54, Init, "find the executable", "all; inside; user's rights", "with the user's own eyes, and while create can still report it";
+    Record = 55, Parent, "write the record", "host", "prepared while brig-init worked; from here on the container exists for others";
+    Gate = 56, Init, "wait for start", "all; inside; user's rights", "everything is done; what waits is as small as it gets";
+    StartContainerHook = 57, Init, "run a startContainer hook", "all; inside; user's rights", "the specification: after start, before the user's program";
+    Exec = 58, Init, "execute the user's program", "all; inside; user's rights", "the end of brig-init";
 }
 
 impl<'a> Wire<'a> for Step {

@@ -23,9 +23,9 @@ wire_enum! {
         TakeTerminal = 5,
         /// The filter's listener: its number in the process that asks.
         TakeListener(fd: u32) = 6,
-        /// Everything that may need the parent is done: set limits, write the record.
+        /// The file system is finished: set the limits that only the parent may set.
         Ready = 7,
-        /// One way: nothing but the gate and `execve` is left.
+        /// One way: nothing but the gate and `execve` is left. The parent writes the record.
         AtGate = 8,
         /// One way: it failed, and `brig-init` leaves.
         Failed(fault: Fault<'a>) = 9,

@@ -4,7 +4,7 @@ use alloc::vec::IntoIter;
 
 use brig_handshake::process::SeccompLoad;
 use brig_handshake::task::ExecTask;
-use brig_handshake::{Ask, Step};
+use brig_handshake::Step;
 use rustix::fd::OwnedFd;
 use rustix::fs::{self, CWD, Mode, OFlags};
 use rustix::{process, thread};
@@ -35,7 +35,7 @@ pub(crate) fn become_another(task: &ExecTask<'_>, mut descriptors: IntoIter<Owne
         thread::set_no_new_privs(true).at(Step::NoNewPrivileges)?;
     }
     scheduling::apply(process)?;
-    parent.ask(Step::Ready, &Ask::Ready)?;
+    scheduling::limit(process, parent)?;
     identity::set_labels(process, proc.as_ref())?;
     seccomp::load_when(process.seccomp.as_ref(), SeccompLoad::BeforeDrop, parent)?;
     let unprivileged = identity::drop_privileges(process, parent, &inside)?;

@@ -118,7 +118,7 @@ fn settle(task: &InitTask<'_>, proc: Option<&OwnedFd>, parent: &Parent, inside: 
         thread::set_no_new_privs(true).at(Step::NoNewPrivileges)?;
     }
     scheduling::apply(process)?;
-    parent.ask(Step::Ready, &Ask::Ready)?;
+    scheduling::limit(process, parent)?;
     identity::set_labels(process, proc)?;
     seccomp::load_when(process.seccomp.as_ref(), SeccompLoad::BeforeDrop, parent)?;
     identity::drop_privileges(process, parent, inside)

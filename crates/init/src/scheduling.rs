@@ -1,13 +1,14 @@
-//! How the process is scheduled: CPUs, policy, I/O priority, personality, memory policy.
+//! How the process is scheduled and limited: CPUs, policy, I/O priority, personality, memory policy, resource limits.
 //! Runs in: init, while it may still do what needs a capability.
 
-use brig_handshake::Step;
+use brig_handshake::{Ask, Step};
 use brig_handshake::process::Process;
 use brig_sys::sched::{self, SchedAttr};
-use brig_sys::{ioprio, mempolicy, personality};
+use brig_sys::{ioprio, mempolicy, personality, rlimit};
 use rustix::io::Errno;
 
 use crate::fault::{At, Outcome};
+use crate::parent::Parent;
 
 /// As many CPUs as the kernel can be built for.
 const ALL_CPUS: [u8; 1024] = [0xff; 1024];
@@ -22,6 +23,14 @@ pub(crate) fn first_affinity(process: &Process<'_>) -> Outcome<()> {
         Err(Errno::INVAL | Errno::PERM) => Ok(()),
         other => other.at(Step::Affinity),
     }
+}
+
+/// Resource limits: ours to set, or the parent's.
+pub(crate) fn limit(process: &Process<'_>, parent: &Parent) -> Outcome<()> {
+    for (index, limit) in (0..).zip(&process.rlimits) {
+        rlimit::prlimit(None, limit.resource, limit.soft, limit.hard).at_entry(Step::Limits, index)?;
+    }
+    if process.limits_by_parent { parent.ask(Step::Ready, &Ask::Ready) } else { Ok(()) }
 }
 
 /// The rest, in the order in which each is inherited by the user's program.

@@ -89,13 +89,14 @@ pub fn exec<'a>(template: &ExecTemplate<'a>, request: &ExecRequest<'a>) -> Resul
         return Err(Refusal::at("linux.namespaces", words));
     }
     let mut warnings = Vec::new();
-    let (mut process, limits) = match &request.process {
+    let (mut process, mut limits) = match &request.process {
         Requested::Whole(configured) => whole(template, configured, request.last_capability, &mut warnings)?,
         Requested::Changed(changes) => {
             (changed(template, changes, request.last_capability, &mut warnings)?, template.limits.clone())
         }
     };
     process::terminal_has_a_place(process.terminal.as_ref(), request.stdio)?;
+    rlimits::assign(&mut limits, &mut process, template.limits_by_parent);
     process.seccomp = template.process.seccomp.clone().map(|filter| filter_of(filter, &process));
     let task = ExecTask {
         fds: Fds {

@@ -39,11 +39,12 @@ pub fn plan(spec: &Spec<'_>, host: &Host, options: &Options<'_>) -> Result<Plan<
     let id_maps = id_maps::plan(linux, &listed, host);
     let (rootfs, sources) = file_system(spec, linux, &listed, host, options, &mut warnings)?;
     let setgroups = setgroups(id_maps.as_ref());
-    let process = first_process(spec, linux, host, options, setgroups, &listed, &mut warnings)?;
-    let limits = rlimits::plan(user_process, "process")?;
+    let mut process = first_process(spec, linux, host, options, setgroups, &listed, &mut warnings)?;
+    let mut limits = rlimits::plan(user_process, "process")?;
     let facts = state::facts(spec, options)?;
     let keyring = keyring(user_process, &listed, options)?;
     let exec = exec_template(spec, &process, &limits, &listed, keyring.as_ref(), setgroups, host)?;
+    rlimits::assign(&mut limits, &mut process, exec.limits_by_parent);
 
     let parent_hooks = hooks::of_parent(spec)?;
     Ok(Plan {
@@ -205,6 +206,7 @@ fn exec_template<'a>(
         keyring: keyring.map(|keyring| Keyring { permissions: 0, ..keyring.clone() }),
         ambient_allowed: configured.capabilities.as_ref().is_some_and(|sets| !sets.inheritable.is_empty()),
         setgroups_allowed: setgroups == Setgroups::Allowed,
+        limits_by_parent: host.euid != 0 || host.in_user_namespace || listed.has(clone::NEWUSER),
         affinity: affinity.unwrap_or_else(scheduler::no_affinity),
         capabilities: Some(capabilities::all(host.last_capability)),
         listener: seccomp::listener(linux, process.seccomp.as_ref())?,

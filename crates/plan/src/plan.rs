@@ -5,6 +5,7 @@
 //! descriptors while the plan is carried out, and never change it.
 
 use brig_handshake::Text;
+pub use brig_handshake::process::Rlimit;
 use brig_handshake::process::{Capabilities, Keyring, Process};
 use brig_handshake::task::InitTask;
 use brig_handshake::{wire_enum, wire_struct};
@@ -100,22 +101,10 @@ pub struct CgroupPlan {
 wire_struct! {
     /// What the parent sets on a process that is ready.
     pub struct Limits {
-        /// `process.rlimits`, setrlimit(2) numbers.
+        /// `process.rlimits`, setrlimit(2) numbers; empty where `brig-init` sets them itself.
         pub rlimits: Vec<Rlimit>,
         /// `process.oomScoreAdj`; written at the very start.
         pub oom_score_adj: Option<i32>,
-    }
-}
-
-wire_struct! {
-    /// One resource limit.
-    pub struct Rlimit {
-        /// `RLIMIT_*`.
-        pub resource: u32,
-        /// Soft limit; `u64::MAX` is infinity.
-        pub soft: u64,
-        /// Hard limit; `u64::MAX` is infinity.
-        pub hard: u64,
     }
 }
 
@@ -213,6 +202,8 @@ wire_struct! {
         pub ambient_allowed: bool,
         /// setgroups(2) may be called in it.
         pub setgroups_allowed: bool,
+        /// Limits are the parent's to set: a user namespace stands between `brig-init` and the privilege to raise them.
+        pub limits_by_parent: bool,
         /// `process.execCPUAffinity`, as masks.
         pub affinity: brig_handshake::process::Affinity<'a>,
         /// All capabilities known to this kernel, for a process without `capabilities`.

@@ -54,6 +54,8 @@ pub(crate) fn plan<'a>(
     let io_priority = process.io_priority.as_ref();
     let capabilities = process.capabilities.as_ref();
     Ok(Process {
+        rlimits: Vec::new(),
+        limits_by_parent: false,
         args: arguments(&process.args, &below(at, "args"))?,
         env,
         search,

@@ -1,7 +1,9 @@
 //! `process.rlimits` and `process.oomScoreAdj`.
 //! Runs in: the parent; pure. Done by the runtime, from outside.
 
-use crate::plan::{Limits, Rlimit};
+use brig_handshake::process::{Process as Planned, Rlimit};
+
+use crate::plan::Limits;
 use crate::refusal::Refusal;
 use crate::spec::{PosixRlimit, Process};
 use crate::text::below;
@@ -41,6 +43,12 @@ pub(crate) fn plan(process: &Process<'_>, at: &str) -> Result<Limits, Refusal> {
     let oom_score_adj =
         oom_score_adj.map_err(|error| Refusal::at(below(at, "oomScoreAdj"), error.to_string()))?;
     Ok(Limits { rlimits, oom_score_adj })
+}
+
+/// Hands the limits to `brig-init`, unless only the parent may set them.
+pub(crate) fn assign(limits: &mut Limits, process: &mut Planned<'_>, by_parent: bool) {
+    process.limits_by_parent = by_parent && !limits.rlimits.is_empty();
+    process.rlimits = if by_parent { Vec::new() } else { std::mem::take(&mut limits.rlimits) };
 }
 
 fn one(index: u32, rlimit: &PosixRlimit<'_>, at: &str) -> Result<Rlimit, Refusal> {

@@ -388,9 +388,16 @@ impl Desk for InitDesk<'_, '_> {
         crate::listener::hand_over(listener, number, &self.making.plan.exec, &self.document(pid))
     }
 
-    fn ready(&mut self, pid: Pid, pidfd: &OwnedFd) -> Result<()> {
-        parent::set_limits(pid, &self.making.plan.limits)?;
-        self.making.place.write_record(&self.making.record(pid)?, &self.making.plan.exec)?;
+    fn ready(&mut self, pid: Pid) -> Result<()> {
+        parent::set_limits(pid, &self.making.plan.limits)
+    }
+
+    fn prepare(&mut self, pid: Pid) -> Result<()> {
+        self.making.place.prepare_record(&self.making.record(pid)?, &self.making.plan.exec)
+    }
+
+    fn settle(&mut self, pidfd: &OwnedFd) -> Result<()> {
+        self.making.place.settle_record()?;
         if let Some(socket) = self.making.request.pidfd_socket {
             crate::terminal::send_descriptor(socket, b"standard", pidfd)?;
         }

@@ -192,8 +192,15 @@ impl Desk for ExecDesk<'_> {
         listener::hand_over(fd, pid.as_raw_nonzero().get().cast_unsigned(), self.running.template, &document)
     }
 
-    fn ready(&mut self, pid: Pid, pidfd: &OwnedFd) -> Result<()> {
-        parent::set_limits(pid, &self.running.plan.limits)?;
+    fn ready(&mut self, pid: Pid) -> Result<()> {
+        parent::set_limits(pid, &self.running.plan.limits)
+    }
+
+    fn prepare(&mut self, _: Pid) -> Result<()> {
+        Ok(())
+    }
+
+    fn settle(&mut self, pidfd: &OwnedFd) -> Result<()> {
         if let Some(socket) = self.running.request.pidfd_socket {
             terminal::send_descriptor(socket, b"setns", pidfd)?;
         }

@@ -4,8 +4,9 @@
 use std::os::fd::{AsFd, OwnedFd};
 
 use brig_handshake::{Ask, Fault, Reply, Step};
+use brig_sys::rlimit::prlimit;
 use rustix::io::Errno;
-use rustix::process::{Pid, Resource, Rlimit, WaitId, WaitIdOptions, prlimit, waitid};
+use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 
 use brig_plan::plan::Limits;
 
@@ -30,8 +31,14 @@ pub(crate) trait Desk {
     /// The filter's listener.
     fn take_listener(&mut self, listener: OwnedFd, pid: Pid) -> Result<()>;
 
-    /// Set limits, write the record.
-    fn ready(&mut self, pid: Pid, pidfd: &OwnedFd) -> Result<()>;
+    /// Set the limits that only the parent may set.
+    fn ready(&mut self, pid: Pid) -> Result<()>;
+
+    /// This is the process: prepare what can be prepared while it works.
+    fn prepare(&mut self, pid: Pid) -> Result<()>;
+
+    /// Only the gate and execve are left: the container exists from now on.
+    fn settle(&mut self, pidfd: &OwnedFd) -> Result<()>;
 
     /// A fault in words.
     fn words(&self, fault: &Fault<'_>) -> Error;
@@ -63,6 +70,7 @@ pub(crate) fn attend(mut started: Started, desk: &mut dyn Desk, until: Until) ->
 fn converse(started: &mut Started, desk: &mut dyn Desk, until: Until) -> Result<()> {
     let mut last = None;
     let mut at_gate = false;
+    desk.prepare(started.pid)?;
     loop {
         let deadline = spawn::deadline();
         let heard = started.line.hear().map_err(|errno| Error::step(last.unwrap_or(Step::SendTask), "", errno))?;
@@ -75,12 +83,18 @@ fn converse(started: &mut Started, desk: &mut dyn Desk, until: Until) -> Result<
         let ask = started.line.ask().map_err(|errno| Error::step(Step::SendTask, "", errno))?;
         last = Some(step_of(&ask));
         match ask {
-            Ask::AtGate if until == Until::Gate => return Ok(()),
-            Ask::AtGate => at_gate = true,
+            Ask::AtGate => {
+                at_gate = true;
+                desk.settle(&started.pidfd)?;
+                if until == Until::Gate {
+                    return Ok(());
+                }
+            }
             Ask::Failed(fault) => return Err(desk.words(&fault)),
             Ask::Note(fault) => desk.note(&fault),
             Ask::Spawned(pid) => {
                 adopt(started, pid, descriptors)?;
+                desk.prepare(started.pid)?;
                 started.line.reply(&Reply::Done, None, deadline).map_err(|errno| Error::step(Step::SecondClone, "", errno))?;
             }
             Ask::OpenSource(mount) => {
@@ -134,7 +148,7 @@ fn serve(wish: Wish, descriptors: Vec<OwnedFd>, started: &Started, desk: &mut dy
                 .map_err(|errno| Error::step(Step::Seccomp, "", errno))?;
             desk.take_listener(listener, started.pid)
         }
-        Wish::Ready => desk.ready(started.pid, &started.pidfd),
+        Wish::Ready => desk.ready(started.pid),
     }
 }
 
@@ -182,34 +196,8 @@ fn died(started: &Started, last: Option<Step>) -> Error {
 /// Sets the limits of a process that is ready.
 pub(crate) fn set_limits(pid: Pid, limits: &Limits) -> Result<()> {
     for (index, limit) in limits.rlimits.iter().enumerate() {
-        let finite = |value: u64| (value != u64::MAX).then_some(value);
-        let wanted = Rlimit { current: finite(limit.soft), maximum: finite(limit.hard) };
-        let failed = |errno| Error::step(Step::Ready, format_args!("process.rlimits[{index}]"), errno);
-        let resource = resource(limit.resource).ok_or_else(|| failed(Errno::INVAL))?;
-        prlimit(Some(pid), resource, wanted).map_err(failed)?;
+        prlimit(Some(pid), limit.resource, limit.soft, limit.hard)
+            .map_err(|errno| Error::step(Step::Ready, format_args!("process.rlimits[{index}]"), errno))?;
     }
     Ok(())
-}
-
-/// `RLIMIT_*` by number (asm-generic/resource.h).
-fn resource(number: u32) -> Option<Resource> {
-    const ALL: [Resource; 16] = [
-        Resource::Cpu,
-        Resource::Fsize,
-        Resource::Data,
-        Resource::Stack,
-        Resource::Core,
-        Resource::Rss,
-        Resource::Nproc,
-        Resource::Nofile,
-        Resource::Memlock,
-        Resource::As,
-        Resource::Locks,
-        Resource::Sigpending,
-        Resource::Msgqueue,
-        Resource::Nice,
-        Resource::Rtprio,
-        Resource::Rttime,
-    ];
-    ALL.get(usize::try_from(number).ok()?).copied()
 }

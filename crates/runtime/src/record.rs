@@ -177,7 +177,24 @@ impl Place {
     /// # Errors
     /// `Os`, or `Record` for more than 4 GiB.
     pub fn write_record(&self, record: &Record<'_>, template: &ExecTemplate<'_>) -> Result<()> {
-        self.write(RECORD, &file(&encode(&Stage::Ready(record.clone())), &encode(template))?)
+        self.prepare_record(record, template)?;
+        self.settle_record()
+    }
+
+    /// Writes it beside the one that is there.
+    ///
+    /// # Errors
+    /// `Os`, or `Record` for more than 4 GiB.
+    pub(crate) fn prepare_record(&self, record: &Record<'_>, template: &ExecTemplate<'_>) -> Result<()> {
+        self.prepare(RECORD, &file(&encode(&Stage::Ready(record.clone())), &encode(template))?)
+    }
+
+    /// Puts the one that was prepared in place.
+    ///
+    /// # Errors
+    /// `Os`.
+    pub(crate) fn settle_record(&self) -> Result<()> {
+        self.settle(RECORD)
     }
 
     /// Reads the record; `None` if none is there.

@@ -223,19 +223,23 @@ impl Place {
     /// # Errors
     /// `Os`.
     pub fn write(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        self.prepare(name, bytes)?;
+        self.settle(name)
+    }
+
+    /// The first half of [`Place::write`].
+    pub(crate) fn prepare(&self, name: &str, bytes: &[u8]) -> Result<()> {
         let beside = format!(".{name}.new");
-        let put = || {
-            let file = self.open(&beside, OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC)?;
-            write_all(&file, bytes)?;
-            renameat(&self.dir, &beside, &self.dir, name)
-        };
+        let put = || write_all(&self.open(&beside, OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC)?, bytes);
         put().map_err(|errno| {
-            best_effort(
-                unlinkat(&self.dir, &beside, AtFlags::empty()),
-                "the first error is the one to report",
-            );
+            best_effort(unlinkat(&self.dir, &beside, AtFlags::empty()), "the first error is the one to report");
             self.failed("write", name, errno)
         })
+    }
+
+    /// The second half of [`Place::write`].
+    pub(crate) fn settle(&self, name: &str) -> Result<()> {
+        renameat(&self.dir, format!(".{name}.new"), &self.dir, name).map_err(|errno| self.failed("write", name, errno))
     }
 
     /// Reads a file, at least its first `least` bytes if it has as many; `None` if it is not there.

@@ -88,6 +88,7 @@ fn of_process(process: &Process<'_>, fault: &Fault<'_>) -> String {
         Step::User if fault.errno == Errno::INVAL.raw_os_error() => {
             format!("cannot setgid to unmapped gid {} in user namespace", process.gid)
         }
+        Step::Limits => format!("error setting rlimits: {} (process.rlimits[{}])", errno(fault), fault.index),
         Step::Scheduler => format!("error setting scheduler: {}", errno(fault)),
         Step::Label if fault.index == 1 => format!("write SELinux label: {} (process.selinuxLabel)", errno(fault)),
         Step::Label => format!("unable to apply apparmor profile: {} (process.apparmorProfile)", errno(fault)),

@@ -79,10 +79,29 @@ impl Layout {
 
 /// The graph of `cases`, tried in order; to `default` if none matches.
 pub(crate) fn decide(graph: &mut Graph, cases: &[Case], layout: Layout, default: Id) -> Id {
-    cases.iter().rev().fold(default, |next, case| {
-        let matched = graph.ret(case.returns);
-        Lowering { graph, layout }.conjunction(&case.checks, &Facts::new(), matched, next)
+    let mut lowering = Lowering { graph, layout };
+    let runs: Vec<&[Case]> =
+        cases.chunk_by(|one, next| compared(one).is_some() && compared(one) == compared(next)).collect();
+    runs.into_iter().rev().fold(default, |next, run| {
+        if run.len() >= SEARCHED {
+            return lowering.search(run, next);
+        }
+        run.iter().rev().fold(next, |next, case| {
+            let matched = lowering.graph.ret(case.returns);
+            lowering.conjunction(&case.checks, &Facts::new(), matched, next)
+        })
     })
+}
+
+/// From how many values on a search is better than one comparison after the other.
+const SEARCHED: usize = 4;
+
+/// What a case looks at that is nothing but one equality: argument and mask.
+fn compared(case: &Case) -> Option<(u32, u64)> {
+    match case.checks.as_slice() {
+        [only] if only.operator == Operator::Eq => Some((only.index, only.mask)),
+        _ => None,
+    }
 }
 
 struct Lowering<'g> {
@@ -107,6 +126,40 @@ impl Lowering<'_> {
             Operator::Gt => self.at_least(check, check.successor(), facts, yes, no),
             Operator::Le => self.at_least(check, check.successor(), facts, no, yes),
         }
+    }
+
+    /// Cases that compare one argument with a value each: by upper half, then by lower. Of equal values the first counts.
+    fn search(&mut self, run: &[Case], no: Id) -> Id {
+        let mut cases: Vec<(Check, u32)> = run.iter().map(|case| (case.checks[0], case.returns)).collect();
+        cases.sort_by_key(|(check, _)| check.value);
+        cases.dedup_by_key(|(check, _)| check.value);
+        let mut groups = Vec::new();
+        for group in cases.chunk_by(|(one, _), (next, _)| one.value >> 32 == next.value >> 32) {
+            let upper = self.layout.half(group[0].0.index, Half::Upper, group[0].0.mask, group[0].0.value);
+            let facts = if upper.word.mask == 0 { Facts::new() } else { known(&Facts::new(), upper, true) };
+            let mut values = Vec::with_capacity(group.len());
+            for (check, returns) in group {
+                let matched = self.graph.ret(*returns);
+                values.push((self.layout.half(check.index, Half::Lower, check.mask, check.value), matched));
+            }
+            let lower = self.search_half(&values, &facts, no);
+            if upper.word.mask == 0 {
+                return lower;
+            }
+            groups.push((upper, lower));
+        }
+        self.search_half(&groups, &Facts::new(), no)
+    }
+
+    /// Ascending values of one half.
+    fn search_half(&mut self, values: &[(Test, Id)], facts: &Facts, no: Id) -> Id {
+        if values.len() < SEARCHED {
+            return values.iter().rev().fold(no, |next, (test, yes)| self.test(*test, facts, *yes, next));
+        }
+        let (below, from) = values.split_at(values.len() / 2);
+        let yes = self.search_half(from, facts, no);
+        let no = self.search_half(below, facts, no);
+        self.graph.test(Test { compare: Compare::Ge, ..from[0].0 }, yes, no)
     }
 
     fn equal(&mut self, check: &Check, facts: &Facts, yes: Id, no: Id) -> Id {

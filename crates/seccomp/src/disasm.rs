@@ -117,7 +117,7 @@ fn word(offset: u32, order: ByteOrder) -> String {
         ARCH => "arch".to_string(),
         8 | 12 => format!("ip[{offset}]"),
         _ => {
-            let lower = (offset % 8 == 0) == (order == ByteOrder::Little);
+            let lower = offset.is_multiple_of(8) == (order == ByteOrder::Little);
             format!("arg{}.{}", (offset - ARGS) / 8, if lower { "lower" } else { "upper" })
         }
     }

@@ -98,6 +98,7 @@ impl Test {
                 (Compare::Eq, false) if self.compare == Compare::Eq && fact.k == self.k => {
                     return Some(false);
                 }
+                (Compare::Eq, false) if fact.k == low => low = low.saturating_add(1),
                 (Compare::Eq, false) => {}
                 (Compare::Ge, true) => low = low.max(fact.k),
                 (Compare::Ge, false) => high = high.min(fact.k.saturating_sub(1)),

@@ -108,7 +108,7 @@ impl Data {
             _ => (value >> 32) as u32,
         };
         match offset {
-            _ if offset % 4 != 0 || offset >= DATA_SIZE => None,
+            _ if !offset.is_multiple_of(4) || offset >= DATA_SIZE => None,
             0 => Some(self.nr),
             4 => Some(self.arch),
             8 | 12 => Some(half(self.instruction_pointer)),

@@ -28,6 +28,7 @@ mod compile;
 mod condition;
 mod emit;
 mod graph;
+mod multiplex;
 mod order;
 mod ranges;
 mod resolve;

@@ -9,8 +9,9 @@ use alloc::vec::Vec;
 use crate::arch::{ARM_PRIVATE, Arch, Name};
 use crate::condition::{Case, Check, Layout};
 use crate::error::Error;
+use crate::multiplex::{Multiplexers, through};
 use crate::order;
-use crate::profile::{Condition, Operator, Profile, Rule};
+use crate::profile::{Condition, Profile, Rule};
 use crate::ranges::Verdict;
 
 /// Numbers of an ABI, counted from its base, that the kernel may ever have without a change of this crate; behind
@@ -43,14 +44,6 @@ pub(crate) struct Abi {
     pub(crate) last: Option<u32>,
     /// The same of arm's private numbers.
     pub(crate) last_private: Option<u32>,
-}
-
-/// What the rules say of one number so far.
-#[derive(Clone)]
-enum Slot {
-    Default,
-    Always(u32),
-    Cases(Vec<Case>),
 }
 
 /// Looks up the names of all rules; unknown ones go to `unknown`, once each.
@@ -97,12 +90,13 @@ impl Abi {
     /// Applies `rules` in their order.
     pub(crate) fn new(arch: Arch, rules: &[Resolved<'_>], lists: &mut CaseLists) -> Result<Abi, Error> {
         let layout = Layout { wide: arch.is_wide(), big_endian: arch.is_big_endian() };
-        let mut slots = vec![Slot::Default; ORDINARY + PRIVATE];
+        let multiplexers = Multiplexers::of(arch);
+        let mut slots = Slots::new(arch);
         let (mut last, mut last_private) = (None, None);
         for rule in rules {
             let alternatives = checks(rule, layout);
             for name in &rule.names {
-                let multiplexed = multiplexer(arch, name.text());
+                let multiplexed = multiplexers.get(*name);
                 let number = arch.number_of(*name);
                 match number {
                     Some(ARM_PRIVATE..) if arch == Arch::Arm => last_private = last_private.max(number),
@@ -113,16 +107,13 @@ impl Abi {
                     continue;
                 }
                 if let Some((target, call)) = multiplexed {
-                    let alternatives: Vec<Vec<Check>> =
-                        if alternatives.is_empty() { vec![Vec::new()] } else { alternatives.clone() };
-                    let through = alternatives.iter().map(|checks| through(call, checks)).collect::<Vec<_>>();
-                    add(&mut slots, arch, arch.number(target), rule.returns, &through);
+                    slots.add(arch.number(target), rule.returns, &through(call, &alternatives));
                 }
-                add(&mut slots, arch, number, rule.returns, &alternatives);
+                slots.add(number, rule.returns, &alternatives);
             }
         }
         let last = last.filter(|last| *last != 0);
-        Ok(Abi { arch, verdicts: verdicts(arch, slots, layout, lists)?, last, last_private })
+        Ok(Abi { arch, verdicts: slots.verdicts(layout, lists)?, last, last_private })
     }
 }
 
@@ -136,63 +127,97 @@ fn checks(rule: &Resolved<'_>, layout: Layout) -> Vec<Vec<Check>> {
     rule.alternatives.iter().map(set).collect()
 }
 
-/// An unconditional rule settles a number: it drops what was there and bars what comes, unless one was there before.
-fn add(slots: &mut [Slot], arch: Arch, number: Option<u32>, returns: u32, alternatives: &[Vec<Check>]) {
-    let Some(slot) = number.and_then(|number| slots.get_mut(slot_of(arch, number))) else { return };
-    if alternatives.is_empty() {
-        settle(slot, returns);
+/// By number what the rules say of it so far. Most numbers have one of a few verdicts, so these are kept once.
+struct Slots {
+    arch: Arch,
+    /// For each number a place in `kept`.
+    places: Vec<u16>,
+    kept: Vec<Slot>,
+}
+
+/// What the rules say of a number.
+#[derive(PartialEq)]
+enum Slot {
+    Default,
+    Always(u32),
+    Cases(Vec<Case>),
+}
+
+impl Slots {
+    fn new(arch: Arch) -> Slots {
+        Slots { arch, places: vec![0; ORDINARY + PRIVATE], kept: vec![Slot::Default] }
     }
-    for checks in alternatives {
-        match slot {
-            Slot::Always(_) => {}
-            _ if checks.is_empty() => settle(slot, returns),
-            Slot::Cases(cases) => cases.push(Case { checks: checks.clone(), returns }),
-            Slot::Default => *slot = Slot::Cases(vec![Case { checks: checks.clone(), returns }]),
+
+    /// An unconditional rule settles a number: it drops what was there and bars what comes, unless one was there before.
+    fn add(&mut self, number: Option<u32>, returns: u32, alternatives: &[Vec<Check>]) {
+        let Some(at) = number.map(|number| self.slot_of(number)) else { return };
+        if alternatives.is_empty() {
+            self.settle(at, returns);
+        }
+        for checks in alternatives {
+            match &mut self.kept[usize::from(self.places[at])] {
+                Slot::Always(_) => {}
+                _ if checks.is_empty() => self.settle(at, returns),
+                Slot::Cases(cases) => cases.push(Case { checks: checks.clone(), returns }),
+                Slot::Default => {
+                    self.places[at] = self.keep(Slot::Cases(vec![Case { checks: checks.clone(), returns }]));
+                }
+            }
         }
     }
-}
 
-fn settle(slot: &mut Slot, returns: u32) {
-    if !matches!(slot, Slot::Always(_)) {
-        *slot = Slot::Always(returns);
-    }
-}
-
-fn slot_of(arch: Arch, number: u32) -> usize {
-    match number {
-        ARM_PRIVATE.. if arch == Arch::Arm => ORDINARY + (number - ARM_PRIVATE) as usize,
-        _ => (number - arch.base()) as usize,
-    }
-}
-
-#[allow(clippy::cast_possible_truncation, reason = "a slot's place is below 2000")]
-fn number_of(arch: Arch, slot: usize) -> u32 {
-    match slot.checked_sub(ORDINARY) {
-        Some(private) => ARM_PRIVATE + private as u32,
-        None => arch.base() + slot as u32,
-    }
-}
-
-fn verdicts(
-    arch: Arch,
-    slots: Vec<Slot>,
-    layout: Layout,
-    lists: &mut CaseLists,
-) -> Result<Vec<(u32, Verdict)>, Error> {
-    let mut verdicts = Vec::new();
-    for (at, slot) in slots.into_iter().enumerate() {
-        let number = number_of(arch, at);
-        let verdict = match slot {
-            Slot::Default => continue,
-            Slot::Always(value) => Verdict::Return(value),
-            Slot::Cases(cases) => {
-                let cases = order::by_precedence(cases, layout).map_err(|_| conflict(arch, number))?;
-                Verdict::Cases(lists.place(layout, cases))
-            }
+    fn settle(&mut self, at: usize, returns: u32) {
+        if matches!(self.kept[usize::from(self.places[at])], Slot::Always(_)) {
+            return;
+        }
+        let always = Slot::Always(returns);
+        self.places[at] = match self.kept.iter().position(|kept| *kept == always) {
+            Some(place) => narrow(place),
+            None => self.keep(always),
         };
-        verdicts.push((number, verdict));
     }
-    Ok(verdicts)
+
+    fn keep(&mut self, slot: Slot) -> u16 {
+        self.kept.push(slot);
+        narrow(self.kept.len() - 1)
+    }
+
+    fn slot_of(&self, number: u32) -> usize {
+        match number {
+            ARM_PRIVATE.. if self.arch == Arch::Arm => ORDINARY + (number - ARM_PRIVATE) as usize,
+            _ => (number - self.arch.base()) as usize,
+        }
+    }
+
+    fn number_of(&self, slot: usize) -> u32 {
+        match slot.checked_sub(ORDINARY) {
+            Some(private) => ARM_PRIVATE + u32::from(narrow(private)),
+            None => self.arch.base() + u32::from(narrow(slot)),
+        }
+    }
+
+    fn verdicts(mut self, layout: Layout, lists: &mut CaseLists) -> Result<Vec<(u32, Verdict)>, Error> {
+        let mut verdicts = Vec::with_capacity(ORDINARY / 2);
+        for (at, place) in self.places.iter().enumerate() {
+            let verdict = match &mut self.kept[usize::from(*place)] {
+                Slot::Default => continue,
+                Slot::Always(value) => Verdict::Return(*value),
+                Slot::Cases(cases) => {
+                    let cases = order::by_precedence(core::mem::take(cases), layout);
+                    let cases = cases.map_err(|_| conflict(self.arch, self.number_of(at)))?;
+                    Verdict::Cases(lists.place(layout, cases))
+                }
+            };
+            verdicts.push((self.number_of(at), verdict));
+        }
+        Ok(verdicts)
+    }
+}
+
+/// Places of slots, of which there are fewer than 2000.
+#[allow(clippy::cast_possible_truncation, reason = "see above")]
+fn narrow(place: usize) -> u16 {
+    place as u16
 }
 
 fn conflict(arch: Arch, number: u32) -> Error {
@@ -211,42 +236,3 @@ impl CaseLists {
         }
     }
 }
-
-/// `call` through a multiplexer whose first argument says which: that condition takes the place of one on the first
-/// argument, the others stay, as libseccomp has it, though they then look at the multiplexer's own arguments.
-fn through(call: Check, checks: &[Check]) -> Vec<Check> {
-    core::iter::once(call).chain(checks.iter().filter(|check| check.index != 0).copied()).collect()
-}
-
-/// `socketcall` or `ipc`, and the value of its first argument that means `name`.
-fn multiplexer(arch: Arch, name: &str) -> Option<(&'static str, Check)> {
-    if !arch.is_multiplexed() {
-        return None;
-    }
-    let (target, value, mask) = match (place(&SOCKETCALL, name), place(&IPC, name)) {
-        (Some(value), _) => ("socketcall", value, u64::from(u32::MAX)),
-        // the upper half of ipc's first argument is a version, ipc(2) of the kernel
-        (None, Some(value)) => ("ipc", value, 0xffff),
-        (None, None) => return None,
-    };
-    Some((target, Check { index: 0, operator: Operator::Eq, mask, value }))
-}
-
-fn place(names: &[&str], name: &str) -> Option<u64> {
-    names.iter().position(|known| *known == name && !name.is_empty()).map(|at| at as u64)
-}
-
-/// `SYS_*` of linux/net.h.
-#[rustfmt::skip]
-const SOCKETCALL: [&str; 21] = [
-    "", "socket", "bind", "connect", "listen", "accept", "getsockname", "getpeername", "socketpair", "send", "recv",
-    "sendto", "recvfrom", "shutdown", "setsockopt", "getsockopt", "sendmsg", "recvmsg", "accept4", "recvmmsg",
-    "sendmmsg",
-];
-
-/// Calls of linux/ipc.h.
-#[rustfmt::skip]
-const IPC: [&str; 25] = [
-    "", "semop", "semget", "semctl", "semtimedop", "", "", "", "", "", "", "msgsnd", "msgrcv", "msgget", "msgctl",
-    "", "", "", "", "", "", "shmat", "shmdt", "shmget", "shmctl",
-];

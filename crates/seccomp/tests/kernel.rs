@@ -2,6 +2,7 @@
 //!
 //! The calls are such as never fail by themselves, so an errno is the filter's.
 
+#![allow(clippy::unwrap_used, reason = "a test")]
 #![cfg(all(target_os = "linux", target_arch = "x86_64"))]
 
 mod support;
@@ -101,7 +102,9 @@ fn answers_under(filter: &[libc::sock_filter], calls: &[Data]) -> Vec<i32> {
     // SAFETY: the child below only makes system calls and writes into the mapping.
     let child = unsafe { libc::fork() };
     if child == 0 {
-        answer(filter, calls, memory.cast());
+        // SAFETY: the mapping has room for as many, and in this process nothing else knows of it.
+        let answers = unsafe { std::slice::from_raw_parts_mut(memory.cast::<i32>(), calls.len()) };
+        answer(filter, calls, answers);
     }
     assert!(child > 0);
     let mut status = 0;
@@ -116,7 +119,7 @@ fn answers_under(filter: &[libc::sock_filter], calls: &[Data]) -> Vec<i32> {
     answers
 }
 
-fn answer(filter: &[libc::sock_filter], calls: &[Data], answers: *mut i32) -> ! {
+fn answer(filter: &[libc::sock_filter], calls: &[Data], answers: &mut [i32]) -> ! {
     let program = libc::sock_fprog {
         len: u16::try_from(filter.len()).unwrap_or(0),
         filter: filter.as_ptr().cast_mut(),
@@ -129,14 +132,12 @@ fn answer(filter: &[libc::sock_filter], calls: &[Data], answers: *mut i32) -> ! 
         // SAFETY: ends this process.
         unsafe { libc::_exit(1) };
     }
-    for (at, data) in calls.iter().enumerate() {
+    for (data, place) in calls.iter().zip(answers) {
         let [a, b, c, d, e, f] = data.args;
         // SAFETY: none of NAMES reads or writes memory; NO_SYSCALL does nothing.
         let answer = unsafe { libc::syscall(i64::from(data.nr), a, b, c, d, e, f) };
-        // SAFETY: the thread's own errno.
-        let errno = unsafe { *libc::__errno_location() };
-        // SAFETY: the mapping has a place for every call.
-        unsafe { answers.add(at).write(if answer == -1 { errno } else { 0 }) };
+        let errno = std::io::Error::last_os_error().raw_os_error();
+        *place = if answer == -1 { errno.unwrap_or(0) } else { 0 };
     }
     // SAFETY: ends this process.
     unsafe { libc::_exit(0) }

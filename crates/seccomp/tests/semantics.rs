@@ -1,5 +1,7 @@
 //! What a profile means, rule by rule, proved by running its filter.
 
+#![allow(clippy::unwrap_used, reason = "a test")]
+
 mod support;
 
 use brig_seccomp::interp::{ByteOrder, Data, run};

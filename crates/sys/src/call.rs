@@ -42,6 +42,7 @@ pub(crate) mod number {
     pub(crate) const SECCOMP: usize = 317;
     pub(crate) const EXECVE: usize = 59;
     pub(crate) const EXIT_GROUP: usize = 231;
+    pub(crate) const PRLIMIT64: usize = 302;
     pub(crate) const SIGNALFD4: usize = 289;
 }
 
@@ -64,6 +65,7 @@ pub(crate) mod number {
     pub(crate) const SECCOMP: usize = 277;
     pub(crate) const EXECVE: usize = 221;
     pub(crate) const EXIT_GROUP: usize = 94;
+    pub(crate) const PRLIMIT64: usize = 261;
     pub(crate) const SIGNALFD4: usize = 74;
 }
 

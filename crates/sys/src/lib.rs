@@ -23,6 +23,7 @@ pub mod mount_setattr;
 pub mod netdevice;
 pub mod personality;
 pub mod prctl;
+pub mod rlimit;
 pub mod sched;
 pub mod stdio;
 pub mod seccomp;

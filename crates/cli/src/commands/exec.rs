@@ -94,11 +94,9 @@ impl Exec<'_> {
         };
         let created = exec::exec(&self.store, &self.id, request)?;
         let Some(path) = &self.pid_file else { return Ok(created) };
-        create::write_pid_file(path, created.pid).map_err(|error| {
-            // It may have ended; whether or not, it is the file that is reported.
-            drop(pidfd_send_signal(&created.pidfd, Signal::KILL));
-            error
-        })?;
+        // It may have ended; whether or not, it is the file that is reported.
+        create::write_pid_file(path, created.pid)
+            .inspect_err(|_| pidfd_send_signal(&created.pidfd, Signal::KILL).unwrap_or(()))?;
         Ok(created)
     }
 }

@@ -1,6 +1,6 @@
 //! `ps`: the container's processes, as numbers or as lines of the host's ps(1). Runs in: parent.
 
-use std::{ffi::OsString, process::Command};
+use std::{ffi::OsString, io, process::Command};
 
 use brig_runtime::{ps, store::ContainerId};
 
@@ -27,10 +27,11 @@ pub(super) fn run(global: &Global, args: PsArgs) -> Outcome {
 
 /// A failure of ps(1) is told with all that it said.
 fn output_of_ps(args: &[OsString]) -> Result<String, Failure> {
-    let output = Command::new("ps").args(args).output().map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => Failure::new("exec: \"ps\": executable file not found in $PATH"),
-        _ => Failure::new(format!("exec: \"ps\": {}", io_words(&error))),
-    })?;
+    let failed = |error: io::Error| match error.kind() == io::ErrorKind::NotFound {
+        true => Failure::new("exec: \"ps\": executable file not found in $PATH"),
+        false => Failure::new(format!("exec: \"ps\": {}", io_words(&error))),
+    };
+    let output = Command::new("ps").args(args).output().map_err(failed)?;
     let said = String::from_utf8_lossy(&output.stdout);
     if output.status.success() {
         return Ok(said.into_owned());

@@ -15,7 +15,8 @@ use crate::{
 pub(super) fn run(global: &Global, args: IdArgs) -> Outcome {
     let state = state::state(&store::open(global)?, &ContainerId::new(&args.id)?)?;
     let created = state.created.to_string();
-    let text = state_json(&document(&state, &created, "")).map_err(|error| Failure::new(error.to_string()))?;
+    let text =
+        state_json(&document(&state, &created, "")).map_err(|error| Failure::new(error.to_string()))?;
     print_and_succeed(&text)
 }
 

@@ -57,6 +57,9 @@ pub(super) fn cgroup_failure(command: &str, error: Error) -> Failure {
 
 /// `path` as seen from the caller's working directory.
 pub(super) fn absolute(path: &Path) -> Result<PathBuf, Failure> {
+    if path.is_absolute() {
+        return Ok(path.to_owned());
+    }
     let here = env::current_dir().map_err(|error| Failure::new(format!("getwd: {}", io_words(&error))))?;
     Ok(here.join(path))
 }

@@ -76,7 +76,7 @@ pub(super) fn parent_while_init_works(plan: &Plan<'_>) -> Section {
     }
     hooks(&mut section, "prestart hook", &plan.hooks.prestart);
     hooks(&mut section, "createRuntime hook", &plan.hooks.create_runtime);
-    for limit in &plan.limits.rlimits {
+    for limit in plan.limits.rlimits.iter().chain(&plan.task.process.rlimits) {
         let number = |limit: u64| if limit == u64::MAX { "unlimited".to_owned() } else { limit.to_string() };
         let value = format!("{} {}", number(limit.soft), number(limit.hard));
         section.line(rlimits::name(limit.resource), value, Known::Now);

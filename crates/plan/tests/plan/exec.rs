@@ -90,7 +90,7 @@ fn changes_apply_to_the_containers_own_process() {
     assert_eq!((process.env, process.search), (texts(&["A=2", "PATH=/sbin"]), texts(&["/sbin"])));
     assert_eq!((process.uid, process.gid, process.groups), (9, 2, Some(vec![3, 4])));
     assert_eq!((process.umask, process.terminal), (Some(7), None));
-    assert_eq!(plan.limits.rlimits.len(), 1, "they are in config.json, which runc reads again");
+    assert_eq!(process.rlimits.len(), 1, "they are in config.json, which runc reads again");
 }
 
 #[test]

@@ -108,7 +108,17 @@ fn limits_are_numbers() {
     );
     let rlimits =
         vec![Rlimit { resource: 7, soft: 1, hard: 2 }, Rlimit { resource: 15, soft: 0, hard: u64::MAX }];
-    assert_eq!(plan.limits, Limits { rlimits, oom_score_adj: Some(-5) });
+    assert_eq!(plan.task.process.rlimits, rlimits);
+    assert_eq!(plan.limits, Limits { rlimits: Vec::new(), oom_score_adj: Some(-5) });
+}
+
+#[test]
+fn limits_are_set_from_outside_where_a_user_namespace_stands_before_the_privilege() {
+    let config = r#""rlimits":[{"type":"RLIMIT_NOFILE","soft":1,"hard":2}]"#;
+    let nested = Host { in_user_namespace: true, ..host() };
+    let plan = tried(&nested, &options(), config).unwrap();
+    assert!(plan.task.process.rlimits.is_empty() && plan.task.process.limits_by_parent);
+    assert_eq!(plan.limits.rlimits, [Rlimit { resource: 7, soft: 1, hard: 2 }]);
 }
 
 #[test]

@@ -70,8 +70,10 @@ pub(crate) enum Made {
 }
 
 pub(crate) fn version() -> (u32, u32, u32) {
-    // SAFETY: the library returns its one static structure.
-    let version = unsafe { seccomp_version().read() };
+    // SAFETY: takes nothing.
+    let version = unsafe { seccomp_version() };
+    // SAFETY: the library returned its one static structure.
+    let version = unsafe { &*version };
     (version.major, version.minor, version.micro)
 }
 
@@ -145,8 +147,10 @@ impl Filter {
         // SAFETY: takes a number.
         let filter = Filter(unsafe { seccomp_init(default) });
         assert!(!filter.0.is_null());
+        // SAFETY: takes nothing.
+        let own = unsafe { seccomp_arch_native() };
         // SAFETY: the context is alive.
-        assert_eq!(unsafe { seccomp_arch_remove(filter.0, seccomp_arch_native()) }, 0);
+        assert_eq!(unsafe { seccomp_arch_remove(filter.0, own) }, 0);
         for arch in std::iter::once(&native).chain(architectures) {
             // SAFETY: the context is alive.
             match -unsafe { seccomp_arch_add(filter.0, token(*arch)) } {

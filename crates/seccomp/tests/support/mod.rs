@@ -1,6 +1,6 @@
 //! Profiles for tests: the shipped ones read from JSON as an engine would resolve them, and a generator.
 
-#![allow(dead_code, reason = "every test uses a part of it")]
+#![allow(dead_code, clippy::unwrap_used, clippy::wildcard_enum_match_arm, reason = "tests use a part of it")]
 
 use brig_seccomp::{Action, Arch, Condition, Operator, Profile, Rule};
 use serde_json::Value;
