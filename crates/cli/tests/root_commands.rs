@@ -529,6 +529,14 @@ fn exec_joins_a_cgroup_below_the_containers() {
     assert_eq!(brig.run(&["exec", "--cgroup", "/missing", &id, "true"]).code, 255);
     for group in cgroups_named(&id) {
         fs::create_dir(group.join("sub")).unwrap();
+        // A cpuset of v1 takes nobody before it has these.
+        for file in
+            ["cpuset.cpus", "cpuset.mems"].map(|file| (group.join(file), group.join("sub").join(file)))
+        {
+            if file.0.starts_with("/sys/fs/cgroup/cpuset") {
+                fs::write(&file.1, fs::read(&file.0).unwrap()).unwrap();
+            }
+        }
     }
     let inside = brig.run(&["exec", "--cgroup", "sub", &id, "cat", "/proc/self/cgroup"]).text();
     assert!(inside.lines().any(|line| line.ends_with("/sub")), "{inside}");

@@ -20,6 +20,9 @@ wire_struct! {
         /// Clone once more and leave: the namespaces for that second clone. Needed because a joined PID namespace, and a
         /// time namespace, only take in children (pid_namespaces(7), time_namespaces(7)).
         pub second: Option<u32>,
+        /// `CLONE_NEWIPC`, to be unshared as root of the new user namespace, or 0: the message queues' own file system belongs
+        /// to whoever makes the namespace, and the clone is still nobody in there.
+        pub unshare_as_root: u32,
         /// The process must become root of a user namespace that it entered or that was made with it.
         pub become_root: bool,
     }

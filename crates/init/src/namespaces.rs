@@ -52,6 +52,9 @@ pub(crate) fn enter(
     if entry.become_root {
         become_root(entry, parent)?;
     }
+    if entry.unshare_as_root != 0 {
+        setns::unshare(entry.unshare_as_root).at(Step::BecomeRoot)?;
+    }
     Ok(())
 }
 

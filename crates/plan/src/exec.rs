@@ -118,6 +118,7 @@ fn entry<'a>(template: &ExecTemplate<'_>) -> Entry<'a> {
         by_pidfd: template.namespaces,
         join: Vec::new(),
         unshare: 0,
+        unshare_as_root: 0,
         time_offsets: None,
         second: (template.namespaces & clone::NEWPID != 0).then_some(0),
         become_root: template.namespaces & clone::NEWUSER != 0,

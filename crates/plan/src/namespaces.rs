@@ -101,7 +101,8 @@ pub(crate) fn plan<'a>(
     offsets: &[(Str<'_>, LinuxTimeOffset)],
     host: &Host,
 ) -> Result<Namespaces<'a>, Refusal> {
-    let cloned = listed.create & !(clone::NEWCGROUP | clone::NEWTIME);
+    let unshare_as_root = if listed.creates(clone::NEWUSER) { listed.create & clone::NEWIPC } else { 0 };
+    let cloned = listed.create & !(clone::NEWCGROUP | clone::NEWTIME | unshare_as_root);
     let (create, second) = match second_clone(listed, cloned, host) {
         false => (cloned, None),
         // An unprivileged caller can do nothing at all, not even join, before it has a user namespace of its own.
@@ -114,6 +115,7 @@ pub(crate) fn plan<'a>(
         unshare: listed.create & clone::NEWTIME,
         time_offsets: time_offsets(listed, offsets)?,
         second,
+        unshare_as_root,
         become_root: listed.has(clone::NEWUSER),
     };
     Ok(Namespaces { create, entry, cgroup: listed.creates(clone::NEWCGROUP) })

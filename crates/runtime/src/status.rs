@@ -1,4 +1,5 @@
 //! A container's status, found out anew each time: from its record, its first process, its cgroup's freezer and its gate.
+//! And pausing, which is a change of status and nothing else.
 //! Runs in: the parent.
 //!
 //! ```text
@@ -11,13 +12,14 @@
 //! ```
 
 use std::fmt;
+use std::time::{Duration, Instant};
 
 use brig_cgroup::Cgroup;
 
 use crate::error::{Error, Result};
 use crate::gate;
 use crate::record::{self, Gate, Intent, Part, Record, Stage};
-use crate::store::Place;
+use crate::store::{ContainerId, Place, Store};
 
 /// The lifecycle words of the specification, and runc's `paused`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -95,6 +97,33 @@ pub fn of_record(place: &Place, record: &Record<'_>) -> Result<Status> {
     }
 }
 
+/// Stops every process of a container that is created or running.
+///
+/// # Errors
+/// `NotFound`; `WrongStatus`: `container not running`; `Cgroup`, after which it is not paused; `Record`, `Os`.
+pub fn pause(store: &Store, id: &ContainerId) -> Result<()> {
+    let (place, file) = store.load(id, Part::Head)?;
+    let record = file.ready()?;
+    match of_record(&place, &record)? {
+        Status::Created | Status::Running => {}
+        Status::Creating | Status::Paused | Status::Stopped => return Err(Error::not_running()),
+    }
+    Ok(Cgroup::open(&record::paths(&record.cgroup)).freeze(Instant::now() + DEADLINE)?)
+}
+
+/// Lets the processes of a paused container go on.
+///
+/// # Errors
+/// `NotFound`; `WrongStatus`: `container not paused`; `Cgroup`, `Record`, `Os`.
+pub fn resume(store: &Store, id: &ContainerId) -> Result<()> {
+    let (place, file) = store.load(id, Part::Head)?;
+    let record = file.ready()?;
+    if of_record(&place, &record)? != Status::Paused {
+        return Err(Error::not_paused());
+    }
+    Ok(Cgroup::open(&record::paths(&record.cgroup)).thaw()?)
+}
+
 fn is_frozen(record: &Record<'_>) -> Result<bool> {
     let cgroup = Cgroup::open(&record::paths(&record.cgroup));
     match cgroup.is_frozen() {
@@ -103,3 +132,6 @@ fn is_frozen(record: &Record<'_>) -> Result<bool> {
         frozen => Ok(frozen?),
     }
 }
+
+/// How long the kernel may take to stop every process.
+const DEADLINE: Duration = Duration::from_secs(10);

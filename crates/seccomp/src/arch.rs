@@ -1,6 +1,7 @@
 //! The ABIs of the OCI spec and what a filter must know of each: audit number, byte order, word size, syscall numbers.
 //! Runs in: the parent. Pure data; the numbers themselves are in `syscalls.rs`, generated.
 
+use crate::interp::ByteOrder;
 use crate::syscalls::{ENDS, NAMES, NUMBERS};
 
 /// Bit 30 of a syscall number marks the x32 ABI, which shares its audit number with x86_64.
@@ -149,6 +150,12 @@ impl Arch {
     pub fn is_big_endian(self) -> bool {
         // __AUDIT_ARCH_LE of linux/audit.h; ppc and x86 have it right too
         self.audit() & 0x4000_0000 == 0
+    }
+
+    /// How [`crate::interp`] is to read `seccomp_data` for this ABI.
+    #[must_use]
+    pub fn byte_order(self) -> ByteOrder {
+        if self.is_big_endian() { ByteOrder::Big } else { ByteOrder::Little }
     }
 
     /// Whether conditions look at 64 bits of an argument; else at the lower 32.

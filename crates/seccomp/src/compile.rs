@@ -32,7 +32,9 @@ pub struct Compiled {
     pub unknown: Vec<String>,
     /// Whether a rule notifies: then loading gives a listener, which belongs to the agent at `listenerPath`.
     pub uses_notify: bool,
-    /// For `seccomp(SECCOMP_SET_MODE_FILTER, flags, …)`; 0 means that prctl(PR_SET_SECCOMP) will do.
+    /// For `seccomp(SECCOMP_SET_MODE_FILTER, flags, …)`; 0 means that prctl(PR_SET_SECCOMP) will do. Whether the
+    /// running kernel knows them is for the caller to ask: those that the profile names are an error if not, the
+    /// SPEC_ALLOW of a profile without `flags` is left out then.
     pub flags: u32,
     big_endian: bool,
 }

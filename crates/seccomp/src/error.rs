@@ -30,7 +30,7 @@ pub enum Error {
     },
     /// More instructions than the kernel takes (`BPF_MAXINSNS`).
     TooLong {
-        /// How many it would be.
+        /// How many it would be at least.
         instructions: usize,
     },
 }
@@ -50,7 +50,10 @@ impl fmt::Display for Error {
                 write!(f, "seccomp architecture {arch}: byte order is not the native one's (EDOM)")
             }
             Error::TooLong { instructions } => {
-                write!(f, "seccomp filter of {instructions} instructions: the kernel takes 4096 (EINVAL)")
+                write!(
+                    f,
+                    "seccomp filter needs {instructions} instructions or more: the kernel takes 4096 (EINVAL)"
+                )
             }
         }
     }

@@ -7,6 +7,25 @@
 //!          precedence, -ENOSYS                  the same            argument tests     any length
 //! ```
 //!
+//! ```
+//! use brig_seccomp::{Action, Arch, Profile, Rule, compile};
+//!
+//! let action: Action = "SCMP_ACT_ERRNO".parse()?;
+//! let mkdir = Rule { names: vec!["mkdir", "mkdirat"], action, errno_ret: Some(30), args: vec![] };
+//! let profile = Profile {
+//!     default_action: Action::Allow,
+//!     default_errno_ret: None,
+//!     architectures: vec![Arch::X86],
+//!     flags: None,
+//!     rules: vec![mkdir],
+//! };
+//! let compiled = compile(&profile, Arch::X86_64)?;
+//! assert!(compiled.unknown.is_empty() && !compiled.uses_notify);
+//! let filter_for_the_kernel: Vec<u8> = compiled.to_bytes();
+//! # assert_eq!(filter_for_the_kernel.len(), 8 * compiled.program.len());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! The modules follow that path; `interp` runs a program and `disasm` prints one, for tests and for people.
 //! What differs from libseccomp on purpose is in `docs/decisions/seccomp-compiler.md`.
 //!

@@ -2,13 +2,15 @@
 //! default dropped, an unconditional rule before all conditional ones, `socketcall` and `ipc`, the last known number.
 //! Runs in: the parent.
 
-use alloc::string::ToString;
+use alloc::collections::BTreeSet;
+use alloc::string::{String, ToString};
 use alloc::vec;
 use alloc::vec::Vec;
 
 use crate::arch::{ARM_PRIVATE, Arch, Name};
 use crate::condition::{Case, Check, Layout};
 use crate::error::Error;
+use crate::insn::MAX_INSTRUCTIONS;
 use crate::multiplex::{Multiplexers, through};
 use crate::order;
 use crate::profile::{Condition, Profile, Rule};
@@ -49,15 +51,16 @@ pub(crate) struct Abi {
 /// Looks up the names of all rules; unknown ones go to `unknown`, once each.
 pub(crate) fn rules<'p>(
     profile: &'p Profile<'_>,
-    unknown: &mut Vec<alloc::string::String>,
+    unknown: &mut Vec<String>,
 ) -> Result<Vec<Resolved<'p>>, Error> {
     let default = profile.default_action.return_value(profile.default_errno_ret);
+    let mut reported = BTreeSet::new();
     let resolve = |rule: &'p Rule<'_>| {
         let mut names = Vec::with_capacity(rule.names.len());
         for text in &rule.names {
             match Name::find(text) {
                 Some(name) => names.push(name),
-                None if unknown.iter().any(|known| known == text) => {}
+                None if !reported.insert(*text) => {}
                 None => unknown.push((*text).to_string()),
             }
         }
@@ -107,9 +110,9 @@ impl Abi {
                     continue;
                 }
                 if let Some((target, call)) = multiplexed {
-                    slots.add(arch.number(target), rule.returns, &through(call, &alternatives));
+                    slots.add(arch.number(target), rule.returns, &through(call, &alternatives))?;
                 }
-                slots.add(number, rule.returns, &alternatives);
+                slots.add(number, rule.returns, &alternatives)?;
             }
         }
         let last = last.filter(|last| *last != 0);
@@ -149,21 +152,26 @@ impl Slots {
     }
 
     /// An unconditional rule settles a number: it drops what was there and bars what comes, unless one was there before.
-    fn add(&mut self, number: Option<u32>, returns: u32, alternatives: &[Vec<Check>]) {
-        let Some(at) = number.map(|number| self.slot_of(number)) else { return };
+    fn add(&mut self, number: Option<u32>, returns: u32, alternatives: &[Vec<Check>]) -> Result<(), Error> {
+        let Some(at) = number.map(|number| self.slot_of(number)) else { return Ok(()) };
         if alternatives.is_empty() {
             self.settle(at, returns);
         }
         for checks in alternatives {
+            let case = Case { checks: checks.clone(), returns };
             match &mut self.kept[usize::from(self.places[at])] {
                 Slot::Always(_) => {}
                 _ if checks.is_empty() => self.settle(at, returns),
-                Slot::Cases(cases) => cases.push(Case { checks: checks.clone(), returns }),
-                Slot::Default => {
-                    self.places[at] = self.keep(Slot::Cases(vec![Case { checks: checks.clone(), returns }]));
+                Slot::Cases(cases) if cases.contains(&case) => {}
+                // each needs an instruction; and what follows takes quadratic time
+                Slot::Cases(cases) if cases.len() == MAX_INSTRUCTIONS => {
+                    return Err(Error::TooLong { instructions: MAX_INSTRUCTIONS + 1 });
                 }
+                Slot::Cases(cases) => cases.push(case),
+                Slot::Default => self.places[at] = self.keep(Slot::Cases(vec![case])),
             }
         }
+        Ok(())
     }
 
     fn settle(&mut self, at: usize, returns: u32) {

@@ -35,8 +35,7 @@ fn on(profile: &Profile<'_>, native: Arch) -> Compiled {
 fn verdict(compiled: &Compiled, arch: Arch, nr: u32, args: &[u64]) -> u32 {
     let mut data = Data { nr, arch: arch.audit(), ..Data::default() };
     data.args[..args.len()].copy_from_slice(args);
-    let order = if arch.is_big_endian() { ByteOrder::Big } else { ByteOrder::Little };
-    run(&compiled.program, &data, order).unwrap().value
+    run(&compiled.program, &data, arch.byte_order()).unwrap().value
 }
 
 fn call(compiled: &Compiled, arch: Arch, name: &str, args: &[u64]) -> u32 {
@@ -303,6 +302,25 @@ fn a_long_list_of_rules_jumps_further_than_a_byte() {
 fn a_program_longer_than_the_kernel_takes_is_refused() {
     let rules = (0..3000).map(|n| rule_if("ioctl", Action::Allow, &[(1, Operator::Eq, n << 31)])).collect();
     assert!(matches!(compile(&profile(Action::Errno, rules), Arch::X86_64), Err(Error::TooLong { .. })));
+}
+
+#[test]
+fn rules_without_end_are_refused_soon() {
+    let rules: Vec<Rule<'_>> = (0..20_000)
+        .map(|n| {
+            rule_if("ioctl", if n % 2 == 0 { Action::Allow } else { Action::Trap }, &[(1, Operator::Eq, n)])
+        })
+        .collect();
+    assert!(matches!(compile(&profile(Action::Errno, rules), Arch::X86_64), Err(Error::TooLong { .. })));
+}
+
+#[test]
+fn a_value_out_of_many_is_found_by_search() {
+    let rules: Vec<Rule<'_>> =
+        (0..500).map(|n| rule_if("ioctl", Action::Allow, &[(1, Operator::Eq, n * 3)])).collect();
+    let filter =
+        on(&profile(Action::Errno, [rules, vec![rule(&["statx"], Action::Allow)]].concat()), Arch::X86_64);
+    assert!(brig_seccomp::shape(&filter.program).deepest < 24, "{:?}", brig_seccomp::shape(&filter.program));
 }
 
 #[test]

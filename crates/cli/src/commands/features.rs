@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use brig_plan::capability_name;
 use brig_runtime::{probe, state::OCI_VERSION};
-use brig_seccomp::{Action, Arch, Flag, Operator};
 
 use super::{Outcome, print_and_succeed};
 use crate::{
@@ -29,11 +28,11 @@ pub(super) fn run() -> Outcome {
             capabilities: &capabilities,
             cgroup: CgroupFeatures { v1: true, v2: true, systemd: false, systemd_user: false, rdma: false },
             seccomp: SeccompFeatures {
-                enabled: Arch::native().is_some(),
-                actions: &sorted(Action::NAMES.iter().map(|(name, _)| *name)),
-                operators: &sorted(Operator::NAMES.iter().map(|(name, _)| *name)),
-                archs: &sorted(Arch::ALL.iter().map(|arch| arch.name())),
-                known_flags: &sorted(Flag::NAMES.iter().map(|(name, _)| *name)),
+                enabled: true,
+                actions: &SECCOMP_ACTIONS,
+                operators: &SECCOMP_OPERATORS,
+                archs: &SECCOMP_ARCHS,
+                known_flags: &SECCOMP_FLAGS.map(|(name, _)| name),
                 supported_flags: &supported_flags(probe::seccomp_flags()),
             },
             apparmor: Enabled::YES,
@@ -59,16 +58,8 @@ fn capabilities() -> Vec<String> {
     (0..).map(capability_name).take_while(|name| name.starts_with("CAP_")).collect()
 }
 
-/// TSYNC has no bit, as it is never passed on.
 fn supported_flags(kernel: u32) -> Vec<&'static str> {
-    let supported = Flag::NAMES.iter().filter(|(_, flag)| flag.bit() & !kernel == 0);
-    sorted(supported.map(|(name, _)| *name))
-}
-
-fn sorted<'n>(names: impl Iterator<Item = &'n str>) -> Vec<&'n str> {
-    let mut names: Vec<&str> = names.collect();
-    names.sort_unstable();
-    names
+    SECCOMP_FLAGS.into_iter().filter(|(_, bit)| bit & !kernel == 0).map(|(name, _)| name).collect()
 }
 
 const HOOKS: [&str; 6] =
@@ -87,6 +78,58 @@ const MEMORY_MODES: [&str; 7] = [
 ];
 
 const MEMORY_FLAGS: [&str; 3] = ["MPOL_F_NUMA_BALANCING", "MPOL_F_RELATIVE_NODES", "MPOL_F_STATIC_NODES"];
+
+/// What a profile may say. That the compiler of profiles knows just these is tested below, here and in the next three.
+const SECCOMP_ACTIONS: [&str; 9] = [
+    "SCMP_ACT_ALLOW",
+    "SCMP_ACT_ERRNO",
+    "SCMP_ACT_KILL",
+    "SCMP_ACT_KILL_PROCESS",
+    "SCMP_ACT_KILL_THREAD",
+    "SCMP_ACT_LOG",
+    "SCMP_ACT_NOTIFY",
+    "SCMP_ACT_TRACE",
+    "SCMP_ACT_TRAP",
+];
+
+const SECCOMP_OPERATORS: [&str; 7] = [
+    "SCMP_CMP_EQ",
+    "SCMP_CMP_GE",
+    "SCMP_CMP_GT",
+    "SCMP_CMP_LE",
+    "SCMP_CMP_LT",
+    "SCMP_CMP_MASKED_EQ",
+    "SCMP_CMP_NE",
+];
+
+const SECCOMP_ARCHS: [&str; 18] = [
+    "SCMP_ARCH_AARCH64",
+    "SCMP_ARCH_ARM",
+    "SCMP_ARCH_LOONGARCH64",
+    "SCMP_ARCH_MIPS",
+    "SCMP_ARCH_MIPS64",
+    "SCMP_ARCH_MIPS64N32",
+    "SCMP_ARCH_MIPSEL",
+    "SCMP_ARCH_MIPSEL64",
+    "SCMP_ARCH_MIPSEL64N32",
+    "SCMP_ARCH_PPC",
+    "SCMP_ARCH_PPC64",
+    "SCMP_ARCH_PPC64LE",
+    "SCMP_ARCH_RISCV64",
+    "SCMP_ARCH_S390",
+    "SCMP_ARCH_S390X",
+    "SCMP_ARCH_X32",
+    "SCMP_ARCH_X86",
+    "SCMP_ARCH_X86_64",
+];
+
+/// With the bit that the kernel has to know. TSYNC has none, as it is never passed on.
+const SECCOMP_FLAGS: [(&str, u32); 4] = [
+    ("SECCOMP_FILTER_FLAG_LOG", 2),
+    ("SECCOMP_FILTER_FLAG_SPEC_ALLOW", 4),
+    ("SECCOMP_FILTER_FLAG_TSYNC", 0),
+    ("SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV", 32),
+];
 
 /// Options that are not for the file system, but for `idmap` and `ridmap`, which are `mountExtensions` here. That the plan knows
 /// each is tested below.
@@ -154,6 +197,21 @@ mod tests {
         let unknown: Vec<_> =
             MOUNT_OPTIONS.into_iter().filter(|option| is_for_the_file_system(option)).collect();
         assert_eq!(unknown, [""; 0]);
+    }
+
+    fn sorted<T: Ord>(words: impl Iterator<Item = T>) -> Vec<T> {
+        let mut words: Vec<T> = words.collect();
+        words.sort_unstable();
+        words
+    }
+
+    #[test]
+    fn the_words_of_seccomp_are_those_of_the_compiler() {
+        use brig_seccomp::{Action, Arch, Flag, Operator};
+        assert_eq!(sorted(Action::NAMES.iter().map(|(name, _)| *name)), SECCOMP_ACTIONS);
+        assert_eq!(sorted(Operator::NAMES.iter().map(|(name, _)| *name)), SECCOMP_OPERATORS);
+        assert_eq!(sorted(Arch::ALL.iter().map(|arch| arch.name())), SECCOMP_ARCHS);
+        assert_eq!(sorted(Flag::NAMES.iter().map(|(name, flag)| (*name, flag.bit()))), SECCOMP_FLAGS);
     }
 
     #[test]

@@ -1,18 +1,15 @@
 //! `resume`. Runs in: parent.
 
-use brig_runtime::{Error, status::Status};
+use brig_runtime::{status, store::ContainerId};
 
-use super::{Outcome, pause, store};
+use super::{Outcome, store};
 use crate::{
     args::{Global, command::IdArgs},
     exit::Exit,
 };
 
 pub(super) fn run(global: &Global, args: IdArgs) -> Outcome {
-    let (status, cgroup) = pause::find(global, &args)?;
-    if status != Status::Paused {
-        return Err(Error::not_paused().into());
-    }
-    cgroup.thaw().map_err(|error| store::cgroup_failure("resume", error.into()))?;
+    status::resume(&store::open(global)?, &ContainerId::new(&args.id)?)
+        .map_err(|error| store::cgroup_failure("resume", error))?;
     Ok(Exit::Success)
 }

@@ -219,17 +219,6 @@ fn operator(op: Operator) -> c_int {
     }
 }
 
-/// The first number that an ABI may have.
-pub(crate) fn base(arch: Arch) -> u32 {
-    match arch {
-        Arch::X32 => 0x4000_0000,
-        Arch::Mips | Arch::Mipsel => 4000,
-        Arch::Mips64 | Arch::Mipsel64 => 5000,
-        Arch::Mips64N32 | Arch::Mipsel64N32 => 6000,
-        _ => 0,
-    }
-}
-
 pub(crate) fn name(arch: Arch, number: u32) -> Option<String> {
     // SAFETY: takes numbers.
     let text = unsafe { seccomp_syscall_resolve_num_arch(token(arch), number as c_int) };

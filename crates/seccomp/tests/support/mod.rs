@@ -1,6 +1,9 @@
-//! Profiles for tests: the shipped ones read from JSON as an engine would resolve them, and a generator.
+//! Profiles for tests: the shipped ones read from JSON as an engine would resolve them, and what a generator needs.
 
 #![allow(dead_code, clippy::unwrap_used, clippy::wildcard_enum_match_arm, reason = "tests use a part of it")]
+
+pub(crate) mod generate;
+pub(crate) mod matching;
 
 use brig_seccomp::{Action, Arch, Condition, Operator, Profile, Rule};
 use serde_json::Value;
