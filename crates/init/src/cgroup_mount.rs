@@ -59,12 +59,17 @@ fn one(top: &OwnedFd, hierarchy: &Hierarchy<'_>, flags: u32) -> Result<(), Errno
     fs::mkdirat(top, &*hierarchy.name, Mode::from_raw_mode(0o755))?;
     let name: CString = hierarchy.name.clone().into_owned();
     let target = beneath::resolve_plain(top, &name)?;
-    match &hierarchy.data {
+    let mounted = match &hierarchy.data {
         Some(data) => match mount_here(c"cgroup", &target, c"cgroup", flags, Some(data)) {
             Err(Errno::PERM | Errno::BUSY) => bind(&hierarchy.source, &target, flags),
             other => other,
         },
         None => bind(&hierarchy.source, &target, flags),
+    };
+    match mounted {
+        // An unprivileged caller may have been refused a group here, and was forgiven: the directory stays empty.
+        Err(Errno::NOENT) => Ok(()),
+        other => other,
     }
 }
 

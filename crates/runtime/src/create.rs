@@ -26,7 +26,7 @@ use crate::spawn::{self, Started};
 use crate::status::Status;
 use crate::store::{ContainerId, Place, Store};
 use crate::terminal::Terminals;
-use crate::{gate, sources, state, words};
+use crate::{gate, notify, sources, state, words};
 
 /// `CLONE_NEWPID`.
 const PID: u32 = 0x2000_0000;
@@ -196,6 +196,9 @@ impl<'m> Making<'m> {
     }
 
     fn carry_out(&mut self) -> Result<Created> {
+        if self.request.notify_socket {
+            notify::make_directory(self.place)?;
+        }
         self.make_cgroup()?;
         self.joined = self.open_namespaces()?;
         let gate = match self.request.gate {

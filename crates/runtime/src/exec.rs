@@ -107,7 +107,13 @@ impl Running<'_> {
             // Its cgroup refuses processes, because the container moved its own further down: join them there.
             Err(error) if self.may_look_elsewhere(&error) => {
                 let mut current = self.current_cgroup()?;
-                spawn::start(&wanted, Some(&mut current), |started| self.converse(started))
+                match spawn::start(&wanted, Some(&mut current), |started| self.converse(started)) {
+                    // An unprivileged caller may not be let into any: then the caller's own has to do.
+                    Err(error) if self.record.rootless_cgroups && self.may_look_elsewhere(&error) => {
+                        spawn::start(&wanted, None, |started| self.converse(started))
+                    }
+                    other => other,
+                }
             }
             other => other,
         }

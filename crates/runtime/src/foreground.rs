@@ -43,6 +43,11 @@ impl Signals {
     }
 }
 
+/// Descriptors 0, 1 and 2.
+pub fn standard_streams() -> [BorrowedFd<'static>; 3] {
+    brig_sys::stdio::streams()
+}
+
 /// Orphans of the container become our children, and are reaped by us (`--no-subreaper` does without).
 ///
 /// # Errors

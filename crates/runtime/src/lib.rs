@@ -30,6 +30,7 @@ pub mod gate;
 pub mod start;
 pub mod exec;
 pub mod foreground;
+pub mod notify;
 
 pub mod status;
 pub mod state;

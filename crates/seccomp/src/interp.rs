@@ -1,6 +1,6 @@
 //! Runs a filter as the kernel would, counting. Runs in: tests, fuzz targets, `brig seccomp check`.
 //!
-//! It knows the instructions that [`crate::compile`] and libseccomp use, and refuses others by name rather than guess.
+//! It knows the instructions that [`crate::compile()`] and libseccomp use, and refuses others by name rather than guess.
 
 use core::fmt;
 

@@ -8,8 +8,8 @@
 mod support;
 
 use brig_seccomp::interp::{ByteOrder, Data, run};
-use brig_seccomp::{Action, Arch, Condition, Profile, Rule, compile};
-use support::{Random, VALUES, condition_at};
+use brig_seccomp::{Action, Arch, Condition, Insn, Profile, Rule, compile};
+use support::{Random, VALUES, condition_at, parse, resolve};
 
 /// Calls that do nothing whatever their arguments: they exist to be filtered.
 const NAMES: [&str; 6] = ["getppid", "getuid", "geteuid", "getgid", "getegid", "sched_yield"];
@@ -28,11 +28,7 @@ fn the_kernel_decides_as_the_interpreter_does() {
         let profile = generate(&mut random, &names);
         let program = compile(&profile, Arch::X86_64).unwrap().program;
         let calls: Vec<Data> = (0..100).map(|_| call(&mut random, &profile)).collect();
-        let filter: Vec<libc::sock_filter> = program
-            .iter()
-            .map(|insn| libc::sock_filter { code: insn.code, jt: insn.jt, jf: insn.jf, k: insn.k })
-            .collect();
-        let answers = answers_under(&filter, &calls);
+        let answers = answers_under(&in_c(&program), &calls);
         for (data, answer) in calls.iter().zip(answers) {
             let verdict = run(&program, data, ByteOrder::Little).unwrap().value;
             let expected = match errno_of(verdict) {
@@ -42,6 +38,46 @@ fn the_kernel_decides_as_the_interpreter_does() {
             assert_eq!(expected, answer, "{data:x?} {verdict:#x}\n{profile:#x?}");
         }
     }
+}
+
+#[test]
+fn dockers_profile_refuses_in_the_kernel_what_it_should() {
+    let shipped = parse(include_str!("profiles/docker.json"));
+    let program = compile(&resolve(&shipped, Arch::X86_64), Arch::X86_64).unwrap().program;
+    let new_user = 0x1000_0000;
+    let expected = [
+        (Arch::X86_64, "getppid", [0, 0], 0),
+        (Arch::X86_64, "unshare", [new_user, 0], libc::EPERM),
+        (Arch::X86_64, "mount", [0, 0], libc::EPERM),
+        (Arch::X86_64, "keyctl", [0, 0], libc::EPERM),
+        (Arch::X86_64, "bpf", [0, 0], libc::EPERM),
+        (Arch::X86_64, "clone", [new_user, 0], libc::EPERM),
+        (Arch::X86_64, "clone3", [0, 0], libc::ENOSYS),
+        (Arch::X86_64, "personality", [0x1234, 0], libc::EPERM),
+        (Arch::X86_64, "personality", [0xffff_ffff, 0], 0),
+        (Arch::X86_64, "socket", [40, 1], libc::EPERM),
+        // the filter comes first, whether or not the kernel has x32
+        (Arch::X32, "mount", [0, 0], libc::EPERM),
+    ];
+    let mut calls: Vec<Data> = expected
+        .iter()
+        .map(|(arch, name, [a, b], _)| Data {
+            nr: arch.number(name).unwrap(),
+            args: [*a, *b, 0, 0, 0, 0],
+            ..Data::default()
+        })
+        .collect();
+    calls.push(Data { nr: 1000, ..Data::default() });
+    let answers = answers_under(&in_c(&program), &calls);
+    for ((arch, name, args, errno), answer) in expected.iter().zip(&answers) {
+        assert_eq!(errno, answer, "{} {name} {args:x?}", arch.name());
+    }
+    assert_eq!(answers.last(), Some(&libc::ENOSYS), "a system call from the future");
+}
+
+fn in_c(program: &[Insn]) -> Vec<libc::sock_filter> {
+    let same = |insn: &Insn| libc::sock_filter { code: insn.code, jt: insn.jt, jf: insn.jf, k: insn.k };
+    program.iter().map(same).collect()
 }
 
 /// 0 where the call is let through, else the errno.
@@ -134,7 +170,8 @@ fn answer(filter: &[libc::sock_filter], calls: &[Data], answers: &mut [i32]) -> 
     }
     for (data, place) in calls.iter().zip(answers) {
         let [a, b, c, d, e, f] = data.args;
-        // SAFETY: none of NAMES reads or writes memory; NO_SYSCALL does nothing.
+        // SAFETY: none of these calls reads or writes memory unless the filter fails to stop it, and then they are
+        // given no address.
         let answer = unsafe { libc::syscall(i64::from(data.nr), a, b, c, d, e, f) };
         let errno = std::io::Error::last_os_error().raw_os_error();
         *place = if answer == -1 { errno.unwrap_or(0) } else { 0 };

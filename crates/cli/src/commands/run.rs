@@ -8,7 +8,7 @@ use brig_runtime::foreground::{self, Signals};
 use super::{Outcome, setup::Setup, store};
 use crate::{
     args::{Global, command::RunArgs},
-    exit::Exit,
+    exit::{Exit, Failure},
 };
 
 pub(super) fn run(global: &Global, args: RunArgs) -> Outcome {
@@ -18,8 +18,14 @@ pub(super) fn run(global: &Global, args: RunArgs) -> Outcome {
             Some(socket) => Streams::ConsoleSocket(socket),
             None => Streams::Inherited,
         };
-        setup.create(&args.create, streams, false)?;
+        let created = setup.create(&args.create, streams, false)?;
+        if let Some(notify) = setup.notify()? {
+            notify.relay(&created.pidfd, created.pid)?;
+        }
         return Ok(Exit::Success);
+    }
+    if args.create.console_socket.is_some() {
+        return Err(Failure::new("cannot use console socket if brig will not detach or allocate tty"));
     }
     if !args.no_subreaper {
         foreground::become_subreaper().map_err(store::failure)?;
@@ -27,6 +33,15 @@ pub(super) fn run(global: &Global, args: RunArgs) -> Outcome {
     let signals = Signals::block().map_err(store::failure)?;
     let terminal = OnceCell::new();
     let created = setup.create(&args.create, Streams::Foreground(&terminal), false)?;
+    if let Some(notify) = setup.notify()? {
+        let (pidfd, own) = (created.pidfd.try_clone().map_err(|error| Failure::new(error.to_string()))?, rustix::process::getpid());
+        // Beside us: what is said of being ready may come at any time, or never. It ends with the container.
+        std::thread::spawn(move || {
+            if let Err(error) = notify.relay(&pidfd, own) {
+                log::warn!("{error}");
+            }
+        });
+    }
     let code = foreground::attend(&created, &signals, terminal.get()).map_err(store::failure);
     if !args.keep
         && let Err(failure) = setup.delete()

@@ -2,10 +2,12 @@
 //! Runs in: parent.
 
 use std::env;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use brig_runtime::create::{self, Created, Request, Streams};
 use brig_runtime::delete;
+use brig_runtime::notify::Notify;
 use brig_runtime::store::ContainerId;
 
 use super::store;
@@ -26,21 +28,25 @@ pub(super) struct Setup {
 
 impl Setup {
     pub(super) fn new(global: &Global, args: &CreateArgs) -> Result<Self, Failure> {
-        let here = env::current_dir().map_err(|error| Failure::new(format!("getwd: {error}")))?;
-        let absolute = |path: &Path| here.join(path);
         Ok(Self {
             id: ContainerId::new(&args.id).map_err(store::failure)?,
             store: store::open(global)?,
-            bundle: args.bundle.as_deref().map_or_else(|| here.clone(), absolute),
-            pid_file: args.pid_file.as_deref().map(absolute),
+            bundle: store::absolute(args.bundle.as_deref().unwrap_or(Path::new(".")))?,
+            pid_file: args.pid_file.as_deref().map(store::absolute).transpose()?,
             listen_fds: listen_fds(),
             rootless: store::rootless(global),
         })
     }
 
     /// Creates the container, and writes its pid file. One that has no pid file is not one: it is deleted again.
-    pub(super) fn create(&self, args: &CreateArgs, streams: Streams<'_>, gate: bool) -> Result<Created, Failure> {
-        let created = create::create(&self.store, &self.id, &self.request(args, streams, gate)).map_err(store::failure)?;
+    pub(super) fn create(
+        &self,
+        args: &CreateArgs,
+        streams: Streams<'_>,
+        gate: bool,
+    ) -> Result<Created, Failure> {
+        let created = create::create(&self.store, &self.id, &self.request(args, streams, gate))
+            .map_err(store::failure)?;
         let Some(path) = &self.pid_file else { return Ok(created) };
         match create::write_pid_file(path, created.pid) {
             Ok(()) => Ok(created),
@@ -51,12 +57,23 @@ impl Setup {
         }
     }
 
+    /// Listens for the container, if the caller has a service manager.
+    pub(super) fn notify(&self) -> Result<Option<Notify>, Failure> {
+        let listen = |manager| Notify::listen(&self.store, &self.id, manager).map_err(store::failure);
+        notify_socket().map(listen).transpose()
+    }
+
     /// Removes the container with everything that is left of it.
     pub(super) fn delete(&self) -> Result<(), Failure> {
         delete::delete(&self.store, &self.id, delete::Mode::Force).map_err(store::failure)
     }
 
-    pub(super) fn request<'r>(&'r self, args: &'r CreateArgs, streams: Streams<'r>, gate: bool) -> Request<'r> {
+    pub(super) fn request<'r>(
+        &'r self,
+        args: &'r CreateArgs,
+        streams: Streams<'r>,
+        gate: bool,
+    ) -> Request<'r> {
         Request {
             bundle: &self.bundle,
             streams,
@@ -65,11 +82,16 @@ impl Setup {
             no_new_keyring: args.no_new_keyring,
             preserve_fds: args.preserve_fds,
             listen_fds: self.listen_fds,
-            notify_socket: false,
+            notify_socket: notify_socket().is_some(),
             pidfd_socket: args.pidfd_socket.as_deref(),
             rootless_cgroups: self.rootless,
         }
     }
+}
+
+/// The socket of the caller's service manager (sd_notify(3)).
+pub(super) fn notify_socket() -> Option<OsString> {
+    env::var_os("NOTIFY_SOCKET").filter(|path| !path.is_empty())
 }
 
 /// sd_listen_fds(3): descriptors from 3 on, if they are meant for us.

@@ -61,7 +61,8 @@ pub(super) fn absolute(path: &Path) -> Result<PathBuf, Failure> {
         return Ok(path.to_owned());
     }
     let here = env::current_dir().map_err(|error| Failure::new(format!("getwd: {}", io_words(&error))))?;
-    Ok(here.join(path))
+    // "." names the directory itself, and not "the directory/."
+    Ok(if path == Path::new(".") { here } else { here.join(path) })
 }
 
 fn chosen(given: &Path) -> Result<PathBuf, Failure> {

@@ -12,7 +12,7 @@
 use std::{
     env, fs,
     fs::File,
-    os::unix::fs::symlink,
+    os::unix::fs::{PermissionsExt as _, symlink},
     os::unix::process::ExitStatusExt as _,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
@@ -381,4 +381,126 @@ pub(crate) fn cgroups_named(id: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
     look(Path::new("/sys/fs/cgroup"), id, 4, &mut found);
     found
+}
+
+impl Bundle {
+    /// Whose process is a shell that runs `script`.
+    pub(crate) fn script(script: &str) -> Self {
+        Self::with_args(&["sh", "-c", script])
+    }
+
+    /// Whose process has every capability there is.
+    #[must_use]
+    pub(crate) fn privileged(self) -> Self {
+        self.edit(|config| {
+            config["process"].as_object_mut().unwrap().remove("capabilities");
+            config["process"]["noNewPrivileges"] = json!(false);
+        })
+    }
+
+    /// In a new user namespace, whose ids start at 100000.
+    #[must_use]
+    pub(crate) fn in_user_namespace(self) -> Self {
+        let map = json!([{ "containerID": 0, "hostID": 100_000, "size": 65_536 }]);
+        give_to(&self.rootfs(), 100_000);
+        fs::set_permissions(self.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        self.edit(|config| {
+            set_namespace(config, "user", None);
+            config["linux"]["uidMappings"] = map.clone();
+            config["linux"]["gidMappings"] = map;
+        })
+    }
+
+    /// With one more mount.
+    #[must_use]
+    pub(crate) fn mount(self, mount: Value) -> Self {
+        self.edit(|config| config["mounts"].as_array_mut().unwrap().push(mount))
+    }
+
+    /// Without the mount at `destination`.
+    #[must_use]
+    pub(crate) fn without_mount(self, destination: &str) -> Self {
+        self.edit(|config| {
+            config["mounts"].as_array_mut().unwrap().retain(|mount| mount["destination"] != destination);
+        })
+    }
+}
+
+/// Gives a tree to a user and his group.
+pub(crate) fn give_to(path: &Path, id: u32) {
+    std::os::unix::fs::lchown(path, Some(id), Some(id)).unwrap();
+    if path.symlink_metadata().unwrap().is_dir() {
+        fs::read_dir(path).unwrap().for_each(|entry| give_to(&entry.unwrap().path(), id));
+    }
+}
+
+/// A new namespace, or the one at `path`.
+pub(crate) fn set_namespace(config: &mut Value, kind: &str, path: Option<&str>) {
+    drop_namespace(config, kind);
+    let entry = match path {
+        Some(path) => json!({ "type": kind, "path": path }),
+        None => json!({ "type": kind }),
+    };
+    config["linux"]["namespaces"].as_array_mut().unwrap().push(entry);
+}
+
+/// The caller's namespace.
+pub(crate) fn drop_namespace(config: &mut Value, kind: &str) {
+    config["linux"]["namespaces"].as_array_mut().unwrap().retain(|namespace| namespace["type"] != kind);
+}
+
+/// The namespaces of a process, by the names in `/proc/PID/ns`, as the kernel writes them: `net:[4026531840]`.
+pub(crate) fn namespace_of(pid: impl std::fmt::Display, name: &str) -> String {
+    fs::read_link(format!("/proc/{pid}/ns/{name}")).unwrap().to_str().unwrap().to_owned()
+}
+
+/// A process in namespaces of its own, made by unshare(1) with `options`, until the test ends.
+#[derive(Debug)]
+pub(crate) struct Stranger(Child);
+
+impl Stranger {
+    /// Starts it, and waits until it is in the namespace `name` (of `/proc/PID/ns`).
+    pub(crate) fn new(options: &[&str], name: &str) -> Self {
+        let command = Command::new("unshare").args(options).args(["sleep", "1000"]).spawn().unwrap();
+        let stranger = Self(command);
+        eventually("the stranger sleeps", || {
+            let words = fs::read(format!("/proc/{}/cmdline", stranger.pid())).unwrap_or_default();
+            words.starts_with(b"sleep") && namespace_of(stranger.pid(), name) != namespace_of("self", name)
+        });
+        stranger
+    }
+
+    /// Its process id.
+    pub(crate) fn pid(&self) -> u32 {
+        self.0.id()
+    }
+
+    /// The path of one of its namespaces.
+    pub(crate) fn path(&self, name: &str) -> String {
+        format!("/proc/{}/ns/{name}", self.pid())
+    }
+}
+
+impl Drop for Stranger {
+    fn drop(&mut self) {
+        let ended = self.0.kill().and_then(|()| self.0.wait());
+        ended.unwrap_or_else(|error| panic!("{error}"));
+    }
+}
+
+impl Brig {
+    /// What the process of a container writes that `brig run` runs to its good end.
+    #[track_caller]
+    pub(crate) fn says(&self, bundle: &Bundle) -> String {
+        self.run_bundle(bundle).text()
+    }
+
+    /// The same, where `script` has prepared a mount namespace with this propagation before: what it mounts goes by itself.
+    pub(crate) fn run_where(&self, propagation: &str, script: &str, bundle: &Bundle) -> Ended {
+        let run = self.command(&["run", "--bundle", bundle.path().to_str().unwrap(), &unique("c")]);
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "--propagation", propagation, "sh", "-ec"]);
+        command.arg(format!("{script}\nexec \"$@\"")).arg("sh").arg(run.get_program()).args(run.get_args());
+        self.finish(command)
+    }
 }

@@ -53,7 +53,10 @@ pub(crate) fn intent(creator: Identity) -> Intent<'static> {
 pub(crate) fn template() -> ExecTemplate<'static> {
     let affinity = || Affinity { initial: Cow::Borrowed(&[]), last: Cow::Borrowed(&[3]) };
     ExecTemplate {
+        limits_by_parent: false,
         process: Process {
+            rlimits: Vec::new(),
+            limits_by_parent: false,
             args: vec![text("sh")],
             env: vec![text("A=b")],
             search: vec![text("/bin")],
