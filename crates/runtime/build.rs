@@ -8,14 +8,18 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
-/// No start files, no libraries, a fixed address, no unwinding.
-const FLAGS: [&str; 6] = [
+/// No start files, no libraries, a fixed address, no unwinding, as few pages as possible.
+const FLAGS: [&str; 10] = [
     "-Clink-arg=-nostartfiles",
     "-Clink-arg=-nostdlib",
     "-Clink-arg=-static",
     "-Clink-arg=-no-pie",
     "-Crelocation-model=static",
     "-Cpanic=abort",
+    "-Cforce-unwind-tables=no",
+    "-Clink-arg=-Wl,--no-eh-frame-hdr",
+    "-Clink-arg=-Wl,--no-rosegment",
+    "-Clink-arg=-Wl,-z,norelro",
 ];
 
 fn main() -> ExitCode {
@@ -25,6 +29,7 @@ fn main() -> ExitCode {
         println!("cargo::rerun-if-changed=../{source}/src");
         println!("cargo::rerun-if-changed=../{source}/Cargo.toml");
     }
+    println!("cargo::rerun-if-changed=../init/discard.ld");
     match build(&manifest, &out) {
         Ok(()) => ExitCode::SUCCESS,
         Err(reason) => {
@@ -38,6 +43,7 @@ fn build(manifest: &Path, out: &Path) -> Result<(), String> {
     let architecture = env::var("CARGO_CFG_TARGET_ARCH").map_err(|error| error.to_string())?;
     let target = format!("{}-unknown-linux-gnu", if architecture == "riscv64" { "riscv64gc" } else { &architecture });
     let directory = out.join("init");
+    let script = manifest.with_file_name("discard.ld");
     let cargo = env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
     let status = Command::new(cargo)
         .args(["build", "--quiet", "--profile", "init", "--features", "entry", "--bin", "brig-init", "--target", &target])
@@ -45,7 +51,7 @@ fn build(manifest: &Path, out: &Path) -> Result<(), String> {
         .arg(manifest)
         .arg("--target-dir")
         .arg(&directory)
-        .env("CARGO_ENCODED_RUSTFLAGS", FLAGS.join("\u{1f}"))
+        .env("CARGO_ENCODED_RUSTFLAGS", format!("{}\u{1f}-Clink-arg=-Wl,-T,{}", FLAGS.join("\u{1f}"), script.display()))
         // A linter or a wrapper of the outer build has no business in this one.
         .env_remove("RUSTC_WORKSPACE_WRAPPER")
         .env_remove("RUSTFLAGS")

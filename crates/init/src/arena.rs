@@ -14,6 +14,8 @@ const SIZE: usize = 16 << 20;
 pub(crate) struct Arena {
     memory: UnsafeCell<[u8; SIZE]>,
     used: Cell<usize>,
+    /// Nothing at or above this was ever handed out: it is still zero, and not yet there.
+    touched: Cell<usize>,
 }
 
 // SAFETY: brig-init has one thread; its children are processes with memory of their own.
@@ -21,7 +23,12 @@ unsafe impl Sync for Arena {}
 
 impl Arena {
     pub(crate) const fn new() -> Self {
-        Self { memory: UnsafeCell::new([0; SIZE]), used: Cell::new(0) }
+        Self { memory: UnsafeCell::new([0; SIZE]), used: Cell::new(0), touched: Cell::new(0) }
+    }
+
+    fn hand_out_to(&self, end: usize) {
+        self.used.set(end);
+        self.touched.set(self.touched.get().max(end));
     }
 
     fn base(&self) -> *mut u8 {
@@ -37,12 +44,24 @@ unsafe impl GlobalAlloc for Arena {
         let start = (base.addr() + self.used.get()).next_multiple_of(layout.align()) - base.addr();
         match start.checked_add(layout.size()) {
             Some(end) if end <= SIZE => {
-                self.used.set(end);
+                self.hand_out_to(end);
                 // SAFETY: start <= SIZE, checked above.
                 unsafe { base.add(start) }
             }
             _ => ptr::null_mut(),
         }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        let touched = self.touched.get();
+        // SAFETY: the same contract.
+        let piece = unsafe { self.alloc(layout) };
+        if !piece.is_null() {
+            let used_before = (self.base().addr() + touched).saturating_sub(piece.addr()).min(layout.size());
+            // SAFETY: the piece is live and at least that long.
+            unsafe { ptr::write_bytes(piece, 0, used_before) };
+        }
+        piece
     }
 
     unsafe fn dealloc(&self, piece: *mut u8, layout: Layout) {
@@ -56,7 +75,7 @@ unsafe impl GlobalAlloc for Arena {
         let start = piece.addr() - self.base().addr();
         let last = start + layout.size() == self.used.get();
         if last && size <= SIZE - start {
-            self.used.set(start + size);
+            self.hand_out_to(start + size);
             return piece;
         }
         // SAFETY: `size` is not 0 (GlobalAlloc's contract) and the alignment comes from a valid layout.

@@ -59,7 +59,7 @@ fn copy_entry(from: BorrowedFd<'_>, to: BorrowedFd<'_>, name: &CStr, stat: &Stat
             let target = fs::readlinkat(from, name, Vec::new())?;
             fs::symlinkat(&*target, to, name)?;
         }
-        kind => fs::mknodat(to, name, kind, mode, stat.st_rdev)?,
+        kind @ (FileType::Fifo | FileType::Socket | FileType::CharacterDevice | FileType::BlockDevice | FileType::Unknown) => fs::mknodat(to, name, kind, mode, stat.st_rdev)?,
     }
     let owner = (Uid::from_raw(stat.st_uid), Gid::from_raw(stat.st_gid));
     fs::chownat(to, name, Some(owner.0), Some(owner.1), AtFlags::SYMLINK_NOFOLLOW)

@@ -25,7 +25,7 @@ pub(crate) fn make(devices: &Devices<'_>, root: BorrowedFd<'_>) -> Outcome<()> {
     for (place, link) in (0..).zip(&devices.links) {
         make_link(&mut dev, link).at_entry(Step::DeviceLink, place)?;
     }
-    dev.open.map(fds::leave_to_execve);
+    fds::leave_any_to_execve(dev.open);
     Ok(())
 }
 

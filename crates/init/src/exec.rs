@@ -41,7 +41,7 @@ pub(crate) fn become_another(task: &ExecTask<'_>, mut descriptors: IntoIter<Owne
     let unprivileged = identity::drop_privileges(process, parent, &inside)?;
     let found = payload::find(process, &unprivileged)?;
     seccomp::load_when(process.seccomp.as_ref(), SeccompLoad::WithListener, parent)?;
-    proc.map(fds::leave_to_execve);
+    fds::leave_any_to_execve(proc);
 
     let environment = payload::environment(process);
     gate::wait(None, task.fds.preserved, parent)?;

@@ -21,9 +21,18 @@ pub(crate) fn leave_to_execve(fd: OwnedFd) {
     }
 }
 
+/// As [`leave_to_execve`], where there is one.
+pub(crate) fn leave_any_to_execve(fd: Option<OwnedFd>) {
+    if let Some(fd) = fd {
+        leave_to_execve(fd);
+    }
+}
+
 /// Closes everything above the user's descriptors but `kept`. For a process that owns nothing else any more.
 pub(crate) fn close_all_but(mut kept: [BorrowedFd<'_>; 2], preserved: u32) -> Result<(), Errno> {
-    kept.sort_by_key(|fd| fd.as_raw_fd());
+    if kept[0].as_raw_fd() > kept[1].as_raw_fd() {
+        kept.swap(0, 1);
+    }
     let mut first = 3 + preserved;
     for fd in kept {
         let number = fd.as_raw_fd().cast_unsigned();

@@ -44,7 +44,7 @@ pub(crate) fn become_first(task: &InitTask<'_>, mut descriptors: IntoIter<OwnedF
     let found = payload::find(&task.process, &unprivileged)?;
     seccomp::load_when(task.process.seccomp.as_ref(), SeccompLoad::WithListener, parent)?;
     fds::leave_to_execve(root);
-    proc.map(fds::leave_to_execve);
+    fds::leave_any_to_execve(proc);
     pass_gate(task, gate, &found, parent)
 }
 

@@ -55,19 +55,17 @@ fn new_filesystem(mount: &Mount<'_>, filesystem: &Filesystem<'_>, root: Borrowed
             ordinary_directory(root, &mount.destination).at_entry(Step::MountTarget, mount.index)?
         }
     };
-    let with_mode = match filesystem.target {
-        Target::DirectoryGivesMode if target.existed => {
-            Some(mode_first(&target.fd, filesystem.data.as_deref()).at_entry(Step::MountTarget, mount.index)?)
-        }
-        _ => None,
+    let with_mode = if target.existed && filesystem.target == Target::DirectoryGivesMode {
+        Some(mode_first(&target.fd, filesystem.data.as_deref()).at_entry(Step::MountTarget, mount.index)?)
+    } else {
+        None
     };
     let data = with_mode.as_deref().or(filesystem.data.as_deref());
-    let lower = match filesystem.extra {
-        Extra::CopyUp if target.existed => Some(
-            fs::openat(&target.fd, c".", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
-                .at_entry(Step::MountSource, mount.index)?,
-        ),
-        _ => None,
+    let lower = if target.existed && filesystem.extra == Extra::CopyUp {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        Some(fs::openat(&target.fd, c".", flags, Mode::empty()).at_entry(Step::MountSource, mount.index)?)
+    } else {
+        None
     };
     mount_here(&filesystem.source, &target.fd, &filesystem.fs_type, filesystem.flags, data)
         .at_entry(Step::Mount, mount.index)?;

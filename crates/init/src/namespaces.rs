@@ -70,8 +70,8 @@ fn join(entry: &Entry<'_>, namespaces: &[OwnedFd]) -> Outcome<()> {
             other => other.at_entry(Step::JoinNamespaces, index)?,
         }
     }
-    left.sort_by_key(|(_, _, kind)| *kind != USER);
-    for (index, namespace, kind) in left {
+    let (user, others): (Vec<_>, Vec<_>) = left.into_iter().partition(|(_, _, kind)| *kind == USER);
+    for (index, namespace, kind) in user.into_iter().chain(others) {
         setns::setns(namespace, kind).at_entry(Step::JoinNamespaces, index)?;
         if kind == USER {
             become_ids_zero()?;

@@ -43,8 +43,8 @@ pub(crate) fn mask(paths: &[Text<'_>], root: &OwnedFd, _: &Inside) -> Outcome<()
     for (index, path) in (0..).zip(paths) {
         mask_one(path, root, &mut masks).at_entry(Step::MaskedPath, index)?;
     }
-    masks.null.map(fds::leave_to_execve);
-    masks.empty.map(fds::leave_to_execve);
+    fds::leave_any_to_execve(masks.null);
+    fds::leave_any_to_execve(masks.empty);
     Ok(())
 }
 

@@ -106,7 +106,6 @@ fn barrier(manager: &OwnedFd) -> Result<(), Errno> {
     let descriptors = [write_end.as_fd()];
     control.push(SendAncillaryMessage::ScmRights(&descriptors));
     sendmsg(manager, &[IoSlice::new(b"BARRIER=1")], &mut control, SendFlags::NOSIGNAL)?;
-    drop(control);
     drop(write_end);
     let mut fds = [PollFd::new(&read_end, PollFlags::HUP)];
     if !poll_until(&mut fds, Instant::now() + BARRIER)? {

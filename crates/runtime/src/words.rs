@@ -1,6 +1,7 @@
 //! Faults in words: what was attempted, on what, why it failed, and which entry of config.json asked for it; in runc's words
 //! where callers match them.
 //! Runs in: the parent, which has the plan.
+#![allow(clippy::wildcard_enum_match_arm, reason = "steps without words of their own share a form")]
 
 use brig_handshake::mounts::{Mount, What};
 use brig_handshake::process::Process;
