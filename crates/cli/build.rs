@@ -1,5 +1,7 @@
 //! Tells the binary which commit it was built from; a source tree without git is not an error.
 
+#![forbid(unsafe_code)]
+
 use std::process::Command;
 
 fn main() {

@@ -3,6 +3,8 @@
 //! It is a program without a C library, for the same architecture, and needs flags of its own; so cargo is called once more,
 //! for that one package, with a target directory within ours.
 
+#![forbid(unsafe_code)]
+
 use std::env;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -24,7 +26,8 @@ const FLAGS: [&str; 10] = [
 
 fn main() -> ExitCode {
     let Some(out) = env::var_os("OUT_DIR").map(PathBuf::from) else { return ExitCode::FAILURE };
-    let manifest = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default()).join("../init/Cargo.toml");
+    let manifest =
+        PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default()).join("../init/Cargo.toml");
     for source in ["init", "handshake", "sys"] {
         println!("cargo::rerun-if-changed=../{source}/src");
         println!("cargo::rerun-if-changed=../{source}/Cargo.toml");
@@ -41,17 +44,32 @@ fn main() -> ExitCode {
 
 fn build(manifest: &Path, out: &Path) -> Result<(), String> {
     let architecture = env::var("CARGO_CFG_TARGET_ARCH").map_err(|error| error.to_string())?;
-    let target = format!("{}-unknown-linux-gnu", if architecture == "riscv64" { "riscv64gc" } else { &architecture });
+    let target =
+        format!("{}-unknown-linux-gnu", if architecture == "riscv64" { "riscv64gc" } else { &architecture });
     let directory = out.join("init");
     let script = manifest.with_file_name("discard.ld");
     let cargo = env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
     let status = Command::new(cargo)
-        .args(["build", "--quiet", "--profile", "init", "--features", "entry", "--bin", "brig-init", "--target", &target])
+        .args([
+            "build",
+            "--quiet",
+            "--profile",
+            "init",
+            "--features",
+            "entry",
+            "--bin",
+            "brig-init",
+            "--target",
+            &target,
+        ])
         .arg("--manifest-path")
         .arg(manifest)
         .arg("--target-dir")
         .arg(&directory)
-        .env("CARGO_ENCODED_RUSTFLAGS", format!("{}\u{1f}-Clink-arg=-Wl,-T,{}", FLAGS.join("\u{1f}"), script.display()))
+        .env(
+            "CARGO_ENCODED_RUSTFLAGS",
+            format!("{}\u{1f}-Clink-arg=-Wl,-T,{}", FLAGS.join("\u{1f}"), script.display()),
+        )
         // A linter or a wrapper of the outer build has no business in this one.
         .env_remove("RUSTC_WORKSPACE_WRAPPER")
         .env_remove("RUSTFLAGS")

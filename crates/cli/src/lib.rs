@@ -10,6 +10,7 @@ pub mod help;
 pub mod version;
 
 pub mod commands;
+mod demo;
 
 pub mod features;
 pub mod output;

@@ -19,7 +19,8 @@ const KINDS: [(&str, &str); 8] = [
     ("uts", "uts"),
 ];
 
-const LOOK: &str = "cd /proc/self/ns && for kind in cgroup ipc mnt net pid time user uts; do readlink $kind; done";
+const LOOK: &str =
+    "cd /proc/self/ns && for kind in cgroup ipc mnt net pid time user uts; do readlink $kind; done";
 
 /// Everything that `brig spec` lists, and a cgroup and a time namespace: all but a user namespace.
 fn seven(config: &mut Value) {
@@ -60,7 +61,8 @@ fn a_namespace_that_is_not_listed_is_the_callers() {
             drop_namespace(config, kind);
             config.as_object_mut().unwrap().remove("hostname");
         });
-        let others = KINDS.map(|(_, name)| name).into_iter().filter(|other| *other != name && *other != "user");
+        let others =
+            KINDS.map(|(_, name)| name).into_iter().filter(|other| *other != name && *other != "user");
         assert_eq!(differing(&brig.says(&bundle), "self"), others.collect::<Vec<_>>(), "without {kind}");
     }
 }
@@ -95,7 +97,8 @@ fn each_namespace_can_be_joined_by_its_path() {
             set_namespace(config, kind, Some(&format!("/proc/{pid}/ns/{name}")));
             config.as_object_mut().unwrap().remove("hostname");
         });
-        let others = KINDS.map(|(_, name)| name).into_iter().filter(|other| *other != name && *other != "user");
+        let others =
+            KINDS.map(|(_, name)| name).into_iter().filter(|other| *other != name && *other != "user");
         assert_eq!(differing(&brig.says(&bundle), pid), others.collect::<Vec<_>>(), "{kind} joined");
     }
 }
@@ -238,7 +241,8 @@ fn kernel_parameters_are_set_in_the_containers_namespaces_alone() {
     let parameters = json!({
         "net.ipv4.ip_forward": "1", "kernel.msgmax": "4242", "fs/mqueue/msg_max": "77", "net/ipv4/conf/lo/forwarding": "0",
     });
-    let script = "cd /proc/sys; cat net/ipv4/ip_forward kernel/msgmax fs/mqueue/msg_max net/ipv4/conf/lo/forwarding";
+    let script =
+        "cd /proc/sys; cat net/ipv4/ip_forward kernel/msgmax fs/mqueue/msg_max net/ipv4/conf/lo/forwarding";
     let host = || std::fs::read_to_string("/proc/sys/kernel/msgmax").unwrap();
     let before = host();
     let bundle = Bundle::script(script).edit(|config| config["linux"]["sysctl"] = parameters);
@@ -253,13 +257,18 @@ fn a_kernel_parameter_that_cannot_be_set_is_named() {
     if common::cannot_run() {
         return;
     }
-    let bundle = Bundle::script("true").edit(|config| config["linux"]["sysctl"] = json!({ "net.ipv4.nonsense": "1" }));
+    let bundle =
+        Bundle::script("true").edit(|config| config["linux"]["sysctl"] = json!({ "net.ipv4.nonsense": "1" }));
     let ended = Brig::new().run_bundle(&bundle);
     assert!(ended.code == 1 && ended.error().contains("net.ipv4.nonsense"), "{ended:?}");
     assert_eq!(ended.stderr.lines().count(), 1, "{ended:?}");
-    let bundle = Bundle::script("true").edit(|config| config["linux"]["sysctl"] = json!({ "kernel.msgmax": "many" }));
+    let bundle =
+        Bundle::script("true").edit(|config| config["linux"]["sysctl"] = json!({ "kernel.msgmax": "many" }));
     let ended = Brig::new().run_bundle(&bundle);
-    assert!(ended.error().contains("kernel.msgmax") && ended.error().contains("invalid argument"), "{ended:?}");
+    assert!(
+        ended.error().contains("kernel.msgmax") && ended.error().contains("invalid argument"),
+        "{ended:?}"
+    );
 }
 
 #[test]
@@ -272,7 +281,8 @@ fn loopback_is_up_in_a_new_network_and_left_alone_in_a_joined_one() {
     assert_eq!(brig.says(&Bundle::script(LOOK)), "0x9\nlo\n");
     assert_eq!(brig.says(&Bundle::script(LOOK).in_user_namespace()), "0x9\nlo\n");
     let stranger = Stranger::new(&["--net"], "net");
-    let joined = Bundle::script(LOOK).edit(|config| set_namespace(config, "network", Some(&stranger.path("net"))));
+    let joined =
+        Bundle::script(LOOK).edit(|config| set_namespace(config, "network", Some(&stranger.path("net"))));
     assert_eq!(brig.says(&joined), "0x8\nlo\n");
 }
 
@@ -281,8 +291,9 @@ fn a_user_namespace_maps_as_many_ranges_as_are_given() {
     if common::cannot_run() {
         return;
     }
-    let ranges: Vec<Value> =
-        (0..200).map(|range| json!({ "containerID": range * 20, "hostID": 200_000 + range * 50, "size": 10 })).collect();
+    let ranges: Vec<Value> = (0..200)
+        .map(|range| json!({ "containerID": range * 20, "hostID": 200_000 + range * 50, "size": 10 }))
+        .collect();
     let script = "wc -l </proc/self/uid_map; busybox head -n 2 /proc/self/gid_map | tr -s ' '; \
                   id -u; id -g; stat -c %u:%g /tmp";
     let bundle = Bundle::script(script).in_user_namespace().edit(|config| {
@@ -300,7 +311,9 @@ fn a_user_that_no_range_maps_is_refused() {
     if common::cannot_run() {
         return;
     }
-    let bundle = Bundle::script("true").in_user_namespace().edit(|config| config["process"]["user"]["uid"] = json!(70_000));
+    let bundle = Bundle::script("true")
+        .in_user_namespace()
+        .edit(|config| config["process"]["user"]["uid"] = json!(70_000));
     let ended = Brig::new().run_bundle(&bundle);
     assert!(ended.error().contains("cannot setuid to unmapped uid 70000 in user namespace"), "{ended:?}");
 }
@@ -333,12 +346,21 @@ fn a_path_that_is_no_namespace_of_its_kind_is_named() {
         return;
     }
     let brig = Brig::new();
-    let wrong = Bundle::script("true").edit(|config| set_namespace(config, "network", Some("/proc/self/ns/uts")));
+    let wrong =
+        Bundle::script("true").edit(|config| set_namespace(config, "network", Some("/proc/self/ns/uts")));
     let ended = brig.run_bundle(&wrong);
-    assert!(ended.code == 1 && ended.error().contains("linux.namespaces[") && ended.error().contains("invalid argument"), "{ended:?}");
+    assert!(
+        ended.code == 1
+            && ended.error().contains("linux.namespaces[")
+            && ended.error().contains("invalid argument"),
+        "{ended:?}"
+    );
     let missing = Bundle::script("true").edit(|config| set_namespace(config, "ipc", Some("/nowhere")));
     let ended = brig.run_bundle(&missing);
-    assert!(ended.code == 1 && ended.error().contains("/nowhere") && ended.error().contains("no such file"), "{ended:?}");
+    assert!(
+        ended.code == 1 && ended.error().contains("/nowhere") && ended.error().contains("no such file"),
+        "{ended:?}"
+    );
     assert_eq!(std::fs::read_dir(brig.root()).unwrap().count(), 0);
 }
 

@@ -7,10 +7,9 @@
 //! brig                                   brig-init
 //!  │── Task, fds ───────────────────────▶│
 //!  │                                     │  namespaces, mounts, devices
-//!  │◀──────────────── Ask::OpenSource ───│
-//!  │── Reply::Done, fd ─────────────────▶│
-//!  │◀──────────────── Ask::Ready ────────│
-//!  │── Reply::Done ─────────────────────▶│  credentials, filter
+//!  │◀──────────────── Ask::OpenSource ───│  only what the configuration gives a reason for:
+//!  │── Reply::Done, fd ─────────────────▶│  an ordinary start asks nothing
+//!  │                                     │  root switch, credentials, filter
 //!  │◀──────────────── Ask::AtGate ───────│  (one way)
 //!  │◀── end of file ─────────────────────│  execve
 //! ```

@@ -6,9 +6,9 @@ use alloc::vec::Vec;
 use brig_handshake::{Step, Task, wire};
 use brig_sys::signal;
 use rustix::fd::{AsRawFd, OwnedFd};
+use rustix::fs::Mode;
 use rustix::io::{Errno, FdFlags};
 use rustix::process::{self, Signal};
-use rustix::fs::Mode;
 
 use crate::fault::{At, Outcome};
 use crate::fds;

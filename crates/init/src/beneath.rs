@@ -101,7 +101,8 @@ fn make_last(root: BorrowedFd<'_>, path: &[u8], kind: Kind) -> Result<Option<Own
     if matches!(name, b"" | b"." | b"..") {
         return Ok(None);
     }
-    let (parent, name) = (CString::new(parent).map_err(|_| Errno::INVAL)?, CString::new(name).map_err(|_| Errno::INVAL)?);
+    let (parent, name) =
+        (CString::new(parent).map_err(|_| Errno::INVAL)?, CString::new(name).map_err(|_| Errno::INVAL)?);
     let parent = match resolve(root, &parent) {
         Err(Errno::NOENT) => return Ok(None),
         other => other?,
@@ -124,7 +125,8 @@ enum Made {
 /// Walks down from `root`. What exists is resolved by the kernel from the root every time; from the first missing component
 /// on everything is made here, one name at a time.
 fn make_without_links(root: BorrowedFd<'_>, path: &[u8], kind: Kind) -> Result<Made, Errno> {
-    let components = path.split(|byte| *byte == b'/').filter(|part| !part.is_empty() && *part != b".").collect::<Vec<_>>();
+    let components =
+        path.split(|byte| *byte == b'/').filter(|part| !part.is_empty() && *part != b".").collect::<Vec<_>>();
     let mut here = resolve(root, c".")?;
     let mut made_one = false;
     for (position, name) in components.iter().enumerate() {
@@ -148,7 +150,8 @@ fn make_without_links(root: BorrowedFd<'_>, path: &[u8], kind: Kind) -> Result<M
         match make_name(here.as_fd(), &text, if is_last { kind } else { Kind::Directory }) {
             Err(Errno::EXIST) if !made_one => {
                 let link = fs::readlinkat(&here, &text, Vec::new())?;
-                return followed(&components[..position], link.as_bytes(), &components[position + 1..]).map(Made::LinkInTheWay);
+                return followed(&components[..position], link.as_bytes(), &components[position + 1..])
+                    .map(Made::LinkInTheWay);
             }
             other => here = other?,
         }

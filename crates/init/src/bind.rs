@@ -13,8 +13,8 @@ use rustix::mount::{OpenTreeFlags, open_tree};
 
 use crate::beneath::{self, Kind};
 use crate::fault::{At, Outcome, in_words};
-use crate::mounts;
 use crate::fds;
+use crate::mounts;
 use crate::parent::Parent;
 use crate::procfs;
 use crate::rootfs::attach;
@@ -45,11 +45,21 @@ pub(crate) fn mount(
     if let Some(attrs) = &bind.attrs {
         set_attributes(&tree, attrs, mount.index)?;
     }
-    attach(&tree, &target.fd).at_entry(Step::Mount, mount.index)?;
+    attach(&tree, &target.fd)
+        .map_err(|errno| of_attaching(errno, directory, &target.fd))
+        .at_entry(Step::Mount, mount.index)?;
     mounts::attributes(mount, &tree)?;
     fds::leave_to_execve(tree);
     fds::leave_to_execve(target.fd);
     Ok(())
+}
+
+/// move_mount(2) has one answer for many mistakes; this one has an answer of its own in mount(2).
+fn of_attaching(errno: Errno, directory: bool, target: &OwnedFd) -> Errno {
+    match beneath::file_type(target) {
+        Ok(found) if found.is_dir() != directory => Errno::NOTDIR,
+        _ => errno,
+    }
 }
 
 fn source(mount: &Mount<'_>, bind: &Bind<'_>, place: u32, parent: &Parent) -> Outcome<OwnedFd> {
@@ -68,7 +78,9 @@ fn source(mount: &Mount<'_>, bind: &Bind<'_>, place: u32, parent: &Parent) -> Ou
 
 /// Over /proc itself only a procfs may be bound (CVE-2019-16884); what lies below is decided in the plan.
 fn check_over_proc(mount: &Mount<'_>, tree: &OwnedFd) -> Outcome<()> {
-    if mount.destination.to_bytes() == b"/proc" && !procfs::is_procfs(tree).at_entry(Step::MountSource, mount.index)? {
+    if mount.destination.to_bytes() == b"/proc"
+        && !procfs::is_procfs(tree).at_entry(Step::MountSource, mount.index)?
+    {
         let text = String::from("\"/proc\" cannot be mounted because it is not of type proc");
         return Err(in_words(Step::MountSource, mount.index, text));
     }

@@ -43,7 +43,8 @@ pub(crate) fn unified(mount: &Mount<'_>, cgroup: &Cgroup2<'_>, root: BorrowedFd<
 pub(crate) fn hierarchies(mount: &Mount<'_>, cgroup: &Cgroup1<'_>, root: BorrowedFd<'_>) -> Outcome<()> {
     const NOTHING_SPECIAL: u32 = 0x2 | 0x4 | 0x8;
     let target = mounts::target(mount, root, Kind::Directory)?.fd;
-    mount_here(c"tmpfs", &target, c"tmpfs", NOTHING_SPECIAL, Some(c"mode=755")).at_entry(Step::Mount, mount.index)?;
+    mount_here(c"tmpfs", &target, c"tmpfs", NOTHING_SPECIAL, Some(c"mode=755"))
+        .at_entry(Step::Mount, mount.index)?;
     // New and ours alone: no link can be in it.
     let top = beneath::resolve(root, &mount.destination).at_entry(Step::MountTarget, mount.index)?;
     for hierarchy in &cgroup.hierarchies {

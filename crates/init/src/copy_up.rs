@@ -40,7 +40,13 @@ fn names(directory: BorrowedFd<'_>) -> Result<Vec<CString>, Errno> {
     Ok(names)
 }
 
-fn copy_entry(from: BorrowedFd<'_>, to: BorrowedFd<'_>, name: &CStr, stat: &Stat, depth: u32) -> Result<(), Errno> {
+fn copy_entry(
+    from: BorrowedFd<'_>,
+    to: BorrowedFd<'_>,
+    name: &CStr,
+    stat: &Stat,
+    depth: u32,
+) -> Result<(), Errno> {
     let mode = Mode::from_raw_mode(stat.st_mode & 0o7777);
     match FileType::from_raw_mode(stat.st_mode) {
         FileType::Directory => {
@@ -51,7 +57,8 @@ fn copy_entry(from: BorrowedFd<'_>, to: BorrowedFd<'_>, name: &CStr, stat: &Stat
             copy_directory(below.as_fd(), above.as_fd(), depth)?;
         }
         FileType::RegularFile => {
-            let source = fs::openat(from, name, OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())?;
+            let source =
+                fs::openat(from, name, OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())?;
             let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
             copy_contents(&source, &fs::openat(to, name, flags, mode)?)?;
         }
@@ -59,10 +66,19 @@ fn copy_entry(from: BorrowedFd<'_>, to: BorrowedFd<'_>, name: &CStr, stat: &Stat
             let target = fs::readlinkat(from, name, Vec::new())?;
             fs::symlinkat(&*target, to, name)?;
         }
-        kind @ (FileType::Fifo | FileType::Socket | FileType::CharacterDevice | FileType::BlockDevice | FileType::Unknown) => fs::mknodat(to, name, kind, mode, stat.st_rdev)?,
+        kind @ (FileType::Fifo
+        | FileType::Socket
+        | FileType::CharacterDevice
+        | FileType::BlockDevice
+        | FileType::Unknown) => fs::mknodat(to, name, kind, mode, stat.st_rdev)?,
     }
     let owner = (Uid::from_raw(stat.st_uid), Gid::from_raw(stat.st_gid));
-    fs::chownat(to, name, Some(owner.0), Some(owner.1), AtFlags::SYMLINK_NOFOLLOW)
+    fs::chownat(to, name, Some(owner.0), Some(owner.1), AtFlags::SYMLINK_NOFOLLOW)?;
+    // A new owner takes set-user-ID and set-group-ID away (chown(2)).
+    match mode.intersects(Mode::SUID | Mode::SGID) && !FileType::from_raw_mode(stat.st_mode).is_symlink() {
+        true => fs::chmodat(to, name, mode, AtFlags::empty()),
+        false => Ok(()),
+    }
 }
 
 fn copy_contents(from: &OwnedFd, to: &OwnedFd) -> Result<(), Errno> {

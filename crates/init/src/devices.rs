@@ -37,7 +37,11 @@ struct Dev<'r> {
 
 impl Dev<'_> {
     /// Runs `make` with the directory that holds `path`, and the last name of it.
-    fn within<T>(&mut self, path: &CStr, make: impl FnOnce(BorrowedFd<'_>, &CStr) -> Result<T, Errno>) -> Result<T, Errno> {
+    fn within<T>(
+        &mut self,
+        path: &CStr,
+        make: impl FnOnce(BorrowedFd<'_>, &CStr) -> Result<T, Errno>,
+    ) -> Result<T, Errno> {
         let name = path.to_bytes().strip_prefix(b"/dev/").filter(|name| !name.contains(&b'/'));
         if name.is_none() {
             let (directory, name) = beneath::parent_of(self.root, path)?;
@@ -48,7 +52,8 @@ impl Dev<'_> {
             None => beneath::parent_of(self.root, path)?.0,
         };
         // The text after "/dev/" keeps its NUL.
-        let name = CStr::from_bytes_with_nul(&path.to_bytes_with_nul()[b"/dev/".len()..]).map_err(|_| Errno::INVAL)?;
+        let name = CStr::from_bytes_with_nul(&path.to_bytes_with_nul()[b"/dev/".len()..])
+            .map_err(|_| Errno::INVAL)?;
         let made = make(directory.as_fd(), name);
         self.open = Some(directory);
         made

@@ -2,19 +2,26 @@
 
 use alloc::vec::IntoIter;
 
+use brig_handshake::Step;
 use brig_handshake::process::SeccompLoad;
 use brig_handshake::task::ExecTask;
-use brig_handshake::Step;
 use rustix::fd::OwnedFd;
 use rustix::fs::{self, CWD, Mode, OFlags};
 use rustix::{process, thread};
 
 use crate::fault::At;
 use crate::parent::Parent;
-use crate::{Never, fds, gate, identity, keyring, namespaces, payload, pivot, procfs, scheduling, seccomp, stdio, terminal};
+use crate::{
+    Never, fds, gate, identity, keyring, namespaces, payload, pivot, procfs, scheduling, seccomp, stdio,
+    terminal,
+};
 
 /// Carries out `task` and becomes the user's program.
-pub(crate) fn become_another(task: &ExecTask<'_>, mut descriptors: IntoIter<OwnedFd>, parent: &mut Parent) -> Never {
+pub(crate) fn become_another(
+    task: &ExecTask<'_>,
+    mut descriptors: IntoIter<OwnedFd>,
+    parent: &mut Parent,
+) -> Never {
     let process = &task.process;
     stdio::take(&task.fds, &mut descriptors)?;
     scheduling::first_affinity(process)?;

@@ -10,8 +10,8 @@ use core::ffi::CStr;
 use brig_handshake::hooks::{Hook, InitHooks};
 use brig_handshake::{Fault, Step};
 use brig_sys::clone::{self, Alone, Twin};
-use brig_sys::execve::{Pointers, execve};
 use brig_sys::close_range;
+use brig_sys::execve::{Pointers, execve};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::io::{self, Errno};
@@ -34,10 +34,19 @@ pub(crate) enum When {
 }
 
 /// Runs the hooks of one kind, in order, up to the first that fails.
-pub(crate) fn run(hooks: &InitHooks<'_>, when: When, environment: &[Cow<'_, CStr>], alone: Alone) -> Outcome<()> {
+pub(crate) fn run(
+    hooks: &InitHooks<'_>,
+    when: When,
+    environment: &[Cow<'_, CStr>],
+    alone: Alone,
+) -> Outcome<()> {
     let (list, status, step, name) = match when {
-        When::CreateContainer => (&hooks.create_container, &hooks.creating, Step::CreateContainerHook, "createContainer"),
-        When::StartContainer => (&hooks.start_container, &hooks.created, Step::StartContainerHook, "startContainer"),
+        When::CreateContainer => {
+            (&hooks.create_container, &hooks.creating, Step::CreateContainerHook, "createContainer")
+        }
+        When::StartContainer => {
+            (&hooks.start_container, &hooks.created, Step::StartContainerHook, "startContainer")
+        }
     };
     for (index, hook) in (0_u32..).zip(list) {
         let pid = process::getpid().as_raw_nonzero();
@@ -65,7 +74,12 @@ fn run_one(hook: &Hook<'_>, state: &[u8], environment: &[Cow<'_, CStr>], alone: 
         Twin::Copy => become_hook(hook, environment, [&state_out, &out_write, &err_write], &exec_write),
         Twin::Original(_, child) => {
             drop((state_out, out_write, err_write, exec_write));
-            let io = Streams { state_in: Some(state_in), state, out: (out_read, Vec::new()), err: (err_read, Vec::new()) };
+            let io = Streams {
+                state_in: Some(state_in),
+                state,
+                out: (out_read, Vec::new()),
+                err: (err_read, Vec::new()),
+            };
             supervise(hook, &child, io, &exec_read)
         }
     }
@@ -79,13 +93,22 @@ fn worded(errno: Errno) -> String {
     format!("errno {}", errno.raw_os_error())
 }
 
-fn become_hook(hook: &Hook<'_>, environment: &[Cow<'_, CStr>], streams: [&OwnedFd; 3], failure: &OwnedFd) -> ! {
+fn become_hook(
+    hook: &Hook<'_>,
+    environment: &[Cow<'_, CStr>],
+    streams: [&OwnedFd; 3],
+    failure: &OwnedFd,
+) -> ! {
     let errno = try_to_become(hook, environment, streams);
     let _unheard = io::write(failure, &errno.raw_os_error().to_le_bytes()).is_err();
     crate::leave(127)
 }
 
-fn try_to_become(hook: &Hook<'_>, environment: &[Cow<'_, CStr>], [input, output, error]: [&OwnedFd; 3]) -> Errno {
+fn try_to_become(
+    hook: &Hook<'_>,
+    environment: &[Cow<'_, CStr>],
+    [input, output, error]: [&OwnedFd; 3],
+) -> Errno {
     let prepared = stdio::dup2_stdin(input)
         .and_then(|()| stdio::dup2_stdout(output))
         .and_then(|()| stdio::dup2_stderr(error))
@@ -131,7 +154,10 @@ fn supervise(hook: &Hook<'_>, child: &OwnedFd, mut io: Streams<'_>, exec: &Owned
     let mut errno = [0; 4];
     if rustix::io::read(exec, &mut errno).map_err(worded)? == 4 {
         let path = hook.path.to_string_lossy();
-        return Err(format!("fork/exec {path}: {}", crate::payload::in_short(Errno::from_raw_os_error(i32::from_le_bytes(errno)))));
+        return Err(format!(
+            "fork/exec {path}: {}",
+            crate::payload::in_short(Errno::from_raw_os_error(i32::from_le_bytes(errno)))
+        ));
     }
     match status.and_then(ending) {
         None => Ok(()),

@@ -25,7 +25,8 @@ pub(crate) fn set_labels(process: &Process<'_>, proc: Option<&OwnedFd>) -> Outco
     let Some(proc) = proc else { return Ok(()) };
     if let Some(profile) = &process.apparmor_profile {
         let text = [b"exec ", profile.to_bytes()].concat();
-        let own = if procfs::exists(proc, c"self/attr/apparmor") { c"attr/apparmor/exec" } else { c"attr/exec" };
+        let own =
+            if procfs::exists(proc, c"self/attr/apparmor") { c"attr/apparmor/exec" } else { c"attr/exec" };
         procfs::write_own(proc, own, &text).at(Step::Label)?;
     }
     if let Some(label) = &process.selinux_label {
@@ -119,7 +120,8 @@ fn own_stream(stream: BorrowedFd<'_>, uid: u32) -> Result<(), Errno> {
         Err(Errno::BADF) => return Ok(()),
         other => other?,
     };
-    let device = FileType::from_raw_mode(stat.st_mode) == FileType::CharacterDevice && stat.st_rdev == fs::makedev(1, 3);
+    let device = FileType::from_raw_mode(stat.st_mode) == FileType::CharacterDevice
+        && stat.st_rdev == fs::makedev(1, 3);
     if stat.st_uid == uid || device {
         return Ok(());
     }

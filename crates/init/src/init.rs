@@ -17,14 +17,21 @@ use crate::identity::Unprivileged;
 use crate::parent::Parent;
 use crate::payload::Payload;
 use crate::pivot::Inside;
-use crate::{Never, hooks, identity, keyring, namespaces, paths, payload, pivot, procfs, rootfs, scheduling, seccomp, sysctl};
+use crate::{
+    Never, hooks, identity, keyring, namespaces, paths, payload, pivot, procfs, rootfs, scheduling, seccomp,
+    sysctl,
+};
 use crate::{fds, gate, stdio, terminal};
 
 /// `CLONE_NEWCGROUP`.
 const CGROUP: u32 = 0x200_0000;
 
 /// Carries out `task` and becomes the user's program.
-pub(crate) fn become_first(task: &InitTask<'_>, mut descriptors: IntoIter<OwnedFd>, parent: &mut Parent) -> Never {
+pub(crate) fn become_first(
+    task: &InitTask<'_>,
+    mut descriptors: IntoIter<OwnedFd>,
+    parent: &mut Parent,
+) -> Never {
     stdio::take(&task.fds, &mut descriptors)?;
     scheduling::first_affinity(&task.process)?;
     namespaces::enter(&task.entry, &task.fds, &mut descriptors, parent)?;
@@ -57,7 +64,8 @@ fn enter_rest(task: &InitTask<'_>, parent: &Parent) -> Outcome<()> {
         keyring::join(wanted, parent)?;
     }
     if task.loopback {
-        let socket = socket_with(AddressFamily::INET, SocketType::DGRAM, SocketFlags::CLOEXEC, None).at(Step::Loopback)?;
+        let socket = socket_with(AddressFamily::INET, SocketType::DGRAM, SocketFlags::CLOEXEC, None)
+            .at(Step::Loopback)?;
         netdevice::loopback_up(&socket).at(Step::Loopback)?;
         fds::leave_to_execve(socket);
     }
@@ -89,7 +97,12 @@ fn switch_root(task: &InitTask<'_>, root: &OwnedFd, parent: &Parent) -> Outcome<
 }
 
 /// What had to wait until `/dev` was complete, and what closes the file system up.
-fn finish_rootfs(task: &InitTask<'_>, root: &OwnedFd, proc: Option<&OwnedFd>, inside: &Inside) -> Outcome<()> {
+fn finish_rootfs(
+    task: &InitTask<'_>,
+    root: &OwnedFd,
+    proc: Option<&OwnedFd>,
+    inside: &Inside,
+) -> Outcome<()> {
     for (index, destination, _) in rootfs::late_remounts(&task.rootfs) {
         crate::beneath::resolve(root, destination)
             .and_then(rootfs::make_readonly)
@@ -108,11 +121,17 @@ fn finish_rootfs(task: &InitTask<'_>, root: &OwnedFd, proc: Option<&OwnedFd>, in
         sysctl::write(&task.sysctls, proc)?;
     }
     paths::protect(&task.rootfs.readonly_paths, root, inside)?;
-    paths::mask(&task.rootfs.masked_paths, root, inside)
+    paths::mask(&task.rootfs.masked_paths, root, inside)?;
+    pivot::propagate(&task.rootfs, inside)
 }
 
 /// From root with everything to the user with nothing but what was asked for.
-fn settle(task: &InitTask<'_>, proc: Option<&OwnedFd>, parent: &Parent, inside: &Inside) -> Outcome<Unprivileged> {
+fn settle(
+    task: &InitTask<'_>,
+    proc: Option<&OwnedFd>,
+    parent: &Parent,
+    inside: &Inside,
+) -> Outcome<Unprivileged> {
     let process = &task.process;
     if process.no_new_privileges {
         thread::set_no_new_privs(true).at(Step::NoNewPrivileges)?;

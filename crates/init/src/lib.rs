@@ -13,37 +13,37 @@
 extern crate alloc;
 
 mod fault;
-mod parent;
 mod fds;
+mod parent;
 
 mod arrive;
 mod exec;
 mod init;
 
-mod namespaces;
 mod keyring;
+mod namespaces;
 
 mod beneath;
-mod rootfs;
-mod mounts;
 mod bind;
 mod cgroup_mount;
 mod copy_up;
 mod devices;
-mod pivot;
+mod mounts;
 mod old_root;
 mod paths;
+mod pivot;
 mod procfs;
+mod rootfs;
 mod sysctl;
 mod terminal;
 
 mod hooks;
 mod stdio;
 
-mod scheduling;
-mod identity;
 mod gate;
+mod identity;
 mod payload;
+mod scheduling;
 mod seccomp;
 
 use core::convert::Infallible;

@@ -4,26 +4,24 @@
 //! user's.
 #![no_std]
 #![no_main]
+#![deny(unsafe_code)]
 
+#[allow(unsafe_code, reason = "an allocator hands out memory")]
 mod arena;
+#[allow(unsafe_code, reason = "the first instructions of a process, and what the kernel left on its stack")]
 mod entry;
 
 use core::panic::PanicInfo;
 
-use brig_sys::clone::Alone;
-use rustix::fd::{FromRawFd, OwnedFd, RawFd};
+use rustix::fd::RawFd;
 
 #[global_allocator]
 static ARENA: arena::Arena = arena::Arena::new();
 
-/// From the entry stub, with the stack as the kernel left it: argc, then argv.
+/// From the entry stub, with the first argument.
 fn start(argument: &[u8]) -> ! {
     let Some((socket, preserved)) = parse(argument) else { brig_init::leave(64) };
-    // SAFETY: the parent made this descriptor for us, and nothing in this new process has taken it yet.
-    let socket = unsafe { OwnedFd::from_raw_fd(socket) };
-    // SAFETY: brig-init starts no threads, and its copies only execute, or go on where the original leaves.
-    let alone = unsafe { Alone::vouch() };
-    brig_init::run(socket, preserved, alone)
+    brig_init::run(entry::socket(socket), preserved, entry::alone())
 }
 
 fn parse(argument: &[u8]) -> Option<(RawFd, u32)> {

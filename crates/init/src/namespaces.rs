@@ -85,7 +85,8 @@ fn second_clone(namespaces: u32, parent: &Parent) -> Outcome<()> {
     match brig_sys::clone::sibling(parent.alone, namespaces).at(Step::SecondClone)? {
         Twin::Original(pid, pidfd) => {
             let pid = pid.as_raw_nonzero().get().cast_unsigned();
-            let Err(fault) = leave_after(parent.tell(&Ask::Spawned(pid), &[pidfd.as_fd()]).at(Step::SecondClone));
+            let Err(fault) =
+                leave_after(parent.tell(&Ask::Spawned(pid), &[pidfd.as_fd()]).at(Step::SecondClone));
             Err(fault)
         }
         Twin::Copy => {

@@ -8,7 +8,9 @@ use core::ffi::CStr;
 
 use rustix::fs::{self, CWD, Mode, OFlags};
 use rustix::io::{self, Errno};
-use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
+use rustix::mount::{MountFlags, MountPropagationFlags, UnmountFlags, mount, mount_change, unmount};
+
+use crate::rootfs;
 
 /// Unmounts them, and covers those that cannot be unmounted.
 pub(crate) fn hide_proc_and_sys(rootfs: &CStr) -> Result<(), Errno> {
@@ -16,12 +18,23 @@ pub(crate) fn hide_proc_and_sys(rootfs: &CStr) -> Result<(), Errno> {
     // Later mounts may lie on earlier ones.
     for path in whole_instances(&mountinfo, rootfs.to_bytes()).into_iter().rev() {
         let path = CString::new(path).map_err(|_| Errno::INVAL)?;
+        stop_telling_peers(&path)?;
         match unmount(&*path, UnmountFlags::DETACH) {
             Err(Errno::INVAL | Errno::PERM) => mount(c"tmpfs", &*path, c"tmpfs", MountFlags::empty(), None)?,
             other => other?,
         }
     }
     Ok(())
+}
+
+/// What goes from a mount that the host shares goes from the host's, too (mount_namespaces(7)): so neither what holds `path`
+/// nor what lies below is shared any longer.
+fn stop_telling_peers(path: &CStr) -> Result<(), Errno> {
+    let text = path.to_bytes();
+    let slash = text.iter().rposition(|byte| *byte == b'/').unwrap_or(0);
+    let above = CString::new(&text[..slash.max(1)]).map_err(|_| Errno::INVAL)?;
+    rootfs::change_holder(&above, MountPropagationFlags::DOWNSTREAM)?;
+    mount_change(path, MountPropagationFlags::DOWNSTREAM | MountPropagationFlags::REC)
 }
 
 /// Mount points of proc and sysfs that show their file system's root, outside `rootfs`.

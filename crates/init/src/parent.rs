@@ -9,8 +9,8 @@ use brig_sys::clone::Alone;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::io::{self, Errno, IoSlice, IoSliceMut};
 use rustix::net::{
-    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, recvmsg,
-    sendmsg,
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
+    SendFlags, recvmsg, sendmsg,
 };
 
 use crate::fault::{At, Outcome};
@@ -89,7 +89,8 @@ impl Parent {
         let mut message = [0; 16];
         let mut filled = 0;
         loop {
-            let wanted = 4 + message.first_chunk::<4>().map_or(0, |length| u32::from_le_bytes(*length) as usize);
+            let wanted =
+                4 + message.first_chunk::<4>().map_or(0, |length| u32::from_le_bytes(*length) as usize);
             if filled >= 4 && filled >= wanted {
                 return wire::decode(message.get(4..wanted).unwrap_or_default()).map_err(|_| Errno::PROTO);
             }
@@ -116,7 +117,9 @@ impl Parent {
         let mut filled = 0;
         loop {
             let wanted = match buffer.first_chunk::<4>() {
-                Some(length) if filled >= 4 => 4 + usize::try_from(u32::from_le_bytes(*length)).map_err(|_| Errno::MSGSIZE)?,
+                Some(length) if filled >= 4 => {
+                    4 + usize::try_from(u32::from_le_bytes(*length)).map_err(|_| Errno::MSGSIZE)?
+                }
                 _ => 4,
             };
             if filled >= 4 && filled >= wanted {

@@ -97,7 +97,8 @@ fn existing(root: &OwnedFd, path: &CStr) -> Result<Option<OwnedFd>, Errno> {
 fn null_device(root: &OwnedFd) -> Result<OwnedFd, Errno> {
     let null = beneath::resolve_plain(root, c"/dev/null")?;
     let stat = fs::fstat(&null)?;
-    let is_null = FileType::from_raw_mode(stat.st_mode) == FileType::CharacterDevice && stat.st_rdev == fs::makedev(1, 3);
+    let is_null = FileType::from_raw_mode(stat.st_mode) == FileType::CharacterDevice
+        && stat.st_rdev == fs::makedev(1, 3);
     if is_null { Ok(null) } else { Err(Errno::NODEV) }
 }
 

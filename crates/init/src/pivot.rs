@@ -20,16 +20,23 @@ pub(crate) fn switch(plan: &Rootfs<'_>, root: &OwnedFd) -> Outcome<Inside> {
     match plan.switch {
         RootSwitch::Pivot => pivot(plan, root).at(Step::PivotRoot)?,
         RootSwitch::MoveRoot => {
+            // The host must see nothing mounted over its root.
+            mount_change(c"/", MountPropagationFlags::DOWNSTREAM).at(Step::PivotRoot)?;
             old_root::hide_proc_and_sys(&plan.path).at(Step::PivotRoot)?;
             move_root(root).at(Step::PivotRoot)?;
         }
         RootSwitch::Chroot => chroot_into(root).at(Step::PivotRoot)?,
         RootSwitch::Stay => process::chdir(c"/").at(Step::PivotRoot)?,
     }
-    if plan.final_propagation != 0 {
-        mount_change(c"/", rootfs::propagation(plan.final_propagation)).at(Step::PivotRoot)?;
-    }
     Ok(Inside(()))
+}
+
+/// `linux.rootfsPropagation`. The last of all mounting: of an unbindable mount no part could be masked or made read-only.
+pub(crate) fn propagate(plan: &Rootfs<'_>, _: &Inside) -> Outcome<()> {
+    if plan.final_propagation == 0 {
+        return Ok(());
+    }
+    mount_change(c"/", rootfs::propagation(plan.final_propagation)).at(Step::Propagation)
 }
 
 /// For a process that joined a container's mount namespace: it is inside already.
@@ -41,7 +48,9 @@ fn pivot(plan: &Rootfs<'_>, root: &OwnedFd) -> Result<(), Errno> {
     const MS_SHARED: u32 = 1 << 20;
     let shared = plan.propagation & MS_SHARED != 0;
     let old = match shared {
-        true => Some(fs::openat(CWD, c"/", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?),
+        true => {
+            Some(fs::openat(CWD, c"/", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?)
+        }
         false => None,
     };
     process::fchdir(root)?;

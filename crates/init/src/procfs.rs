@@ -7,16 +7,19 @@ use core::ffi::CStr;
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{self, AtFlags, CWD, Mode, OFlags, ResolveFlags};
 use rustix::io::{self, Errno};
-use rustix::mount::{
-    FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, fsmount, fsopen,
-};
+use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, fsmount, fsopen};
 
 /// `PROC_SUPER_MAGIC`.
 const MAGIC: i64 = 0x9fa0;
 
 /// The /proc of the root that we stand in, which must be the host's still: checked to be a procfs and its very root.
 pub(crate) fn host() -> Result<OwnedFd, Errno> {
-    let proc = fs::openat(CWD, c"/proc", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NOFOLLOW, Mode::empty())?;
+    let proc = fs::openat(
+        CWD,
+        c"/proc",
+        OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NOFOLLOW,
+        Mode::empty(),
+    )?;
     verify(&proc)?;
     Ok(proc)
 }
@@ -35,7 +38,9 @@ fn detached() -> Result<OwnedFd, Errno> {
     fsmount(
         &context,
         FsMountFlags::FSMOUNT_CLOEXEC,
-        MountAttrFlags::MOUNT_ATTR_NOSUID | MountAttrFlags::MOUNT_ATTR_NODEV | MountAttrFlags::MOUNT_ATTR_NOEXEC,
+        MountAttrFlags::MOUNT_ATTR_NOSUID
+            | MountAttrFlags::MOUNT_ATTR_NODEV
+            | MountAttrFlags::MOUNT_ATTR_NOEXEC,
     )
 }
 
@@ -56,7 +61,10 @@ pub(crate) fn write(proc: &OwnedFd, path: &CStr, value: &[u8]) -> Result<(), Err
         path,
         OFlags::WRONLY | OFlags::CLOEXEC,
         Mode::empty(),
-        ResolveFlags::BENEATH | ResolveFlags::NO_XDEV | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS,
+        ResolveFlags::BENEATH
+            | ResolveFlags::NO_XDEV
+            | ResolveFlags::NO_SYMLINKS
+            | ResolveFlags::NO_MAGICLINKS,
     )?;
     match io::write(&file, value)? {
         count if count == value.len() => Ok(()),

@@ -43,7 +43,8 @@ fn prepare(rootfs: &Rootfs<'_>) -> Outcome<OwnedFd> {
     }
     mount_change(c"/", propagation(rootfs.propagation)).at(Step::Propagation)?;
     if rootfs.private_parent {
-        make_parent_private(&rootfs.path).at(Step::Propagation)?;
+        // Only a shared tree needs this, since pivot_root(2) refuses a shared parent.
+        change_holder(&rootfs.path, MountPropagationFlags::PRIVATE).at(Step::Propagation)?;
     }
     bind_on_itself(&rootfs.path).at(Step::BindRootfs)
 }
@@ -53,13 +54,12 @@ pub(crate) fn propagation(flags: u32) -> MountPropagationFlags {
     MountPropagationFlags::from_bits_retain(flags)
 }
 
-/// The mount that holds `path`: the innermost directory above it that is a mount point. Only a shared tree needs this, since
-/// pivot_root(2) refuses a shared parent.
-fn make_parent_private(path: &CStr) -> Result<(), Errno> {
+/// Gives the mount that holds `path` this propagation: the innermost mount point at or above it.
+pub(crate) fn change_holder(path: &CStr, propagation: MountPropagationFlags) -> Result<(), Errno> {
     let mut path = path.to_bytes().to_vec();
     loop {
         let text = alloc::ffi::CString::new(path.clone()).map_err(|_| Errno::INVAL)?;
-        match mount_change(&*text, MountPropagationFlags::PRIVATE) {
+        match mount_change(&*text, propagation) {
             Err(Errno::INVAL) if path.len() > 1 => {
                 let slash = path.iter().rposition(|byte| *byte == b'/').unwrap_or(0);
                 path.truncate(slash.max(1));
@@ -107,5 +107,9 @@ pub(crate) fn make_readonly(mount: impl AsFd) -> Result<(), Errno> {
 
 /// What is left to do inside, once `/dev` is complete: mounts that the configuration wants read-only.
 pub(crate) fn late_remounts<'p>(rootfs: &'p Rootfs<'_>) -> Vec<(u32, &'p CStr, u32)> {
-    rootfs.mounts.iter().filter_map(|mount| Some((mount.index, &*mount.destination, mounts::late_flags(mount)?))).collect()
+    rootfs
+        .mounts
+        .iter()
+        .filter_map(|mount| Some((mount.index, &*mount.destination, mounts::late_flags(mount)?)))
+        .collect()
 }

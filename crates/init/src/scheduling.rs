@@ -1,8 +1,8 @@
 //! How the process is scheduled and limited: CPUs, policy, I/O priority, personality, memory policy, resource limits.
 //! Runs in: init, while it may still do what needs a capability.
 
-use brig_handshake::{Ask, Step};
 use brig_handshake::process::Process;
+use brig_handshake::{Ask, Step};
 use brig_sys::sched::{self, SchedAttr};
 use brig_sys::{ioprio, mempolicy, personality, rlimit};
 use rustix::io::Errno;
@@ -37,7 +37,8 @@ pub(crate) fn limit(process: &Process<'_>, parent: &Parent) -> Outcome<()> {
 pub(crate) fn apply(process: &Process<'_>) -> Outcome<()> {
     if let Some(scheduler) = &process.scheduler {
         let times = [scheduler.runtime, scheduler.deadline, scheduler.period];
-        let attr = SchedAttr::new(scheduler.policy, scheduler.flags, scheduler.nice, scheduler.priority, times);
+        let attr =
+            SchedAttr::new(scheduler.policy, scheduler.flags, scheduler.nice, scheduler.priority, times);
         sched::sched_setattr(&attr).at(Step::Scheduler)?;
     }
     if let Some(priority) = process.io_priority {

@@ -45,13 +45,19 @@ fn pair(root: &OwnedFd) -> Result<(OwnedFd, OwnedFd), Errno> {
 /// A real devpts, and its multiplexer.
 fn verify(master: &OwnedFd) -> Result<(), Errno> {
     const DEVPTS_SUPER_MAGIC: i64 = 0x1cd1;
-    let genuine = fs::fstatfs(master)?.f_type == DEVPTS_SUPER_MAGIC && fs::fstat(master)?.st_rdev == fs::makedev(5, 2);
+    let genuine =
+        fs::fstatfs(master)?.f_type == DEVPTS_SUPER_MAGIC && fs::fstat(master)?.st_rdev == fs::makedev(5, 2);
     if genuine { Ok(()) } else { Err(Errno::NODEV) }
 }
 
 fn bind_console(root: &OwnedFd, peer: &OwnedFd) -> Result<(), Errno> {
     let dev = beneath::resolve(root, c"/dev")?;
-    let create = OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::WRONLY | OFlags::NOCTTY | OFlags::NONBLOCK;
+    let create = OFlags::CREATE
+        | OFlags::NOFOLLOW
+        | OFlags::CLOEXEC
+        | OFlags::WRONLY
+        | OFlags::NOCTTY
+        | OFlags::NONBLOCK;
     match fs::openat(&dev, c"console", create, Mode::from_raw_mode(0o666)) {
         Ok(_) | Err(Errno::NXIO | Errno::NODEV) => {}
         Err(errno) => return Err(errno),

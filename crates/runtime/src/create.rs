@@ -1,24 +1,26 @@
 //! From a bundle to a container that waits for `start`, or runs.
 //! Runs in: the parent. Read [`create`] from top to bottom.
 
-use std::cell::OnceCell;
+mod desk;
+mod pid_file;
+mod request;
+
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use brig_cgroup::{Cgroup, Denied};
-use brig_handshake::{Fault, Step, Task};
+use brig_handshake::{Step, Task};
 use brig_plan::options::{Options, Stdio};
-use brig_plan::plan::{IdMaps, Plan};
+use brig_plan::plan::Plan;
 use brig_plan::{load, spec};
 use rustix::fs::{CWD, Mode, OFlags, fstat, openat};
 use rustix::io::{Errno, read};
 use rustix::process::{Pid, geteuid};
 
 use crate::delete::{self, Remains};
-use crate::error::{Error, Result, best_effort};
-use crate::foreground::HostTerminal;
+use crate::error::{Error, Result};
 use crate::hooks::{self, Hooks};
-use crate::parent::{self, Desk, Until};
+use crate::parent::{self, Until};
 use crate::pid::Identity;
 use crate::probe::{self, Probed};
 use crate::record::{self, Intent, PidNamespace, Record, Timestamp};
@@ -26,61 +28,14 @@ use crate::spawn::{self, Started};
 use crate::status::Status;
 use crate::store::{ContainerId, Place, Store};
 use crate::terminal::Terminals;
-use crate::{gate, notify, sources, state, words};
+use crate::{gate, notify, state};
+
+use desk::InitDesk;
+pub use pid_file::write_pid_file;
+pub use request::{Created, Request, Streams};
 
 /// `CLONE_NEWPID`.
 const PID: u32 = 0x2000_0000;
-
-/// What the caller of create chose.
-#[derive(Debug)]
-#[allow(clippy::struct_excessive_bools, reason = "each is a switch of the command line, independent of the others")]
-pub struct Request<'r> {
-    /// Absolute path of the bundle.
-    pub bundle: &'r Path,
-    /// Who holds the standard streams.
-    pub streams: Streams<'r>,
-    /// Wait for `start`.
-    pub gate: bool,
-    /// `--no-pivot`.
-    pub no_pivot: bool,
-    /// `--no-new-keyring`.
-    pub no_new_keyring: bool,
-    /// `--preserve-fds`.
-    pub preserve_fds: u32,
-    /// Descriptors passed by socket activation, before the preserved ones.
-    pub listen_fds: u32,
-    /// The caller has a `NOTIFY_SOCKET`.
-    pub notify_socket: bool,
-    /// Send the pidfd there.
-    pub pidfd_socket: Option<&'r Path>,
-    /// Failures to make the cgroup are forgiven where nothing was asked of it.
-    pub rootless_cgroups: bool,
-}
-
-/// Who holds the standard streams.
-#[derive(Debug)]
-pub enum Streams<'r> {
-    /// The caller's own 0, 1 and 2. A terminal is refused.
-    Inherited,
-    /// These three.
-    Passed([BorrowedFd<'r>; 3]),
-    /// The caller's own, or, where the configuration wants a terminal, one whose master comes back in
-    /// [`Created::terminal`]; the caller's terminal is then put here.
-    Foreground(&'r OnceCell<HostTerminal>),
-    /// A terminal whose master goes to this socket.
-    ConsoleSocket(&'r Path),
-}
-
-/// A container that is there.
-#[derive(Debug)]
-pub struct Created {
-    /// Its first process, in the caller's PID namespace.
-    pub pid: Pid,
-    /// The same, for waiting and signalling.
-    pub pidfd: OwnedFd,
-    /// The terminal's master, of a foreground container.
-    pub terminal: Option<OwnedFd>,
-}
 
 /// Reads and plans a bundle without touching anything: what `explain` prints.
 ///
@@ -181,8 +136,15 @@ struct Making<'m> {
 impl<'m> Making<'m> {
     fn new(place: &'m Place, plan: &'m Plan<'m>, probed: Probed, request: &'m Request<'m>) -> Result<Self> {
         let cgroup_paths = probed.cgroup.unwrap_or(brig_cgroup::Paths { places: Vec::new() });
-        let making =
-            Self { place, plan, request, cgroup_paths, cgroup: None, joined: Vec::new(), created: Timestamp::now() };
+        let making = Self {
+            place,
+            plan,
+            request,
+            cgroup_paths,
+            cgroup: None,
+            joined: Vec::new(),
+            created: Timestamp::now(),
+        };
         let intent = Intent {
             id: plan.facts.id.clone(),
             bundle: plan.facts.bundle.clone(),
@@ -236,7 +198,8 @@ impl<'m> Making<'m> {
             spawn::end(started.pidfd.as_fd());
             return Err(Error::step(Step::SendTask, "", errno));
         }
-        let mut desk = InitDesk { making: self, terminals: Terminals::new(&self.request.streams), terminal: None };
+        let mut desk =
+            InitDesk { making: self, terminals: Terminals::new(&self.request.streams), terminal: None };
         let until = if gate.is_some() { Until::Gate } else { Until::Exec };
         let started = parent::attend(started, &mut desk, until).map_err(in_context)?;
         let created = Created { pid: started.pid, pidfd: started.pidfd, terminal: desk.terminal.take() };
@@ -268,7 +231,10 @@ impl<'m> Making<'m> {
             Err(error) if self.plan.cgroup.optional && error.is_permission() => {
                 log::debug!("no cgroup: {error}");
             }
-            Err(error) => return Err(Error::from(error).within("unable to start container process: unable to apply cgroup configuration")),
+            Err(error) => {
+                return Err(Error::from(error)
+                    .within("unable to start container process: unable to apply cgroup configuration"));
+            }
         }
         Ok(())
     }
@@ -276,7 +242,8 @@ impl<'m> Making<'m> {
     fn open_namespaces(&self) -> Result<Vec<OwnedFd>> {
         let open = |join: &brig_plan::plan::Join<'_>| {
             openat(CWD, &*join.path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).map_err(|errno| {
-                let subject = format!("linux.namespaces[{}].path: {}", join.index, join.path.to_string_lossy());
+                let subject =
+                    format!("linux.namespaces[{}].path: {}", join.index, join.path.to_string_lossy());
                 Error::step(Step::JoinNamespaces, subject, errno)
             })
         };
@@ -342,96 +309,4 @@ impl<'m> Making<'m> {
 /// What runc says before everything that goes wrong once there is a process.
 fn in_context(error: Error) -> Error {
     error.within("unable to start container process")
-}
-
-struct InitDesk<'d, 'm> {
-    making: &'d Making<'m>,
-    terminals: Terminals<'d>,
-    terminal: Option<OwnedFd>,
-}
-
-impl InitDesk<'_, '_> {
-    fn maps(&self) -> Option<&IdMaps> {
-        self.making.plan.start.id_maps.as_ref()
-    }
-
-    fn document(&self, pid: Pid) -> String {
-        let number = pid.as_raw_nonzero().get().cast_unsigned();
-        state::document(&self.making.plan.facts, Status::Creating, Some(number))
-    }
-}
-
-impl Desk for InitDesk<'_, '_> {
-    fn map_ids(&mut self, pid: Pid) -> Result<()> {
-        match self.maps() {
-            Some(maps) => spawn::map_ids(pid, maps),
-            None => Err(Error::step(Step::MapIds, "", Errno::INVAL)),
-        }
-    }
-
-    fn open_source(&mut self, mount: u32, pid: Pid) -> Result<OwnedFd, Errno> {
-        sources::open(self.making.plan, mount, pid, &self.making.joined)
-    }
-
-    fn run_hooks(&mut self, pid: Pid) -> Result<()> {
-        let document = self.document(pid);
-        let bundle = Some(self.making.request.bundle);
-        let hooks = &self.making.plan.hooks;
-        hooks::run(Hooks::Prestart, &hooks.prestart, document.as_bytes(), bundle)?;
-        hooks::run(Hooks::CreateRuntime, &hooks.create_runtime, document.as_bytes(), bundle)
-    }
-
-    fn take_terminal(&mut self, master: OwnedFd) -> Result<()> {
-        self.terminal = self.terminals.take(master)?;
-        Ok(())
-    }
-
-    fn take_listener(&mut self, listener: OwnedFd, pid: Pid) -> Result<()> {
-        let number = pid.as_raw_nonzero().get().cast_unsigned();
-        crate::listener::hand_over(listener, number, &self.making.plan.exec, &self.document(pid))
-    }
-
-    fn ready(&mut self, pid: Pid) -> Result<()> {
-        parent::set_limits(pid, &self.making.plan.limits)
-    }
-
-    fn prepare(&mut self, pid: Pid) -> Result<()> {
-        self.making.place.prepare_record(&self.making.record(pid)?, &self.making.plan.exec)
-    }
-
-    fn settle(&mut self, pidfd: &OwnedFd) -> Result<()> {
-        self.making.place.settle_record()?;
-        if let Some(socket) = self.making.request.pidfd_socket {
-            crate::terminal::send_descriptor(socket, b"standard", pidfd)?;
-        }
-        Ok(())
-    }
-
-    fn words(&self, fault: &Fault<'_>) -> Error {
-        words::of_init(self.making.plan, fault)
-    }
-
-    fn note(&self, fault: &Fault<'_>) {
-        words::note(fault);
-    }
-}
-
-/// The path of a file with the process id, written beside and renamed, as runc does.
-///
-/// # Errors
-/// `Os`.
-pub fn write_pid_file(path: &Path, pid: Pid) -> Result<()> {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let beside: PathBuf = path.with_file_name(format!(".{name}"));
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::TRUNC | OFlags::SYNC | OFlags::CLOEXEC;
-    let file = openat(CWD, &beside, flags, Mode::from_raw_mode(0o666))
-        .map_err(|errno| Error::os(format_args!("open {}", beside.display()), errno))?;
-    let text = pid.as_raw_nonzero().to_string();
-    let written = rustix::io::write(&file, text.as_bytes())
-        .map(drop)
-        .and_then(|()| rustix::fs::rename(&beside, path));
-    written.map_err(|errno| {
-        best_effort(rustix::fs::unlink(&beside), "the first error is the one to report");
-        Error::os(format_args!("write {}", path.display()), errno)
-    })
 }

@@ -63,9 +63,12 @@ pub fn exec(store: &Store, id: &ContainerId, request: Request<'_>) -> Result<Cre
             let words = "cannot exec in a paused container (use --ignore-paused to override)";
             return Err(Error::new(crate::Kind::Paused, words));
         }
-        Status::Stopped | Status::Creating => return Err(Error::wrong_status("cannot exec in a stopped container")),
+        Status::Stopped | Status::Creating => {
+            return Err(Error::wrong_status("cannot exec in a stopped container"));
+        }
     }
-    let init = record.init.pidfd()?.ok_or_else(|| Error::wrong_status("cannot exec in a stopped container"))?;
+    let init =
+        record.init.pidfd()?.ok_or_else(|| Error::wrong_status("cannot exec in a stopped container"))?;
     let template = file.exec_template()?;
     let wanted = ExecRequest {
         stdio: match request.streams {
@@ -82,7 +85,8 @@ pub fn exec(store: &Store, id: &ContainerId, request: Request<'_>) -> Result<Cre
     for warning in &plan.warnings {
         log::warn!("{warning}");
     }
-    let running = Running { record: &record, template: &template, plan: &plan, request: &request, init: &init };
+    let running =
+        Running { record: &record, template: &template, plan: &plan, request: &request, init: &init };
     running.start()
 }
 
@@ -134,7 +138,10 @@ impl Running<'_> {
     }
 
     fn current_cgroup(&self) -> Result<Cgroup> {
-        let pid = i32::try_from(self.record.init.pid).ok().and_then(Pid::from_raw).ok_or_else(Error::not_running)?;
+        let pid = i32::try_from(self.record.init.pid)
+            .ok()
+            .and_then(Pid::from_raw)
+            .ok_or_else(Error::not_running)?;
         let layout = brig_cgroup::Layout::probe()?;
         Ok(Cgroup::open(&Paths::of(&layout, &Membership::of(pid)?)?))
     }
@@ -154,7 +161,8 @@ impl Running<'_> {
             spawn::end(started.pidfd.as_fd());
             return Err(Error::step(Step::SendTask, "", errno));
         }
-        let mut desk = ExecDesk { running: self, terminals: Terminals::new(&self.request.streams), terminal: None };
+        let mut desk =
+            ExecDesk { running: self, terminals: Terminals::new(&self.request.streams), terminal: None };
         let started = parent::attend(started, &mut desk, Until::Exec)
             .map_err(|error| error.within("unable to start container process"))?;
         let terminal = desk.terminal.take();

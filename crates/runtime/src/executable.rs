@@ -10,7 +10,9 @@ use std::os::fd::OwnedFd;
 use brig_sys::mount_setattr::{self, MountAttr, Reach};
 use rustix::fs::{self, CWD, MemfdFlags, Mode, OFlags, SealFlags};
 use rustix::io::{self, Errno};
-use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, fsconfig_set_string, fsmount, fsopen};
+use rustix::mount::{
+    FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, fsconfig_set_string, fsmount, fsopen,
+};
 
 use crate::error::{Error, Result};
 
@@ -66,7 +68,8 @@ fn readonly_tmpfs() -> Result<OwnedFd, Errno> {
 }
 
 fn installed() -> Result<OwnedFd, Errno> {
-    let file = fs::openat(CWD, INSTALLED, OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())?;
+    let file =
+        fs::openat(CWD, INSTALLED, OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())?;
     let stat = fs::fstat(&file)?;
     let others_may_write = stat.st_mode & 0o022 != 0;
     if stat.st_uid != 0 || others_may_write || usize::try_from(stat.st_size) != Ok(BRIG_INIT.len()) {

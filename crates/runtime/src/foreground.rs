@@ -107,10 +107,8 @@ pub fn attend(created: &Created, signals: &Signals, terminal: Option<&HostTermin
         _ => None,
     };
     loop {
-        let mut fds = vec![
-            PollFd::new(&signals.arrived, PollFlags::IN),
-            PollFd::new(&created.pidfd, PollFlags::IN),
-        ];
+        let mut fds =
+            vec![PollFd::new(&signals.arrived, PollFlags::IN), PollFd::new(&created.pidfd, PollFlags::IN)];
         if let Some(copy) = &copy {
             copy.wanted(&mut fds);
         }
@@ -168,7 +166,8 @@ fn reap(ours: Pid) -> Option<u8> {
 /// # Errors
 /// `Os`.
 pub fn exit_code(pidfd: BorrowedFd<'_>) -> Result<u8> {
-    let status = waitid(WaitId::PidFd(pidfd), WaitIdOptions::EXITED).map_err(|errno| Error::os("waitid", errno))?;
+    let status =
+        waitid(WaitId::PidFd(pidfd), WaitIdOptions::EXITED).map_err(|errno| Error::os("waitid", errno))?;
     Ok(status.map_or(0, |status| worded(status.exit_status(), status.terminating_signal())))
 }
 

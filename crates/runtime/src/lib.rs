@@ -10,33 +10,33 @@
 pub mod errno;
 pub mod error;
 
-pub mod probe;
-pub mod store;
-pub mod record;
 pub mod pid;
+pub mod probe;
+pub mod record;
+pub mod store;
 
 pub mod create;
 mod executable;
-mod spawn;
-mod talk;
+mod listener;
 mod parent;
 mod sources;
+mod spawn;
+mod talk;
 mod terminal;
-mod listener;
 mod words;
 
-pub mod hooks;
-pub mod gate;
-pub mod start;
 pub mod exec;
 pub mod foreground;
+pub mod gate;
+pub mod hooks;
 pub mod notify;
+pub mod start;
 
-pub mod status;
-pub mod state;
+pub mod delete;
+pub mod kill;
 pub mod list;
 pub mod ps;
-pub mod kill;
-pub mod delete;
+pub mod state;
+pub mod status;
 
 pub use error::{Error, Kind, Result};

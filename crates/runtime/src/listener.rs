@@ -16,16 +16,23 @@ use crate::terminal::send_descriptor;
 ///
 /// # Errors
 /// `Os`: nobody listens there.
-pub(crate) fn hand_over(listener: OwnedFd, pid: u32, template: &ExecTemplate<'_>, document: &str) -> Result<()> {
+pub(crate) fn hand_over(
+    listener: OwnedFd,
+    pid: u32,
+    template: &ExecTemplate<'_>,
+    document: &str,
+) -> Result<()> {
     let Some(agent) = &template.listener else {
         return Err(Error::new(Kind::Os(rustix::io::Errno::INVAL), "seccomp listenerPath is not set"));
     };
-    let mut json = format!("{{\"ociVersion\":\"{OCI_VERSION}\",\"fds\":[\"seccompFd\"],\"pid\":{pid},\"metadata\":");
+    let mut json =
+        format!("{{\"ociVersion\":\"{OCI_VERSION}\",\"fds\":[\"seccompFd\"],\"pid\":{pid},\"metadata\":");
     state::quote(&mut json, &agent.metadata);
     json.push_str(",\"state\":");
     json.push_str(document);
     json.push('}');
     let path = agent.path.to_string_lossy();
-    send_descriptor(Path::new(&*path), json.as_bytes(), &listener)
-        .map_err(|error| error.within("failed to connect with seccomp agent specified in the seccomp profile"))
+    send_descriptor(Path::new(&*path), json.as_bytes(), &listener).map_err(|error| {
+        error.within("failed to connect with seccomp agent specified in the seccomp profile")
+    })
 }

@@ -12,8 +12,8 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{AtFlags, Mode, chmodat, mkdirat};
 use rustix::io::Errno;
 use rustix::net::{
-    AddressFamily, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketAddrUnix, SocketFlags, SocketType,
-    bind, connect, recv, send, sendmsg, socket_with,
+    AddressFamily, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketAddrUnix,
+    SocketFlags, SocketType, bind, connect, recv, send, sendmsg, socket_with,
 };
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::Pid;
@@ -31,7 +31,8 @@ const BARRIER: Duration = Duration::from_secs(30);
 
 /// Makes the directory that will be bound; the socket in it comes when somebody listens.
 pub(crate) fn make_directory(place: &Place) -> Result<()> {
-    mkdirat(place.dir(), DIRECTORY, Mode::from_raw_mode(0o755)).map_err(|errno| place.failed("mkdir", DIRECTORY, errno))
+    mkdirat(place.dir(), DIRECTORY, Mode::from_raw_mode(0o755))
+        .map_err(|errno| place.failed("mkdir", DIRECTORY, errno))
 }
 
 /// A container's socket, and the service manager's.

@@ -73,12 +73,18 @@ fn converse(started: &mut Started, desk: &mut dyn Desk, until: Until) -> Result<
     desk.prepare(started.pid)?;
     loop {
         let deadline = spawn::deadline();
-        let heard = started.line.hear().map_err(|errno| Error::step(last.unwrap_or(Step::SendTask), "", errno))?;
+        let heard =
+            started.line.hear().map_err(|errno| Error::step(last.unwrap_or(Step::SendTask), "", errno))?;
         let descriptors = match heard {
             Heard::Message(descriptors) => descriptors,
             Heard::Closed if at_gate => return Ok(()),
             Heard::Closed => return Err(died(started, last)),
-            Heard::Silence => return Err(Error::new(Kind::Deadline, format!("brig-init does not answer ({})", talk::last_heard(last)))),
+            Heard::Silence => {
+                return Err(Error::new(
+                    Kind::Deadline,
+                    format!("brig-init does not answer ({})", talk::last_heard(last)),
+                ));
+            }
         };
         let ask = started.line.ask().map_err(|errno| Error::step(Step::SendTask, "", errno))?;
         last = Some(step_of(&ask));
@@ -95,13 +101,21 @@ fn converse(started: &mut Started, desk: &mut dyn Desk, until: Until) -> Result<
             Ask::Spawned(pid) => {
                 adopt(started, pid, descriptors)?;
                 desk.prepare(started.pid)?;
-                started.line.reply(&Reply::Done, None, deadline).map_err(|errno| Error::step(Step::SecondClone, "", errno))?;
+                started
+                    .line
+                    .reply(&Reply::Done, None, deadline)
+                    .map_err(|errno| Error::step(Step::SecondClone, "", errno))?;
             }
             Ask::OpenSource(mount) => {
                 let opened = desk.open_source(mount, started.pid);
-                let reply = opened.as_ref().map_or_else(|errno| Reply::NoSource(errno.raw_os_error()), |_| Reply::Done);
+                let reply = opened
+                    .as_ref()
+                    .map_or_else(|errno| Reply::NoSource(errno.raw_os_error()), |_| Reply::Done);
                 let tree = opened.as_ref().ok().map(AsFd::as_fd);
-                started.line.reply(&reply, tree, deadline).map_err(|errno| Error::step(Step::MountSource, "", errno))?;
+                started
+                    .line
+                    .reply(&reply, tree, deadline)
+                    .map_err(|errno| Error::step(Step::MountSource, "", errno))?;
             }
             Ask::MapIds | Ask::RunHooks | Ask::TakeTerminal | Ask::TakeListener(_) | Ask::Ready => {
                 let ask = talk_free(&ask);
@@ -130,7 +144,9 @@ fn talk_free(ask: &Ask<'_>) -> Wish {
         Ask::RunHooks => Wish::RunHooks,
         Ask::TakeTerminal => Wish::TakeTerminal,
         Ask::TakeListener(fd) => Wish::TakeListener(*fd),
-        Ask::Ready | Ask::Spawned(_) | Ask::OpenSource(_) | Ask::AtGate | Ask::Failed(_) | Ask::Note(_) => Wish::Ready,
+        Ask::Ready | Ask::Spawned(_) | Ask::OpenSource(_) | Ask::AtGate | Ask::Failed(_) | Ask::Note(_) => {
+            Wish::Ready
+        }
     }
 }
 
@@ -144,8 +160,9 @@ fn serve(wish: Wish, descriptors: Vec<OwnedFd>, started: &Started, desk: &mut dy
         }
         Wish::TakeListener(fd) => {
             let fd = i32::try_from(fd).map_err(|_| Error::step(Step::Seccomp, "", Errno::BADF))?;
-            let listener = rustix::process::pidfd_getfd(&started.pidfd, fd, rustix::process::PidfdGetfdFlags::empty())
-                .map_err(|errno| Error::step(Step::Seccomp, "", errno))?;
+            let listener =
+                rustix::process::pidfd_getfd(&started.pidfd, fd, rustix::process::PidfdGetfdFlags::empty())
+                    .map_err(|errno| Error::step(Step::Seccomp, "", errno))?;
             desk.take_listener(listener, started.pid)
         }
         Wish::Ready => desk.ready(started.pid),
@@ -173,7 +190,10 @@ fn adopt(started: &mut Started, pid: u32, descriptors: Vec<OwnedFd>) -> Result<(
     let pidfd = descriptors.into_iter().next().ok_or_else(|| failed(Errno::BADF))?;
     let original = std::mem::replace(&mut started.pidfd, pidfd);
     started.pid = pid;
-    best_effort(waitid(WaitId::PidFd(original.as_fd()), WaitIdOptions::EXITED), "another waits for all children");
+    best_effort(
+        waitid(WaitId::PidFd(original.as_fd()), WaitIdOptions::EXITED),
+        "another waits for all children",
+    );
     Ok(())
 }
 
@@ -187,8 +207,12 @@ fn died(started: &Started, last: Option<Step>) -> Error {
         Some((Some(code), _)) if last.is_none() => {
             Error::step(Step::Clone, "execute brig-init", Errno::from_raw_os_error(code))
         }
-        Some((Some(code), _)) => Error::new(kind, format!("brig-init ended with exit status {code} ({after})")),
-        Some((None, Some(signal))) => Error::new(kind, format!("brig-init was killed by signal {signal} ({after})")),
+        Some((Some(code), _)) => {
+            Error::new(kind, format!("brig-init ended with exit status {code} ({after})"))
+        }
+        Some((None, Some(signal))) => {
+            Error::new(kind, format!("brig-init was killed by signal {signal} ({after})"))
+        }
         Some((None, None)) | None => Error::new(kind, format!("brig-init is gone ({after})")),
     }
 }

@@ -34,7 +34,13 @@ pub(crate) fn open(plan: &Plan<'_>, place: u32, pid: Pid, joined: &[OwnedFd]) ->
     Ok(tree)
 }
 
-fn map(tree: &OwnedFd, mapping: &IdMapping, plan: &Plan<'_>, pid: Pid, joined: &[OwnedFd]) -> Result<(), Errno> {
+fn map(
+    tree: &OwnedFd,
+    mapping: &IdMapping,
+    plan: &Plan<'_>,
+    pid: Pid,
+    joined: &[OwnedFd],
+) -> Result<(), Errno> {
     let namespace = match &mapping.maps {
         MountMaps::Own(maps) => namespace_with(maps)?,
         MountMaps::Container => container_namespace(plan, pid, joined)?,
@@ -62,7 +68,8 @@ fn user_namespace_of(pid: Pid) -> Result<OwnedFd, Errno> {
 fn namespace_with(maps: &IdMaps) -> Result<OwnedFd, Errno> {
     let executable = executable::open().map_err(|error| error.errno().unwrap_or(Errno::ACCESS))?;
     let (ours, theirs) = talk::pair(spawn::HANDSHAKE)?;
-    let mut spawn = Spawn::new(executable.as_fd(), c"brig-init", c"", theirs.as_fd(), ours.as_fd(), When::WhenMapped);
+    let mut spawn =
+        Spawn::new(executable.as_fd(), c"brig-init", c"", theirs.as_fd(), ours.as_fd(), When::WhenMapped);
     let child = spawn.start(USER, None)?;
     let mapped = spawn::map_ids(child.pid, maps).map_err(|error| error.errno().unwrap_or(Errno::INVAL));
     let namespace = mapped.and_then(|()| user_namespace_of(child.pid));

@@ -52,10 +52,12 @@ pub(crate) fn start<T>(
     let failed = |errno| Error::step(Step::Clone, "", errno);
     let executable = executable::open()?;
     let (ours, theirs) = talk::pair(HANDSHAKE).map_err(failed)?;
-    let argument = CString::new(format!("{}:{}", std::os::fd::AsRawFd::as_raw_fd(&theirs), request.preserved))
-        .map_err(|_| failed(Errno::INVAL))?;
+    let argument =
+        CString::new(format!("{}:{}", std::os::fd::AsRawFd::as_raw_fd(&theirs), request.preserved))
+            .map_err(|_| failed(Errno::INVAL))?;
     let when = if request.namespaces & USER == 0 { When::AtOnce } else { When::WhenMapped };
-    let mut spawn = Spawn::new(executable.as_fd(), c"brig-init", &argument, theirs.as_fd(), ours.as_fd(), when);
+    let mut spawn =
+        Spawn::new(executable.as_fd(), c"brig-init", &argument, theirs.as_fd(), ours.as_fd(), when);
     let (pid, pidfd) = clone_into(&mut spawn, request.namespaces, cgroup)?;
     drop(theirs);
     let mut guard = Guard { pidfd: Some(pidfd) };
@@ -134,7 +136,8 @@ fn set_oom_score(pid: Pid, score: i32) -> Result<()> {
         // Lowering it is a privilege; without it the caller's own score stays.
         Err(Errno::ACCESS | Errno::PERM) if !rustix::process::geteuid().is_root() => Ok(()),
         other => other.map_err(|errno| {
-            let words = format!("write oom_score_adj {score}: {}", crate::errno::errno_text(errno.raw_os_error()));
+            let words =
+                format!("write oom_score_adj {score}: {}", crate::errno::errno_text(errno.raw_os_error()));
             Error::new(Kind::Os(errno), words)
         }),
     }
@@ -148,7 +151,8 @@ pub(crate) fn map_ids(pid: Pid, maps: &IdMaps) -> Result<()> {
     }
     match maps.writer {
         MapWriter::Parent => {
-            write_file(pid, "uid_map", lines(&maps.uid).as_bytes()).map_err(|errno| failed("uid_map", errno))?;
+            write_file(pid, "uid_map", lines(&maps.uid).as_bytes())
+                .map_err(|errno| failed("uid_map", errno))?;
             write_file(pid, "gid_map", lines(&maps.gid).as_bytes()).map_err(|errno| failed("gid_map", errno))
         }
         MapWriter::Helpers => {
@@ -168,7 +172,9 @@ fn run_helper(program: &str, pid: Pid, maps: &[IdMap]) -> Result<()> {
     for map in maps {
         command.args([map.container_id, map.host_id, map.size].map(|number| number.to_string()));
     }
-    let output = command.output().map_err(|error| Error::io(format_args!("{}: {program}", Step::MapIds.name()), &error))?;
+    let output = command
+        .output()
+        .map_err(|error| Error::io(format_args!("{}: {program}", Step::MapIds.name()), &error))?;
     if output.status.success() {
         return Ok(());
     }

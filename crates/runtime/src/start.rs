@@ -22,7 +22,9 @@ pub fn start(store: &Store, id: &ContainerId) -> Result<Pid> {
         Status::Stopped => return Err(Error::wrong_status("cannot start a container that has stopped")),
         Status::Running => return Err(Error::wrong_status("cannot start an already running container")),
         Status::Paused => return Err(Error::wrong_status("cannot start a container in the paused state")),
-        Status::Creating => return Err(Error::wrong_status("cannot start a container in the creating state")),
+        Status::Creating => {
+            return Err(Error::wrong_status("cannot start a container in the creating state"));
+        }
     }
     gate::open(&place)?;
     let pid = i32::try_from(record.init.pid).ok().and_then(Pid::from_raw).unwrap_or(Pid::INIT);

@@ -232,14 +232,18 @@ impl Place {
         let beside = format!(".{name}.new");
         let put = || write_all(&self.open(&beside, OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC)?, bytes);
         put().map_err(|errno| {
-            best_effort(unlinkat(&self.dir, &beside, AtFlags::empty()), "the first error is the one to report");
+            best_effort(
+                unlinkat(&self.dir, &beside, AtFlags::empty()),
+                "the first error is the one to report",
+            );
             self.failed("write", name, errno)
         })
     }
 
     /// The second half of [`Place::write`].
     pub(crate) fn settle(&self, name: &str) -> Result<()> {
-        renameat(&self.dir, format!(".{name}.new"), &self.dir, name).map_err(|errno| self.failed("write", name, errno))
+        renameat(&self.dir, format!(".{name}.new"), &self.dir, name)
+            .map_err(|errno| self.failed("write", name, errno))
     }
 
     /// Reads a file, at least its first `least` bytes if it has as many; `None` if it is not there.

@@ -10,11 +10,11 @@ use brig_handshake::wire::{self, Wire};
 use brig_handshake::{Ask, Reply, Step};
 use rustix::event::{PollFd, PollFlags};
 use rustix::io::Errno;
-use rustix::net::{
-    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
-    SendFlags, SocketFlags, SocketType, recvmsg, sendmsg, socketpair,
-};
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
+use rustix::net::{
+    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
+    SendAncillaryMessage, SendFlags, SocketFlags, SocketType, recvmsg, sendmsg, socketpair,
+};
 
 use crate::pid::poll_until;
 
@@ -58,7 +58,8 @@ impl Line {
 
     /// Lets a `brig-init` go on that waits for its ids (`When::WhenMapped`).
     pub(crate) fn ids_are_mapped(&self) -> Result<(), Errno> {
-        sendmsg(&self.socket, &[IoSlice::new(&[1])], &mut SendAncillaryBuffer::default(), SendFlags::NOSIGNAL).map(drop)
+        sendmsg(&self.socket, &[IoSlice::new(&[1])], &mut SendAncillaryBuffer::default(), SendFlags::NOSIGNAL)
+            .map(drop)
     }
 
     /// Sends a message with descriptors beside it.
@@ -78,7 +79,10 @@ impl Line {
         let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
         let mut sent = 0;
         while sent < 4 + body.len() {
-            let parts = [IoSlice::new(length.get(sent..).unwrap_or_default()), IoSlice::new(&body[sent.saturating_sub(4)..])];
+            let parts = [
+                IoSlice::new(length.get(sent..).unwrap_or_default()),
+                IoSlice::new(&body[sent.saturating_sub(4)..]),
+            ];
             match sendmsg(&self.socket, &parts, &mut control, flags) {
                 Ok(count) => sent += count,
                 Err(Errno::INTR) => continue,
@@ -98,7 +102,12 @@ impl Line {
     }
 
     /// Answers.
-    pub(crate) fn reply(&self, reply: &Reply, descriptor: Option<BorrowedFd<'_>>, deadline: Instant) -> Result<(), Errno> {
+    pub(crate) fn reply(
+        &self,
+        reply: &Reply,
+        descriptor: Option<BorrowedFd<'_>>,
+        deadline: Instant,
+    ) -> Result<(), Errno> {
         self.send(reply, descriptor.as_slice(), deadline)
     }
 

@@ -15,11 +15,17 @@ use crate::error::{Error, Kind};
 /// A fault of a container's first process.
 pub(crate) fn of_init(plan: &Plan<'_>, fault: &Fault<'_>) -> Error {
     let words = match fault.step {
-        Step::MountSource | Step::MountTarget | Step::Mount | Step::MountAttributes | Step::Remount => mount(plan, fault),
+        Step::MountSource | Step::MountTarget | Step::Mount | Step::MountAttributes | Step::Remount => {
+            mount(plan, fault)
+        }
         Step::JoinNamespaces => join(plan, fault),
         Step::DeviceNode => device(plan, fault),
         Step::Sysctl => sysctl(plan, fault),
-        Step::BindRootfs => format!("invalid rootfs: {}: {} (root.path)", plan.task.rootfs.path.to_string_lossy(), errno(fault)),
+        Step::BindRootfs => format!(
+            "invalid rootfs: {}: {} (root.path)",
+            plan.task.rootfs.path.to_string_lossy(),
+            errno(fault)
+        ),
         Step::ReadonlyPath => path_of("linux.readonlyPaths", &plan.task.rootfs.readonly_paths, fault),
         Step::MaskedPath => path_of("linux.maskedPaths", &plan.task.rootfs.masked_paths, fault),
         Step::Hostname => format!("sethostname: {} (hostname)", errno(fault)),
@@ -56,7 +62,11 @@ fn kind(fault: &Fault<'_>) -> Kind {
 pub(crate) fn note(fault: &Fault<'_>) {
     match fault.step {
         Step::Capabilities => {
-            log::warn!("can't raise ambient capability {}: {}", brig_plan::capability_name(fault.index), errno(fault));
+            log::warn!(
+                "can't raise ambient capability {}: {}",
+                brig_plan::capability_name(fault.index),
+                errno(fault)
+            );
         }
         step => log::warn!("{}: {}", step.name(), errno(fault)),
     }
@@ -81,7 +91,11 @@ fn of_process(process: &Process<'_>, fault: &Fault<'_>) -> String {
         Step::Exec | Step::StartContainerHook | Step::CreateContainerHook => text(fault),
         Step::Cwd if fault.errno == 0 => text(fault),
         Step::Cwd => {
-            format!("chdir to cwd (\"{}\") set in config.json failed: {}", process.cwd.to_string_lossy(), errno(fault))
+            format!(
+                "chdir to cwd (\"{}\") set in config.json failed: {}",
+                process.cwd.to_string_lossy(),
+                errno(fault)
+            )
         }
         Step::User if fault.index == 0 && fault.errno == Errno::INVAL.raw_os_error() => {
             format!("cannot setuid to unmapped uid {} in user namespace", process.uid)
@@ -91,9 +105,15 @@ fn of_process(process: &Process<'_>, fault: &Fault<'_>) -> String {
         }
         Step::Limits => format!("error setting rlimits: {} (process.rlimits[{}])", errno(fault), fault.index),
         Step::Scheduler => format!("error setting scheduler: {}", errno(fault)),
-        Step::Label if fault.index == 1 => format!("write SELinux label: {} (process.selinuxLabel)", errno(fault)),
-        Step::Label => format!("unable to apply apparmor profile: {} (process.apparmorProfile)", errno(fault)),
-        Step::Seccomp => format!("unable to init seccomp: error loading seccomp filter into kernel: {}", errno(fault)),
+        Step::Label if fault.index == 1 => {
+            format!("write SELinux label: {} (process.selinuxLabel)", errno(fault))
+        }
+        Step::Label => {
+            format!("unable to apply apparmor profile: {} (process.apparmorProfile)", errno(fault))
+        }
+        Step::Seccomp => {
+            format!("unable to init seccomp: error loading seccomp filter into kernel: {}", errno(fault))
+        }
         step if fault.errno == 0 => format!("{}: {}", step.name(), text(fault)),
         step => format!("{}: {}", step.name(), errno(fault)),
     }
@@ -112,9 +132,14 @@ fn mount(plan: &Plan<'_>, fault: &Fault<'_>) -> String {
         }
         Step::MountTarget => {
             if is_not_ordinary(mount, fault) {
-                return format!("filesystem {source:?} must be mounted on ordinary directory ({entry}.destination)");
+                return format!(
+                    "filesystem {source:?} must be mounted on ordinary directory ({entry}.destination)"
+                );
             }
-            format!("create mountpoint for {destination} mount: make mountpoint \"{destination}\": {} ({entry}.destination)", errno(fault))
+            format!(
+                "create mountpoint for {destination} mount: make mountpoint \"{destination}\": {} ({entry}.destination)",
+                errno(fault)
+            )
         }
         Step::MountAttributes => format!("set mount attributes: {} ({entry}.options)", errno(fault)),
         Step::Remount => format!("remount: {} ({entry}.options)", errno(fault)),
@@ -145,7 +170,9 @@ fn mount_failure(mount: &Mount<'_>, fault: &Fault<'_>) -> String {
 /// proc and sysfs on something that is no directory, or behind a link (CVE-2019-19921).
 fn is_not_ordinary(mount: &Mount<'_>, fault: &Fault<'_>) -> bool {
     let strict = match &mount.what {
-        What::Filesystem(filesystem) => filesystem.target == brig_handshake::mounts::Target::OrdinaryDirectory,
+        What::Filesystem(filesystem) => {
+            filesystem.target == brig_handshake::mounts::Target::OrdinaryDirectory
+        }
         What::Bind(_) | What::Cgroup1(_) | What::Cgroup2(_) => false,
     };
     strict && matches!(Errno::from_raw_os_error(fault.errno), Errno::LOOP | Errno::NOTDIR)
@@ -163,7 +190,12 @@ fn join(plan: &Plan<'_>, fault: &Fault<'_>) -> String {
     let join = usize::try_from(fault.index).ok().and_then(|index| plan.start.join.get(index));
     match join {
         Some(join) => {
-            format!("setns {}: {} (linux.namespaces[{}].path)", join.path.to_string_lossy(), errno(fault), join.index)
+            format!(
+                "setns {}: {} (linux.namespaces[{}].path)",
+                join.path.to_string_lossy(),
+                errno(fault),
+                join.index
+            )
         }
         None => format!("setns: {}", errno(fault)),
     }
@@ -173,7 +205,9 @@ fn device(plan: &Plan<'_>, fault: &Fault<'_>) -> String {
     let nodes = plan.task.rootfs.devices.as_ref().map(|devices| &devices.nodes);
     let node = nodes.and_then(|nodes| nodes.get(usize::try_from(fault.index).ok()?));
     match node {
-        Some(node) if node.index == u32::MAX => format!("mknod {}: {}", node.path.to_string_lossy(), errno(fault)),
+        Some(node) if node.index == u32::MAX => {
+            format!("mknod {}: {}", node.path.to_string_lossy(), errno(fault))
+        }
         Some(node) => {
             format!("mknod {}: {} (linux.devices[{}])", node.path.to_string_lossy(), errno(fault), node.index)
         }
@@ -186,7 +220,11 @@ fn sysctl(plan: &Plan<'_>, fault: &Fault<'_>) -> String {
     match sysctl {
         Some(sysctl) => {
             let path = sysctl.path.to_string_lossy();
-            format!("write sysctl key {}: open /proc/sys/{path}: {} (linux.sysctl)", path.replace('/', "."), errno(fault))
+            format!(
+                "write sysctl key {}: open /proc/sys/{path}: {} (linux.sysctl)",
+                path.replace('/', "."),
+                errno(fault)
+            )
         }
         None => format!("write sysctl: {}", errno(fault)),
     }

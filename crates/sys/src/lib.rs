@@ -25,5 +25,5 @@ pub mod personality;
 pub mod prctl;
 pub mod rlimit;
 pub mod sched;
-pub mod stdio;
 pub mod seccomp;
+pub mod stdio;

@@ -29,7 +29,8 @@ pub fn set_mode_filter(flags: u32, program: &[u8]) -> Result<Option<OwnedFd>> {
     let length = u16::try_from(program.len() / INSTRUCTION).map_err(|_| Errno::INVAL)?;
     let program = Program { length, filter: program.as_ptr() };
     // SAFETY: the kernel copies `length` instructions from `filter`, which is exactly the slice.
-    let answer = unsafe { call(number::SECCOMP, [SET_MODE_FILTER, flags as usize, (&raw const program).addr()]) }?;
+    let answer =
+        unsafe { call(number::SECCOMP, [SET_MODE_FILTER, flags as usize, (&raw const program).addr()]) }?;
     if flags & NEW_LISTENER == 0 {
         return Ok(None);
     }

@@ -32,7 +32,8 @@ pub fn unblock_all() -> Result<()> {
 pub fn reset(signal: i32) -> Result<()> {
     let action = Default { handler: 0, flags: 0, restorer: 0, mask: 0 };
     // SAFETY: `action` has the kernel's layout and is read only; SIG_DFL installs no code.
-    unsafe { call(number::RT_SIGACTION, [signal.cast_unsigned() as usize, (&raw const action).addr(), 0, 8]) }.map(drop)
+    unsafe { call(number::RT_SIGACTION, [signal.cast_unsigned() as usize, (&raw const action).addr(), 0, 8]) }
+        .map(drop)
 }
 
 /// Blocks all signals of the calling thread, so that they can be read from [`signalfd`].

@@ -6,6 +6,8 @@ use crate::sources::{Finding, Source, Tree};
 const HOME: &str = "crates/sys/";
 /// The executable brig-init: its root and what only its root declares.
 const INIT: &str = "crates/init/src/";
+/// The command: its `main` is called by the C library, and is the one item of its root that may say so.
+const COMMAND: &str = "crates/cli/src/main.rs";
 /// The modules of the executable that hold `unsafe`.
 const INIT_HOMES: [&str; 2] = ["arena", "entry"];
 
@@ -25,11 +27,12 @@ fn breach(source: &Source, init_modules: &[&str]) -> Option<Finding> {
     let file = source.path.strip_prefix(INIT);
     // A root that forbids it would forbid it to entry and arena too.
     let is_init_root = file == Some("main.rs");
+    let denies = is_init_root || source.path == COMMAND;
     let module = file.map(|file| file.split(['/', '.']).next().unwrap_or_default());
     let is_init_module = module.is_some_and(|module| init_modules.contains(&module));
     let must = is_crate_root(&source.path) && !source.path.starts_with(HOME) || is_init_module;
-    let fenced = has("forbid") || is_init_root && has("deny");
-    let wanted = if is_init_root { "deny" } else { "forbid" };
+    let fenced = has("forbid") || denies && has("deny");
+    let wanted = if denies { "deny" } else { "forbid" };
     (must && !fenced).then(|| source.finding_here(format!("wants #![{wanted}(unsafe_code)]")))
 }
 

@@ -1,11 +1,164 @@
-//! `demo`. Runs in: parent.
+//! `demo`: a container of this machine's own `/usr`, on the ordinary path: bundle, create, foreground, delete.
+//! Runs in: parent, and as the first process of the container (see [`inside`]).
 
-use super::Outcome;
-use crate::{
-    args::{Global, command::DemoArgs},
-    exit::Failure,
+use std::{
+    cell::OnceCell,
+    env,
+    ffi::OsString,
+    fs::File,
+    io::{self, IsTerminal as _, Read as _},
+    os::fd::AsFd as _,
 };
 
-pub(super) fn run(_global: &Global, _args: DemoArgs) -> Outcome {
-    Err(Failure::unavailable("demo"))
+use brig_runtime::{
+    create::{self, Created, Request, Streams},
+    delete,
+    foreground::{self, Signals},
+    store::{ContainerId, Store},
+};
+use rustix::process::geteuid;
+
+use super::{Outcome, io_words, print};
+use crate::{
+    args::{Global, command::DemoArgs},
+    demo::{
+        bundle::{Bundle, Inside},
+        facts::Facts,
+        inside, missing,
+        report::{Findings, Marks, milliseconds},
+    },
+    exit::{Exit, Failure},
+    version,
+};
+
+pub(super) fn run(_global: &Global, args: DemoArgs) -> Outcome {
+    if let Some(outcome) = inside::asked(&args.args) {
+        return outcome;
+    }
+    // Before there is anything to remove: from now on a signal ends the process inside, and the demo removes the rest.
+    let signals = Signals::block()?;
+    match args.args.as_slice() {
+        [] => look(&signals),
+        words => command(words, &signals),
+    }
+    .map_err(|failure| failure.prefixed("demo"))
+}
+
+/// Makes the container, and prints what brig finds in it.
+fn look(signals: &Signals) -> Outcome {
+    let began = inside::now();
+    let (before, findings) = {
+        let demo = Demo::new()?;
+        demo.fill(&inside::look_words(&demo.facts)?, None)?;
+        demo.findings(signals)?
+    };
+    let total = inside::now().saturating_sub(began);
+    let started = findings.began.map_or(0, |at| at.saturating_sub(before));
+    let (walls, sum) = (findings.words(&Marks::of_locale()), findings.sum());
+    print(&format!(
+        "{}\n\n{walls}\n{sum}\ncontainer started, checked and removed in {} ({} to its first word)\n{}",
+        heading(),
+        milliseconds(total),
+        milliseconds(started),
+        HINT
+    ))?;
+    Ok(if findings.fallen() == 0 { Exit::Success } else { Exit::Failure })
+}
+
+fn heading() -> String {
+    let whose = match geteuid() {
+        root if root.is_root() => "as root".to_owned(),
+        user => format!("as user {user}, without root"),
+    };
+    let version = version::VERSION;
+    format!(
+        "brig {version} made a container of this machine's /usr, {whose}; a process in it tried the walls:"
+    )
+}
+
+const HINT: &str = "a shell in such a container: brig demo -- sh\n";
+
+/// Runs a command of the caller's in the container.
+fn command(words: &[OsString], signals: &Signals) -> Outcome {
+    let demo = Demo::new()?;
+    let is_terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
+    let term = env::var("TERM").unwrap_or_else(|_| "xterm".to_owned());
+    demo.fill(&inside::run_words(words)?, is_terminal.then_some(&term))?;
+    let terminal = OnceCell::new();
+    let created = demo.create(Streams::Foreground(&terminal))?;
+    Ok(Exit::Process(foreground::attend(&created, signals, terminal.get())?))
+}
+
+/// A container on its way; it is removed with everything that belongs to it.
+struct Demo {
+    facts: Facts,
+    store: Store,
+    id: ContainerId,
+    // Last: it goes when the container is gone.
+    bundle: Bundle,
+}
+
+impl Demo {
+    fn new() -> Result<Self, Failure> {
+        let bundle =
+            Bundle::new().map_err(|error| Failure::new(format!("temporary folder: {}", io_words(&error))))?;
+        foreground::become_subreaper()?;
+        Ok(Self {
+            facts: Facts::of_host(bundle.path()),
+            store: Store::open(bundle.store()),
+            id: ContainerId::new(bundle.id())?,
+            bundle,
+        })
+    }
+
+    fn fill(&self, args: &[String], terminal: Option<&String>) -> Result<(), Failure> {
+        let inside = Inside { args, terminal: terminal.map(String::as_str) };
+        let place = self.bundle.path().display();
+        self.bundle
+            .fill(&self.facts, &inside)
+            .map_err(|error| Failure::new(format!("fill {place}: {}", io_words(&error))))
+    }
+
+    fn create(&self, streams: Streams<'_>) -> Result<Created, Failure> {
+        let request = Request {
+            bundle: self.bundle.path(),
+            streams,
+            gate: false,
+            no_pivot: false,
+            no_new_keyring: false,
+            preserve_fds: 0,
+            listen_fds: 0,
+            notify_socket: false,
+            pidfd_socket: None,
+            rootless_cgroups: true,
+        };
+        create::create(&self.store, &self.id, &request).map_err(|error| match missing::words(&error) {
+            Some(words) => Failure::new(format!("{words} ({error})")),
+            None => error.into(),
+        })
+    }
+
+    /// Lets the process inside look at the walls. Returns when that began, and what was found.
+    fn findings(&self, signals: &Signals) -> Result<(u64, Findings), Failure> {
+        let failed = |error: io::Error| Failure::new(io_words(&error));
+        let (mut reader, writer) = io::pipe().map_err(failed)?;
+        let nothing = File::open("/dev/null").map_err(failed)?;
+        let before = inside::now();
+        let created = self.create(Streams::Passed([nothing.as_fd(), writer.as_fd(), writer.as_fd()]))?;
+        drop(writer);
+        // It says less than a pipe holds, so that nobody has to listen yet.
+        foreground::attend(&created, signals, None)?;
+        let mut text = String::new();
+        reader.read_to_string(&mut text).map_err(failed)?;
+        Ok((before, Findings::read(&text)))
+    }
+}
+
+impl Drop for Demo {
+    fn drop(&mut self) {
+        // Without a container, one that could not be made, there is nothing to delete.
+        if let Err(error) = delete::delete(&self.store, &self.id, delete::Mode::Force) {
+            log::warn!("unable to destroy container: {error}");
+        }
+    }
 }

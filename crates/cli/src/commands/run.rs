@@ -34,7 +34,10 @@ pub(super) fn run(global: &Global, args: RunArgs) -> Outcome {
     let terminal = OnceCell::new();
     let created = setup.create(&args.create, Streams::Foreground(&terminal), false)?;
     if let Some(notify) = setup.notify()? {
-        let (pidfd, own) = (created.pidfd.try_clone().map_err(|error| Failure::new(error.to_string()))?, rustix::process::getpid());
+        let (pidfd, own) = (
+            created.pidfd.try_clone().map_err(|error| Failure::new(error.to_string()))?,
+            rustix::process::getpid(),
+        );
         // Beside us: what is said of being ready may come at any time, or never. It ends with the container.
         std::thread::spawn(move || {
             if let Err(error) = notify.relay(&pidfd, own) {

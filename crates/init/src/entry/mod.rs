@@ -9,6 +9,21 @@ mod x86_64;
 
 use core::ffi::{CStr, c_char};
 
+use brig_sys::clone::Alone;
+use rustix::fd::{FromRawFd, OwnedFd, RawFd};
+
+/// The descriptor that the parent made for this process.
+pub(crate) fn socket(raw: RawFd) -> OwnedFd {
+    // SAFETY: the parent names it on our command line, and nothing in this new process has taken it yet.
+    unsafe { OwnedFd::from_raw_fd(raw) }
+}
+
+/// That this process may be copied.
+pub(crate) fn alone() -> Alone {
+    // SAFETY: brig-init starts no threads, and its copies only execute, or go on where the original leaves.
+    unsafe { Alone::vouch() }
+}
+
 /// Called by the stub with the stack pointer that the kernel gave: argc, argv[0], argv[1], …
 ///
 /// # Safety

@@ -2,7 +2,7 @@
 
 use core::arch::asm;
 
-use crate::clone::{CloneArgs, Between};
+use crate::clone::{Between, CloneArgs};
 
 /// syscall(2) with six arguments; returns what the kernel put into a0.
 ///

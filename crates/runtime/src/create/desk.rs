@@ -1,0 +1,90 @@
+//! What the parent does for a container's first process when it asks.
+//! Runs in: the parent, on the host.
+
+use std::os::fd::OwnedFd;
+
+use brig_handshake::{Fault, Step};
+use brig_plan::plan::IdMaps;
+use rustix::io::Errno;
+use rustix::process::Pid;
+
+use super::Making;
+use crate::error::{Error, Result};
+use crate::hooks::{self, Hooks};
+use crate::parent::{self, Desk};
+use crate::status::Status;
+use crate::terminal::Terminals;
+use crate::{sources, spawn, state, words};
+
+pub(super) struct InitDesk<'d, 'm> {
+    pub(super) making: &'d Making<'m>,
+    pub(super) terminals: Terminals<'d>,
+    /// The master of a foreground terminal.
+    pub(super) terminal: Option<OwnedFd>,
+}
+
+impl InitDesk<'_, '_> {
+    fn maps(&self) -> Option<&IdMaps> {
+        self.making.plan.start.id_maps.as_ref()
+    }
+
+    fn document(&self, pid: Pid) -> String {
+        let number = pid.as_raw_nonzero().get().cast_unsigned();
+        state::document(&self.making.plan.facts, Status::Creating, Some(number))
+    }
+}
+
+impl Desk for InitDesk<'_, '_> {
+    fn map_ids(&mut self, pid: Pid) -> Result<()> {
+        match self.maps() {
+            Some(maps) => spawn::map_ids(pid, maps),
+            None => Err(Error::step(Step::MapIds, "", Errno::INVAL)),
+        }
+    }
+
+    fn open_source(&mut self, mount: u32, pid: Pid) -> Result<OwnedFd, Errno> {
+        sources::open(self.making.plan, mount, pid, &self.making.joined)
+    }
+
+    fn run_hooks(&mut self, pid: Pid) -> Result<()> {
+        let document = self.document(pid);
+        let bundle = Some(self.making.request.bundle);
+        let hooks = &self.making.plan.hooks;
+        hooks::run(Hooks::Prestart, &hooks.prestart, document.as_bytes(), bundle)?;
+        hooks::run(Hooks::CreateRuntime, &hooks.create_runtime, document.as_bytes(), bundle)
+    }
+
+    fn take_terminal(&mut self, master: OwnedFd) -> Result<()> {
+        self.terminal = self.terminals.take(master)?;
+        Ok(())
+    }
+
+    fn take_listener(&mut self, listener: OwnedFd, pid: Pid) -> Result<()> {
+        let number = pid.as_raw_nonzero().get().cast_unsigned();
+        crate::listener::hand_over(listener, number, &self.making.plan.exec, &self.document(pid))
+    }
+
+    fn ready(&mut self, pid: Pid) -> Result<()> {
+        parent::set_limits(pid, &self.making.plan.limits)
+    }
+
+    fn prepare(&mut self, pid: Pid) -> Result<()> {
+        self.making.place.prepare_record(&self.making.record(pid)?, &self.making.plan.exec)
+    }
+
+    fn settle(&mut self, pidfd: &OwnedFd) -> Result<()> {
+        self.making.place.settle_record()?;
+        if let Some(socket) = self.making.request.pidfd_socket {
+            crate::terminal::send_descriptor(socket, b"standard", pidfd)?;
+        }
+        Ok(())
+    }
+
+    fn words(&self, fault: &Fault<'_>) -> Error {
+        words::of_init(self.making.plan, fault)
+    }
+
+    fn note(&self, fault: &Fault<'_>) {
+        words::note(fault);
+    }
+}

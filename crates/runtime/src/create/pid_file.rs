@@ -1,0 +1,29 @@
+//! `--pid-file`.
+//! Runs in: the parent.
+
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{CWD, Mode, OFlags, openat};
+use rustix::process::Pid;
+
+use crate::error::{Error, Result, best_effort};
+
+/// The path of a file with the process id, written beside and renamed, as runc does.
+///
+/// # Errors
+/// `Os`.
+pub fn write_pid_file(path: &Path, pid: Pid) -> Result<()> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let beside: PathBuf = path.with_file_name(format!(".{name}"));
+    let flags =
+        OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::TRUNC | OFlags::SYNC | OFlags::CLOEXEC;
+    let file = openat(CWD, &beside, flags, Mode::from_raw_mode(0o666))
+        .map_err(|errno| Error::os(format_args!("open {}", beside.display()), errno))?;
+    let text = pid.as_raw_nonzero().to_string();
+    let written =
+        rustix::io::write(&file, text.as_bytes()).map(drop).and_then(|()| rustix::fs::rename(&beside, path));
+    written.map_err(|errno| {
+        best_effort(rustix::fs::unlink(&beside), "the first error is the one to report");
+        Error::os(format_args!("write {}", path.display()), errno)
+    })
+}

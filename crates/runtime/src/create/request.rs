@@ -1,0 +1,64 @@
+//! What the caller of create chooses, and what it gets.
+//! Runs in: the parent.
+
+use std::cell::OnceCell;
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::path::Path;
+
+use rustix::process::Pid;
+
+use crate::foreground::HostTerminal;
+
+/// What the caller of create chose.
+#[derive(Debug)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch of the command line, independent of the others"
+)]
+pub struct Request<'r> {
+    /// Absolute path of the bundle.
+    pub bundle: &'r Path,
+    /// Who holds the standard streams.
+    pub streams: Streams<'r>,
+    /// Wait for `start`.
+    pub gate: bool,
+    /// `--no-pivot`.
+    pub no_pivot: bool,
+    /// `--no-new-keyring`.
+    pub no_new_keyring: bool,
+    /// `--preserve-fds`.
+    pub preserve_fds: u32,
+    /// Descriptors passed by socket activation, before the preserved ones.
+    pub listen_fds: u32,
+    /// The caller has a `NOTIFY_SOCKET`.
+    pub notify_socket: bool,
+    /// Send the pidfd there.
+    pub pidfd_socket: Option<&'r Path>,
+    /// Failures to make the cgroup are forgiven where nothing was asked of it.
+    pub rootless_cgroups: bool,
+}
+
+/// Who holds the standard streams.
+#[derive(Debug)]
+pub enum Streams<'r> {
+    /// The caller's own 0, 1 and 2. A terminal is refused.
+    Inherited,
+    /// These three.
+    Passed([BorrowedFd<'r>; 3]),
+    /// The caller's own, or, where the configuration wants a terminal, one whose master comes back in
+    /// [`Created::terminal`]; the caller's terminal is then put here.
+    Foreground(&'r OnceCell<HostTerminal>),
+    /// A terminal whose master goes to this socket.
+    ConsoleSocket(&'r Path),
+}
+
+/// A container that is there.
+#[derive(Debug)]
+pub struct Created {
+    /// Its first process, in the caller's PID namespace.
+    pub pid: Pid,
+    /// The same, for waiting and signalling.
+    pub pidfd: OwnedFd,
+    /// The terminal's master, of a foreground container.
+    pub terminal: Option<OwnedFd>,
+}
