@@ -311,7 +311,7 @@ fn tmpcopyup_copies_all_that_is_covered() {
     fs::write(etc.join("deep/er/file"), "x".repeat(100_000)).unwrap();
     chown(etc.join("deep/er/file"), Some(3), Some(4)).unwrap();
     chown(etc.join("deep/er"), Some(5), Some(6)).unwrap();
-    fs::set_permissions(etc.join("deep/er"), fs::Permissions::from_mode(0o3701)).unwrap();
+    fs::set_permissions(etc.join("deep/er"), fs::Permissions::from_mode(0o3755)).unwrap();
     fs::set_permissions(etc.join("deep"), fs::Permissions::from_mode(0o555)).unwrap();
     fs::write(etc.join("suid"), "").unwrap();
     fs::set_permissions(etc.join("suid"), fs::Permissions::from_mode(0o6755)).unwrap();
@@ -327,7 +327,7 @@ fn tmpcopyup_copies_all_that_is_covered() {
     .unwrap();
     let bundle = bundle.mount(tmpfs("/etc", &["tmpcopyup"]));
     let expected = "root:x:0:0:root:/root:/bin/sh\n100000\n/nowhere\n6755 0:0 regular empty file\n555 0:0 directory\n\
-                    3701 5:6 directory\n640 0:0 character special file\n644 3:4 regular file\n777 9:9 symbolic link\n9\n";
+                    3755 5:6 directory\n640 0:0 character special file\n644 3:4 regular file\n777 9:9 symbolic link\n9\n";
     let ended = Brig::new().run_bundle(&bundle);
     assert_eq!(ended.stdout, expected, "{ended:?}");
     assert!(!etc.join("new").exists());

@@ -2,6 +2,7 @@
 //! Runs in: init; the first kind before the root switch, the second just before the user's program.
 
 use alloc::borrow::Cow;
+use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -61,7 +62,7 @@ pub(crate) fn run(
     Ok(())
 }
 
-fn failed(step: Step, name: &str, index: u32, problem: &str) -> Fault<'static> {
+fn failed(step: Step, name: &str, index: u32, problem: &str) -> Box<Fault<'static>> {
     in_words(step, index, format!("error running {name} hook #{index}: {problem}"))
 }
 

@@ -42,13 +42,14 @@ mod stdio;
 
 mod gate;
 mod identity;
+mod interpreter;
 mod payload;
 mod scheduling;
 mod seccomp;
 
 use core::convert::Infallible;
 
-use brig_handshake::{Fault, Task};
+use brig_handshake::Task;
 use brig_sys::clone::Alone;
 use rustix::fd::OwnedFd;
 
@@ -68,7 +69,7 @@ pub fn leave(code: i32) -> ! {
     brig_sys::exit::exit_group(code)
 }
 
-fn carry_out(parent: &mut Parent, preserved: u32) -> Result<Infallible, Fault<'static>> {
+fn carry_out(parent: &mut Parent, preserved: u32) -> Never {
     let arrival = arrive::arrive(parent, preserved)?;
     let task = arrive::read(&arrival.message)?;
     match &task {

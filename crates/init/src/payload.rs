@@ -20,6 +20,7 @@ use crate::Never;
 use crate::fault::{At, Outcome, about, in_words};
 use crate::fds;
 use crate::identity::Unprivileged;
+use crate::interpreter;
 
 /// Where the program is.
 pub(crate) struct Payload<'a> {
@@ -120,8 +121,12 @@ pub(crate) fn execute(payload: &Payload<'_>, process: &Process<'_>, environment:
 
 /// "exec /x.sh: no such file or directory", and whose absence that is, if it is the interpreter's.
 fn why_not(path: &CStr, errno: Errno) -> String {
-    let path = path.to_string_lossy();
-    format!("exec {path}: {}", in_short(errno))
+    let interpreter = match errno {
+        Errno::NOENT | Errno::NOTDIR | Errno::ACCESS => interpreter::missing(path),
+        _ => None,
+    };
+    let hint = interpreter.map(|name| format!(" (its interpreter, {})", name.to_string_lossy()));
+    format!("exec {}: {}{}", path.to_string_lossy(), in_short(errno), hint.unwrap_or_default())
 }
 
 /// The few answers that execve(2) gives, as Go words them; runc's callers match these.

@@ -18,12 +18,12 @@ use rustix::io::{Errno, read};
 use rustix::process::{Pid, geteuid};
 
 use crate::delete::{self, Remains};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, best_effort};
 use crate::hooks::{self, Hooks};
 use crate::parent::{self, Until};
 use crate::pid::Identity;
 use crate::probe::{self, Probed};
-use crate::record::{self, Intent, PidNamespace, Record, Timestamp};
+use crate::record::{self, Intent, PidNamespace, RECORD, Record, Timestamp};
 use crate::spawn::{self, Started};
 use crate::status::Status;
 use crate::store::{ContainerId, Place, Store};
@@ -65,7 +65,9 @@ pub fn create(store: &Store, id: &ContainerId, request: &Request<'_>) -> Result<
             log::warn!("{warning}");
         }
         let place = store.reserve(id)?;
-        let mut making = Making::new(&place, plan, probed, request)?;
+        let mut making = Making::new(&place, plan, probed, request).inspect_err(|_| {
+            best_effort(place.remove(RECORD), "the first error is the one to report");
+        })?;
         match making.carry_out() {
             Ok(created) => Ok(created),
             Err(error) => {

@@ -172,6 +172,11 @@ impl Error {
         }
     }
 
+    /// Whether everything but the user's program, or a startContainer hook before it, was there.
+    pub fn is_past_gate(&self) -> bool {
+        matches!(self.kind, Kind::Step { step: Step::StartContainerHook | Step::Exec, .. })
+    }
+
     /// Whether there is no container of that id.
     pub fn is_not_found(&self) -> bool {
         self.kind == Kind::NotFound

@@ -9,7 +9,7 @@ use brig_cgroup::{Layout, Membership, Paths};
 use brig_plan::host::{Cgroups, Host, V1Hierarchy};
 use brig_plan::refusal::Refusal;
 use brig_plan::spec::{Linux, Spec};
-use rustix::fs::{CWD, FsWord, Mode, OFlags, ResolveFlags, openat, openat2, stat, statfs};
+use rustix::fs::{CWD, FileType, FsWord, Mode, OFlags, ResolveFlags, fstat, openat, openat2, stat, statfs};
 use rustix::io::{Errno, read, retry_on_intr};
 use rustix::process::{getegid, geteuid};
 
@@ -167,10 +167,15 @@ pub fn rootfs(spec: &Spec<'_>, bundle: &Path) -> Result<PathBuf> {
     // `.` and `..` go away without a look at the disk, as in a config.json that says `./rootfs`.
     let path = clean(&path);
     match open_without_links(&path) {
-        Ok(_) => Ok(path),
+        Ok(found) if is_directory(&found) => Ok(path),
+        Ok(_) => Err(refused(Error::os(path.display(), Errno::NOTDIR).to_string())),
         Err(Errno::LOOP) => Err(refused("not an absolute path, or a symlink".to_owned())),
         Err(errno) => Err(refused(Error::os(format_args!("stat {}", path.display()), errno).to_string())),
     }
+}
+
+fn is_directory(found: &OwnedFd) -> bool {
+    fstat(found).is_ok_and(|found| FileType::from_raw_mode(found.st_mode).is_dir())
 }
 
 fn open_without_links(path: &Path) -> Result<OwnedFd, Errno> {

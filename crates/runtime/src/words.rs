@@ -43,17 +43,16 @@ pub(crate) fn of_exec(process: &Process<'_>, fault: &Fault<'_>) -> Error {
 }
 
 fn finish(fault: &Fault<'_>, words: String) -> Error {
-    // runc's own order: what fails before the set-up is reported is "during container init"; the program's failure is bare.
+    // runc's own order: what fails before the gate is "during container init"; the program's failure is bare.
     match fault.step {
         Step::Exec | Step::StartContainerHook => Error::new(kind(fault), words),
-        Step::FindExecutable => Error::new(kind(fault), words),
         _ => Error::new(kind(fault), format!("error during container init: {words}")),
     }
 }
 
 fn kind(fault: &Fault<'_>) -> Kind {
     match fault.step {
-        Step::CreateContainerHook | Step::StartContainerHook => Kind::Hook,
+        Step::CreateContainerHook => Kind::Hook,
         step => Kind::Step { step, errno: (fault.errno != 0).then(|| Errno::from_raw_os_error(fault.errno)) },
     }
 }
@@ -103,6 +102,8 @@ fn of_process(process: &Process<'_>, fault: &Fault<'_>) -> String {
         Step::User if fault.errno == Errno::INVAL.raw_os_error() => {
             format!("cannot setgid to unmapped gid {} in user namespace", process.gid)
         }
+        Step::MakeCwd => format!("mkdir {}: {} (process.cwd)", process.cwd.to_string_lossy(), errno(fault)),
+        Step::Groups => format!("setgroups: {} (process.user.additionalGids)", errno(fault)),
         Step::Limits => format!("error setting rlimits: {} (process.rlimits[{}])", errno(fault), fault.index),
         Step::Scheduler => format!("error setting scheduler: {}", errno(fault)),
         Step::Label if fault.index == 1 => {
@@ -132,14 +133,13 @@ fn mount(plan: &Plan<'_>, fault: &Fault<'_>) -> String {
         }
         Step::MountTarget => {
             if is_not_ordinary(mount, fault) {
-                return format!(
-                    "filesystem {source:?} must be mounted on ordinary directory ({entry}.destination)"
-                );
+                format!("filesystem {source:?} must be mounted on ordinary directory ({entry}.destination)")
+            } else {
+                format!(
+                    "create mountpoint for {destination} mount: make mountpoint \"{destination}\": {} ({entry}.destination)",
+                    errno(fault)
+                )
             }
-            format!(
-                "create mountpoint for {destination} mount: make mountpoint \"{destination}\": {} ({entry}.destination)",
-                errno(fault)
-            )
         }
         Step::MountAttributes => format!("set mount attributes: {} ({entry}.options)", errno(fault)),
         Step::Remount => format!("remount: {} ({entry}.options)", errno(fault)),
@@ -220,11 +220,8 @@ fn sysctl(plan: &Plan<'_>, fault: &Fault<'_>) -> String {
     match sysctl {
         Some(sysctl) => {
             let path = sysctl.path.to_string_lossy();
-            format!(
-                "write sysctl key {}: open /proc/sys/{path}: {} (linux.sysctl)",
-                path.replace('/', "."),
-                errno(fault)
-            )
+            let (key, errno) = (path.replace('/', "."), errno(fault));
+            format!("write sysctl key {key}: /proc/sys/{path}: {errno} (linux.sysctl[{key:?}])")
         }
         None => format!("write sysctl: {}", errno(fault)),
     }

@@ -18,7 +18,7 @@ use brig_runtime::{
 };
 use rustix::process::geteuid;
 
-use super::{Outcome, io_words, print};
+use super::{Outcome, io_words, print, print_error};
 use crate::{
     args::{Global, command::DemoArgs},
     demo::{
@@ -31,7 +31,7 @@ use crate::{
     version,
 };
 
-pub(super) fn run(_global: &Global, args: DemoArgs) -> Outcome {
+pub(super) fn run(global: &Global, args: DemoArgs) -> Outcome {
     if let Some(outcome) = inside::asked(&args.args) {
         return outcome;
     }
@@ -41,7 +41,16 @@ pub(super) fn run(_global: &Global, args: DemoArgs) -> Outcome {
         [] => look(&signals),
         words => command(words, &signals),
     }
-    .map_err(|failure| failure.prefixed("demo"))
+    .or_else(|failure| fail(global, failure.prefixed("demo")))
+}
+
+/// In plain words for a person; as every other error for whoever keeps a log.
+fn fail(global: &Global, failure: Failure) -> Outcome {
+    if global.log.is_some() {
+        return Err(failure);
+    }
+    print_error(&format!("brig {}", failure.message));
+    Ok(failure.exit)
 }
 
 /// Makes the container, and prints what brig finds in it.
@@ -100,8 +109,9 @@ struct Demo {
 
 impl Demo {
     fn new() -> Result<Self, Failure> {
-        let bundle =
-            Bundle::new().map_err(|error| Failure::new(format!("temporary folder: {}", io_words(&error))))?;
+        let place = Bundle::place();
+        let failed = |error| Failure::new(format!("a folder in {}: {}", place.display(), io_words(&error)));
+        let bundle = Bundle::new_in(&place).map_err(failed)?;
         foreground::become_subreaper()?;
         Ok(Self {
             facts: Facts::of_host(bundle.path()),

@@ -14,7 +14,7 @@ use rustix::{io::Errno, process::geteuid};
 use super::io_words;
 use crate::{
     args::{Global, command::Rootless},
-    exit::Failure,
+    exit::{Exit, Failure},
 };
 
 const ROOT: &str = "/run/brig";
@@ -43,7 +43,9 @@ pub(super) fn failure(error: Error) -> Failure {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        Self::new(error.to_string())
+        // runc does not learn of it any more: its init ends with 255, as a program of the container would.
+        let exit = if error.is_past_gate() { Exit::Process(255) } else { Exit::Failure };
+        Self { message: error.to_string(), exit }
     }
 }
 

@@ -41,15 +41,19 @@ const FILES: [(&str, &str); 4] = [
 ];
 
 impl Bundle {
-    /// An empty folder: in the caller's `$XDG_RUNTIME_DIR` if it has one, else where temporary files are.
+    /// Where the folder will be: the caller's `$XDG_RUNTIME_DIR` if it has one, else where temporary files are.
+    pub(crate) fn place() -> PathBuf {
+        runtime_directory().unwrap_or_else(env::temp_dir)
+    }
+
+    /// An empty folder in `place`.
     ///
     /// # Errors
-    /// The folder that cannot be made, and why.
-    pub(crate) fn new() -> io::Result<Self> {
-        let at = runtime_directory().unwrap_or_else(env::temp_dir);
+    /// Those of the file system.
+    pub(crate) fn new_in(place: &Path) -> io::Result<Self> {
         for attempt in 0.. {
             let id = format!("brig-demo-{}-{attempt}", process::id());
-            let folder = fs::canonicalize(&at)?.join(&id);
+            let folder = fs::canonicalize(place)?.join(&id);
             // Others may pass through, as the container's root is one of them when the caller is root; none may look.
             match fs::DirBuilder::new().mode(0o700).create(&folder) {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists && attempt < 1000 => {}

@@ -115,11 +115,10 @@ fn run(program: &OsString, args: &[OsString]) -> Result<Exit, Failure> {
 
 /// The shell's codes: 127 for a command that is not there, 126 for one that cannot be run.
 fn not_run(program: &OsString, error: &io::Error) -> Exit {
-    let (code, words) = match error.kind() {
-        io::ErrorKind::NotFound => {
-            (127, "no such command in the container, which has this machine's /usr".to_owned())
-        }
-        _ => (126, error.to_string()),
+    let (code, words) = if error.kind() == io::ErrorKind::NotFound {
+        (127, "no such command in the container, which has this machine's /usr".to_owned())
+    } else {
+        (126, error.to_string())
     };
     let line = format!("brig demo: {}: {words}\n", program.display());
     // Nobody may be there to read it; the code says the same.

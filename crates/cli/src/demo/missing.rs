@@ -47,6 +47,8 @@ const NO_NAMESPACES: &str = "new namespaces are not permitted here: inside anoth
                              filter against clone and unshare, as --privileged gives";
 const HIDDEN_PROC: &str = "a new /proc or /sys may be mounted only where nothing in the old one is hidden: inside another \
                            container brig needs one without masked paths, as --privileged gives";
+const NO_MAPS: &str = "ids may not be mapped: root has been left without a capability that this needs (CAP_SETUID, CAP_SETGID, \
+                       CAP_SETFCAP)";
 const NO_MOUNTS: &str = "mounting is not permitted here, even as root: inside another container brig needs one with \
                          CAP_SYS_ADMIN, as --privileged gives";
 
@@ -70,6 +72,7 @@ fn switched_off(caller: Caller, read: impl Fn(&str) -> String) -> Option<&'stati
 fn forbidden(error: &str, caller: Caller) -> &'static str {
     match (error, caller) {
         (error, _) if error.contains("src=proc") || error.contains("src=sysfs") => HIDDEN_PROC,
+        (error, Caller::Root) if error.contains("id maps") => NO_MAPS,
         (error, Caller::Root) if error.contains("mount") => NO_MOUNTS,
         _ => NO_NAMESPACES,
     }
@@ -93,6 +96,7 @@ mod tests {
     fn what_failed_tells_what_is_forbidden() {
         let proc = "error mounting \"proc\" to rootfs at \"/proc\": mount src=proc, dst=/proc: operation not permitted";
         assert_eq!(forbidden(proc, Caller::Ordinary), HIDDEN_PROC);
+        assert_eq!(forbidden("write the id maps: uid_map: operation not permitted", Caller::Root), NO_MAPS);
         assert_eq!(forbidden("clone: operation not permitted", Caller::Ordinary), NO_NAMESPACES);
     }
 }

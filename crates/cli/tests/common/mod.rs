@@ -12,11 +12,15 @@
 use std::{
     env, fs,
     fs::File,
+    io::{self, PipeReader, PipeWriter, Read as _},
     os::unix::fs::{PermissionsExt as _, symlink},
     os::unix::process::ExitStatusExt as _,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
-    sync::atomic::{AtomicU32, Ordering},
+    sync::{
+        atomic::{AtomicU32, Ordering},
+        mpsc,
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -502,5 +506,56 @@ impl Brig {
         command.args(["--mount", "--propagation", propagation, "sh", "-ec"]);
         command.arg(format!("{script}\nexec \"$@\"")).arg("sh").arg(run.get_program()).args(run.get_args());
         self.finish(command)
+    }
+}
+
+/// A stream that tells when nobody holds it any more. What a command leaves running holds what it inherited.
+#[derive(Debug)]
+pub(crate) struct Witness(PipeReader);
+
+impl Witness {
+    /// The stream, and its end for those who are watched.
+    pub(crate) fn new() -> (Self, PipeWriter) {
+        let (ours, theirs) = io::pipe().unwrap();
+        (Self(ours), theirs)
+    }
+
+    /// Waits until nobody holds it, and returns what was written to it.
+    #[track_caller]
+    pub(crate) fn alone(self) -> String {
+        let mut stream = self.0;
+        let (sender, receiver) = mpsc::channel();
+        thread::spawn(move || {
+            let mut text = Vec::new();
+            let read = stream.read_to_end(&mut text);
+            sender.send(read.map(|_| String::from_utf8_lossy(&text).into_owned())).unwrap();
+        });
+        receiver.recv_timeout(DEADLINE).expect("somebody still holds the stream").unwrap()
+    }
+}
+
+impl Brig {
+    /// Runs a command to its end, and to that of everything that it left running.
+    #[track_caller]
+    pub(crate) fn finish_alone(&self, mut command: Command) -> Ended {
+        let output = self.folder.join(unique("stdout"));
+        let (witness, stderr) = Witness::new();
+        let stdout = File::create(&output).unwrap();
+        let child = command.stdin(Stdio::null()).stdout(stdout).stderr(stderr).spawn().unwrap();
+        let status = wait(child, &command);
+        // It keeps our copies of the child's ends.
+        drop(command);
+        let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap();
+        let stdout = String::from_utf8_lossy(&fs::read(output).unwrap()).into_owned();
+        Ended { code, stdout, stderr: witness.alone() }
+    }
+
+    /// Asserts that there is nothing of the containers whose names hold `id`: no directory, no cgroup.
+    #[track_caller]
+    pub(crate) fn assert_nothing_of(&self, id: &str) {
+        let names = fs::read_dir(self.root()).into_iter().flatten().flatten().map(|entry| entry.file_name());
+        let left = names.filter(|name| name.to_string_lossy().contains(id)).collect::<Vec<_>>();
+        assert!(left.is_empty(), "{left:?} is left in the store");
+        assert_eq!(cgroups_named(id), Vec::<PathBuf>::new());
     }
 }

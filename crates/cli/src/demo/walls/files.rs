@@ -19,8 +19,14 @@ use crate::demo::{
 };
 
 /// The nodes that a container has, by number (admin-guide/devices.txt).
-const NODES: [(&str, u32, u32); 6] =
-    [("null", 1, 3), ("zero", 1, 5), ("full", 1, 7), ("random", 1, 8), ("urandom", 1, 9), ("tty", 5, 0)];
+const NODES: [(&str, (u32, u32)); 6] = [
+    ("null", (1, 3)),
+    ("zero", (1, 5)),
+    ("full", (1, 7)),
+    ("random", (1, 8)),
+    ("urandom", (1, 9)),
+    ("tty", (5, 0)),
+];
 /// First SCSI disk: any disk would do.
 const A_DISK: (u32, u32) = (8, 0);
 
@@ -56,20 +62,16 @@ pub(super) fn readonly_root(_: &Facts) -> Found {
 /// There are only harmless devices, and no way to another.
 pub(super) fn devices(host: &Facts) -> Found {
     let entries = fs::read_dir("/dev").map_err(|error| format!("/dev: {error}"))?;
-    let mut found = Vec::new();
+    let mut nodes = 0;
     for entry in entries.flatten() {
-        let metadata = entry.metadata().map_err(|error| error.to_string())?;
-        let kind = metadata.file_type();
+        let metadata = entry.metadata().map_err(|error| format!("/dev: {error}"))?;
         let name = entry.file_name().to_string_lossy().into_owned();
-        let is_known = |&(known, major_, minor_): &(&str, u32, u32)| {
-            known == name && (major(metadata.rdev()), minor(metadata.rdev())) == (major_, minor_)
-        };
-        match kind.is_block_device() || kind.is_char_device() {
-            true if kind.is_block_device() || !NODES.iter().any(|node| is_known(node)) => {
+        match Node::of(&metadata) {
+            Node::None => {}
+            Node::Character(number) if NODES.contains(&(&name, number)) => nodes += 1,
+            Node::Character(_) | Node::Block => {
                 return Err(format!("/dev/{name} is no device for a container"));
             }
-            true => found.push(name),
-            false => {}
         }
     }
     let disk = makedev(A_DISK.0, A_DISK.1);
@@ -83,7 +85,7 @@ pub(super) fn devices(host: &Facts) -> Found {
         [path] => format!("; the host's {path} is not there"),
         [path, ..] => format!("; of the host's {} disks, {path} and others, none is there", host.disks.len()),
     };
-    Ok(format!("{} harmless ones; making another: not permitted{disks}", found.len()))
+    Ok(format!("{nodes} harmless ones; making another: not permitted{disks}"))
 }
 
 /// What tells about the host's kernel is absent or empty.
@@ -103,6 +105,26 @@ pub(super) fn masked(_: &Facts) -> Found {
         count => format!("reading {shown} and {} more: empty", count - 3),
     }
     .replace(" and /", ", /"))
+}
+
+/// What kind of device a file is.
+enum Node {
+    /// None: a folder, a link, a socket.
+    None,
+    /// One for characters, with its number.
+    Character((u32, u32)),
+    /// A disk.
+    Block,
+}
+
+impl Node {
+    fn of(metadata: &fs::Metadata) -> Self {
+        match (metadata.file_type().is_char_device(), metadata.file_type().is_block_device()) {
+            (true, _) => Self::Character((major(metadata.rdev()), minor(metadata.rdev()))),
+            (false, true) => Self::Block,
+            (false, false) => Self::None,
+        }
+    }
 }
 
 fn is_empty(path: &Path) -> io::Result<bool> {
