@@ -163,7 +163,7 @@ fn a_hook_that_fails_ends_the_container_with_a_message_and_nothing_is_left() {
             .hooks("poststop", &["touch LOG/stopped"]);
         let (brig, id) = (Brig::new(), unique("c"));
         let ended = brig.run(&["create", "--bundle", logged.bundle.path().to_str().unwrap(), &id]);
-        let words = format!("error running {kind} hook #1: exit status 3, stdout: out\n, stderr: err\n");
+        let words = format!("error running {kind} hook #1: exit status 3, stdout: out\n, stderr: err");
         assert!(ended.code == 1 && unescaped(&ended).contains(&words), "{kind}: {ended:?}");
         assert!(!logged.log.join("never").exists(), "{kind}");
         assert_gone(&brig, &id);

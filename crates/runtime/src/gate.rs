@@ -6,11 +6,15 @@
 
 use std::os::fd::OwnedFd;
 
+use brig_handshake::Step;
+use rustix::event::{PollFd, PollFlags};
 use rustix::fs::{FileType, FlockOperation, Gid, Mode, OFlags, Uid, fchown, flock, fstat, mknodat};
 use rustix::io::{Errno, write};
 use rustix::process::{getegid, geteuid};
 
 use crate::error::{Error, Result};
+use crate::pid::poll_until;
+use crate::spawn;
 use crate::store::Place;
 
 /// Makes the gate, and opens it for `brig-init`. `uid` and `gid` are those of the container's root on the host.
@@ -39,12 +43,12 @@ pub fn is_waiting(place: &Place) -> Result<bool> {
     }
 }
 
-/// Opens the gate, and takes it away.
+/// Opens the gate, and takes it away. What comes back is for [`await_passed`].
 ///
 /// # Errors
 /// `WrongStatus`: `container process is already dead` if nobody waits there, `cannot start an already running container` if
 /// it was opened before. `Os`.
-pub fn open(place: &Place) -> Result<()> {
+pub fn open(place: &Place) -> Result<Opened> {
     let writer = match place.open(GATE, OFlags::WRONLY | OFlags::NONBLOCK) {
         Ok(writer) => writer,
         Err(Errno::NOENT) => return Err(already_running()),
@@ -65,7 +69,28 @@ pub fn open(place: &Place) -> Result<()> {
         return Err(already_running());
     }
     write(&writer, b"0").map_err(|errno| place.failed("write", GATE, errno))?;
-    place.unlink(GATE).map(drop)
+    place.unlink(GATE)?;
+    Ok(Opened { writer })
+}
+
+/// A gate that has been opened.
+#[derive(Debug)]
+pub struct Opened {
+    writer: OwnedFd,
+}
+
+/// Waits until `brig-init` reads the FIFO no longer: it has become the user's program, or is dead. What runs before that
+/// program, inside, has its own limits.
+///
+/// # Errors
+/// `Deadline`, `Os`.
+pub fn await_passed(opened: &Opened) -> Result<()> {
+    let mut fds = [PollFd::new(&opened.writer, PollFlags::empty())];
+    match poll_until(&mut fds, spawn::deadline()) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(Error::deadline(Step::Exec.name(), spawn::HANDSHAKE)),
+        Err(errno) => Err(Error::os("poll", errno)),
+    }
 }
 
 fn already_running() -> Error {
@@ -100,6 +125,19 @@ mod tests {
         assert_eq!(rustix::io::read(&fifo, &mut byte), Ok(1));
         assert_eq!(byte[0], b'0');
         assert_eq!(open(&place).unwrap_err().to_string(), "cannot start an already running container");
+    }
+
+    #[test]
+    fn a_gate_is_passed_when_the_last_reader_is_gone() {
+        let scratch = Scratch::new();
+        let (place, fifo) = gate(&scratch);
+        let opened = open(&place).unwrap();
+        std::thread::scope(|scope| {
+            let waits = scope.spawn(|| await_passed(&opened));
+            assert!(!waits.is_finished());
+            drop(fifo);
+            waits.join().unwrap().unwrap();
+        });
     }
 
     #[test]

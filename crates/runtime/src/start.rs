@@ -1,6 +1,10 @@
 //! `start`: the gate of a created container is opened.
 //! Runs in: the parent.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
 use rustix::process::Pid;
 
 use crate::error::{Error, Result};
@@ -26,7 +30,11 @@ pub fn start(store: &Store, id: &ContainerId) -> Result<Pid> {
             return Err(Error::wrong_status("cannot start a container in the creating state"));
         }
     }
-    gate::open(&place)?;
+    let opened = gate::open(&place)?;
+    if !record.poststart.is_empty() {
+        // They come behind the user's program, and so behind the startContainer hooks.
+        gate::await_passed(&opened)?;
+    }
     let pid = i32::try_from(record.init.pid).ok().and_then(Pid::from_raw).unwrap_or(Pid::INIT);
     poststart(&record)?;
     Ok(pid)
@@ -41,5 +49,6 @@ pub(crate) fn poststart(record: &Record<'_>) -> Result<()> {
         return Ok(());
     }
     let document = state::document(&record.facts, Status::Running, Some(record.init.pid));
-    hooks::run(Hooks::Poststart, &record.poststart, document.as_bytes(), None)
+    let bundle = Path::new(OsStr::from_bytes(record.facts.bundle.to_bytes()));
+    hooks::run(Hooks::Poststart, &record.poststart, document.as_bytes(), Some(bundle))
 }

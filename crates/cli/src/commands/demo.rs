@@ -22,7 +22,8 @@ use super::{Outcome, io_words, print, print_error};
 use crate::{
     args::{Global, command::DemoArgs},
     demo::{
-        bundle::{Bundle, Inside},
+        bundle::Bundle,
+        config::Inside,
         facts::Facts,
         inside, missing,
         report::{Findings, Marks, milliseconds},
@@ -35,7 +36,7 @@ pub(super) fn run(global: &Global, args: DemoArgs) -> Outcome {
     if let Some(outcome) = inside::asked(&args.args) {
         return outcome;
     }
-    // Before there is anything to remove: from now on a signal ends the process inside, and the demo removes the rest.
+    // Before there is anything to remove: from now on signals are for the process inside, and the demo lives to clean up.
     let signals = Signals::block()?;
     match args.args.as_slice() {
         [] => look(&signals),
@@ -56,22 +57,36 @@ fn fail(global: &Global, failure: Failure) -> Outcome {
 /// Makes the container, and prints what brig finds in it.
 fn look(signals: &Signals) -> Outcome {
     let began = inside::now();
-    let (before, findings) = {
+    let seen = {
         let demo = Demo::new()?;
         demo.fill(&inside::look_words(&demo.facts)?, None)?;
         demo.findings(signals)?
     };
-    let total = inside::now().saturating_sub(began);
-    let started = findings.began.map_or(0, |at| at.saturating_sub(before));
-    let (walls, sum) = (findings.words(&Marks::of_locale()), findings.sum());
+    let over = inside::now();
+    let findings = &seen.findings;
+    let first_word = findings.began.unwrap_or(seen.ended);
+    let took = |from: u64, to: u64| milliseconds(to.saturating_sub(from));
     print(&format!(
-        "{}\n\n{walls}\n{sum}\ncontainer started, checked and removed in {} ({} to its first word)\n{}",
+        "{}\n\n{}\n{}\ncontainer started, checked and removed in {} \
+         (started in {}, checked in {}, removed in {})\n{HINT}",
         heading(),
-        milliseconds(total),
-        milliseconds(started),
-        HINT
+        findings.words(&Marks::of_locale()),
+        findings.sum(),
+        took(began, over),
+        took(seen.created, first_word),
+        took(first_word, seen.ended),
+        took(seen.ended, over),
     ))?;
     Ok(if findings.fallen() == 0 { Exit::Success } else { Exit::Failure })
+}
+
+/// What was found, and when. Times as [`inside::now`] tells them.
+struct Seen {
+    findings: Findings,
+    /// Just before the runtime was asked for a container.
+    created: u64,
+    /// When the process inside had ended.
+    ended: u64,
 }
 
 fn heading() -> String {
@@ -85,7 +100,7 @@ fn heading() -> String {
     )
 }
 
-const HINT: &str = "a shell in such a container: brig demo -- sh\n";
+const HINT: &str = "for a shell in such a container: brig demo -- sh\n";
 
 /// Runs a command of the caller's in the container.
 fn command(words: &[OsString], signals: &Signals) -> Outcome {
@@ -148,19 +163,20 @@ impl Demo {
         })
     }
 
-    /// Lets the process inside look at the walls. Returns when that began, and what was found.
-    fn findings(&self, signals: &Signals) -> Result<(u64, Findings), Failure> {
+    /// Lets the process inside look at the walls.
+    fn findings(&self, signals: &Signals) -> Result<Seen, Failure> {
         let failed = |error: io::Error| Failure::new(io_words(&error));
         let (mut reader, writer) = io::pipe().map_err(failed)?;
         let nothing = File::open("/dev/null").map_err(failed)?;
-        let before = inside::now();
-        let created = self.create(Streams::Passed([nothing.as_fd(), writer.as_fd(), writer.as_fd()]))?;
+        let created = inside::now();
+        let container = self.create(Streams::Passed([nothing.as_fd(), writer.as_fd(), writer.as_fd()]))?;
         drop(writer);
         // It says less than a pipe holds, so that nobody has to listen yet.
-        foreground::attend(&created, signals, None)?;
+        foreground::attend(&container, signals, None)?;
+        let ended = inside::now();
         let mut text = String::new();
         reader.read_to_string(&mut text).map_err(failed)?;
-        Ok((before, Findings::read(&text)))
+        Ok(Seen { findings: Findings::read(&text), created, ended })
     }
 }
 

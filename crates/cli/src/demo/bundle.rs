@@ -10,10 +10,8 @@ use std::{
 
 use rustix::process::geteuid;
 
-pub(crate) use super::config::Inside;
-
 use super::{
-    config::{self, HOSTNAME, HostFiles, PROGRAM},
+    config::{self, HOSTNAME, HostFiles, Inside, PROGRAM},
     facts::Facts,
 };
 

@@ -7,7 +7,7 @@
 //! truth about the walls. Runs in: parent; [`inside`] runs in the container.
 
 pub(crate) mod bundle;
-mod config;
+pub(crate) mod config;
 pub(crate) mod facts;
 
 pub(crate) mod inside;

@@ -559,3 +559,5 @@ impl Brig {
         assert_eq!(cgroups_named(id), Vec::<PathBuf>::new());
     }
 }
+
+pub(crate) mod terminal;
