@@ -176,7 +176,7 @@ fn a_mount_that_cannot_be_made_is_named() {
         ("/mnt", "tmpfs", "tmpfs", "size=x", "mount src=tmpfs, dst=/mnt, flags=0x0, data=size=x: invalid argument (mounts[7])"),
         ("/mnt", "proc", "proc", "nosuch=1", "mount src=proc, dst=/mnt, flags=0x0, data=nosuch=1: invalid argument (mounts[7])"),
         ("/mnt", "x", "nosuchfs", "ro", "mount src=x, dst=/mnt, flags=0x1: no such device (mounts[7])"),
-        ("/etc/passwd", "tmpfs", "tmpfs", "ro", "mount src=tmpfs, dst=/etc/passwd, flags=0x1: not a directory (mounts[7])"),
+        ("/etc/passwd", "tmpfs", "tmpfs", "nosuid", "mount src=tmpfs, dst=/etc/passwd, flags=0x2: not a directory (mounts[7])"),
         ("/etc/passwd/x", "tmpfs", "tmpfs", "ro", "create mountpoint for /etc/passwd/x mount: make mountpoint \"/etc/passwd/x\": not a directory (mounts[7].destination)"),
         ("/loop/x", "tmpfs", "tmpfs", "ro", "create mountpoint for /loop/x mount: make mountpoint \"/loop/x\": too many levels of symbolic links (mounts[7].destination)"),
     ] {
@@ -311,7 +311,7 @@ fn wrong_types_and_ids_out_of_range_are_named_by_their_json_path() {
         ("/process/user/gid", json!(u32::MAX), "process.user.gid: 4294967295 is not an id"),
         ("/mounts", json!({}), "mounts: invalid type: map, expected a sequence"),
         ("/mounts/1/options/0", json!(7), "mounts[1].options[0]: invalid type: integer `7`, expected a string"),
-        ("/hostname", json!([]), "hostname: invalid type: sequence, expected a string"),
+        ("/hostname", json!(7), "hostname: invalid type: integer `7`, expected a string"),
     ] {
         bench.write(|config| *config.pointer_mut(path).unwrap() = value);
         let ended = bench.attempt("run", &unique("c"), &[]);

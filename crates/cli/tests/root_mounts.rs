@@ -381,7 +381,7 @@ fn cgroup_version_2_is_shown_from_the_containers_own_group_down() {
     if common::cannot_run() || !v2() {
         return;
     }
-    let script = "cat /proc/self/cgroup; cat /sys/fs/cgroup/cgroup.procs; mkdir /sys/fs/cgroup/x || echo refused; \
+    let script = "grep 0:: /proc/self/cgroup; cat /sys/fs/cgroup/cgroup.procs; mkdir /sys/fs/cgroup/x || echo refused; \
                   cat /proc/self/mountinfo";
     let bundle = Bundle::script(script)
         .without_mount(CGROUP)
@@ -409,7 +409,7 @@ fn cgroup_version_2_that_is_writable_takes_groups_of_the_container() {
         return;
     }
     let bundle = Bundle::script(
-        "mkdir /sys/fs/cgroup/own && echo 1 >/sys/fs/cgroup/own/cgroup.procs && cat /proc/self/cgroup",
+        "mkdir /sys/fs/cgroup/own && echo 1 >/sys/fs/cgroup/own/cgroup.procs && grep 0:: /proc/self/cgroup",
     )
     .without_mount(CGROUP)
     .mount(cgroup_mount(&["rw"]))
@@ -422,7 +422,7 @@ fn cgroup_version_2_without_a_cgroup_namespace_is_the_hosts() {
     if common::cannot_run() || !v2() {
         return;
     }
-    let script = "test -e /sys/fs/cgroup$(cut -c4- /proc/self/cgroup)/cgroup.procs && echo there; cat /proc/self/mountinfo";
+    let script = "test -e /sys/fs/cgroup$(grep 0:: /proc/self/cgroup | cut -c4-)/cgroup.procs && echo there; cat /proc/self/mountinfo";
     let bundle = Bundle::script(script)
         .without_mount(CGROUP)
         .mount(cgroup_mount(&["ro"]))

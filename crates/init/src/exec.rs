@@ -24,14 +24,15 @@ pub(crate) fn become_another(
 ) -> Never {
     let process = &task.process;
     stdio::take(&task.fds, &mut descriptors)?;
+    // The host's proc, while it is in sight: what we join may be hostile.
+    let labelled = process.apparmor_profile.is_some() || process.selinux_label.is_some();
+    let proc = if labelled { Some(procfs::host().at(Step::Label)?) } else { None };
     scheduling::first_affinity(process)?;
     namespaces::enter(&task.entry, &task.fds, &mut descriptors, parent)?;
     process::setsid().at(Step::Arrive)?;
     if let Some(wanted) = &task.keyring {
         keyring::join(wanted, parent)?;
     }
-    let labelled = process.apparmor_profile.is_some() || process.selinux_label.is_some();
-    let proc = if labelled { Some(procfs::own().at(Step::Label)?) } else { None };
 
     let inside = pivot::joined();
     if let Some(wanted) = &process.terminal {

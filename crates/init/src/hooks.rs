@@ -113,7 +113,11 @@ fn try_to_become(
     let prepared = stdio::dup2_stdin(input)
         .and_then(|()| stdio::dup2_stdout(output))
         .and_then(|()| stdio::dup2_stderr(error))
-        .and_then(|()| close_range::mark(3, u32::MAX));
+        .and_then(|()| match close_range::mark(3, u32::MAX) {
+            // Before Linux 5.11 a hook sees what the user's program inherits; all else is close-on-exec from the start.
+            Err(Errno::NOSYS | Errno::INVAL) => Ok(()),
+            other => other,
+        });
     if let Err(errno) = prepared {
         return errno;
     }

@@ -1,5 +1,5 @@
 //! `process.rlimits` and `process.oomScoreAdj`.
-//! Runs in: the parent; pure. Done by the runtime, from outside.
+//! Runs in: the parent; pure. Done by `brig-init`, or by the runtime where a user namespace stands in between.
 
 use brig_handshake::process::{Process as Planned, Rlimit};
 

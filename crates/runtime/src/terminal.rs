@@ -6,9 +6,11 @@ use std::io::IoSlice;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
+use std::time::Duration;
 
 use brig_handshake::Step;
 use rustix::io::Errno;
+use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{
     AddressFamily, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketAddrUnix, SocketFlags,
     SocketType, connect, sendmsg, socket_with,
@@ -50,6 +52,9 @@ impl<'t> Terminals<'t> {
     }
 }
 
+/// How long a peer has to accept.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// Connects to a Unix socket and sends one message with one descriptor.
 ///
 /// # Errors
@@ -59,6 +64,8 @@ pub(crate) fn send_descriptor(path: &Path, data: &[u8], descriptor: &OwnedFd) ->
     let address = SocketAddrUnix::new(path).map_err(failed)?;
     let flags = SocketFlags::CLOEXEC;
     let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None).map_err(failed)?;
+    // A peer that does not accept must not hold us for ever.
+    set_socket_timeout(&socket, Timeout::Send, Some(PATIENCE)).map_err(failed)?;
     connect(&socket, &address).map_err(failed)?;
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut control = SendAncillaryBuffer::new(&mut space);

@@ -113,8 +113,9 @@ impl<'a> Spawn<'a> {
     /// `pid_t clone3(struct clone_args *, size_t)` with `CLONE_PIDFD`, the namespaces `namespaces` (`CLONE_NEW*`), and
     /// `CLONE_INTO_CGROUP` where a cgroup directory is given.
     ///
-    /// The caller must not move or drop `self` until the child has executed (its first message, or its end): the receiver
-    /// is pinned by the borrow of the returned [`Child`].
+    /// Keep `self` where it is until the child has executed (its first message, or its end). Until then the child reads the
+    /// texts that it names, and nothing else of our memory; it writes none of it. If they are gone, it is the child that
+    /// executes the wrong thing, or nothing.
     ///
     /// # Errors
     /// The kernel's answer. A failure to execute comes later, as the child's exit code.
@@ -138,7 +139,8 @@ impl<'a> Spawn<'a> {
         self.between.argv = self.argv.as_ptr();
         self.between.envp = self.envp.as_ptr();
         self.between.byte = if self.when == When::WhenMapped { &raw mut self.byte } else { ptr::null_mut() };
-        // SAFETY: `args` lives across the call; `self`, which `between` points into, is borrowed by the Child that is returned.
+        // SAFETY: `args` lives across the call. What the child reads later it only reads, by its own registers and system
+        // calls, and it writes nothing that we share: the byte that it waits for is written in its own copy of the memory.
         let pid = answer(unsafe { arch::spawn(&raw const args, &raw const self.between) })?;
         // SAFETY: with CLONE_PIDFD the kernel has just stored a new descriptor here, and no one else has seen it.
         let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };

@@ -289,7 +289,7 @@ pub enum ExplainFormat {
 /// `demo`.
 #[derive(Debug, PartialEq, Eq)]
 pub struct DemoArgs {
-    /// Program and arguments, at least one.
+    /// Program and arguments; none to have the walls looked at.
     pub args: Vec<OsString>,
 }
 

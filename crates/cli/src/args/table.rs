@@ -203,9 +203,9 @@ pub static COMMANDS: &[CommandRow] = &[
         flags: &[switch("force", "kill the container first (SIGKILL); an unknown id is no error").short("f")],
     },
     CommandRow {
-        name: "demo", alias: None, summary: "run a command in a container made from this host's files",
-        usage: "-- <command> [arguments...]", description: "",
-        order: WordOrder::FlagsFirst, count: Count::AtLeast(1), read: read::demo, flags: &[],
+        name: "demo", alias: None, summary: "show what a container made from this host's files can and cannot do",
+        usage: "[-- <command> [arguments...]]", description: "With a command: run that in it instead.",
+        order: WordOrder::FlagsFirst, count: Count::AtLeast(0), read: read::demo, flags: &[],
     },
     CommandRow {
         name: "events", alias: None, summary: "print statistics and out-of-memory events of a container",

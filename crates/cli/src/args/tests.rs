@@ -224,7 +224,6 @@ fn a_wrong_number_of_arguments_is_refused_with_help() {
         ("kill", "brig: \"kill\" requires a minimum of 1 argument(s)"),
         ("kill a 9 b", "brig: \"kill\" requires a maximum of 2 argument(s)"),
         ("exec", "brig: \"exec\" requires a minimum of 1 argument(s)"),
-        ("demo", "brig: \"demo\" requires a minimum of 1 argument(s)"),
         ("explain", "brig: \"explain\" requires exactly 1 argument(s)"),
     ] {
         let refused = refusal(line);
@@ -473,7 +472,8 @@ fn checkpoint_and_restore_share_flags() {
 }
 
 #[test]
-fn demo_runs_what_follows_the_dashes() {
+fn demo_runs_what_follows_the_dashes_or_nothing() {
+    assert_eq!(command!(Demo, "demo").args, [""; 0]);
     assert_eq!(command!(Demo, "demo -- sh -c x").args, ["sh", "-c", "x"]);
     assert_eq!(command!(Demo, "demo sh -c x").args, ["sh", "-c", "x"]);
 }

@@ -28,6 +28,9 @@ pub(super) struct Setup {
 
 impl Setup {
     pub(super) fn new(global: &Global, args: &CreateArgs) -> Result<Self, Failure> {
+        if global.systemd_cgroup {
+            return Err(Failure::new("--systemd-cgroup: not available in this version of brig"));
+        }
         Ok(Self {
             id: ContainerId::new(&args.id).map_err(store::failure)?,
             store: store::open(global)?,
