@@ -106,7 +106,8 @@ fn handle(pid: i32) -> Option<Handle> {
     let pid = Pid::from_raw(pid)?;
     match pidfd_open(pid, PidfdFlags::empty()) {
         Ok(pidfd) => Some(Handle::Pidfd(pidfd)),
-        Err(Errno::SRCH) => None,
+        // Older kernels say INVAL of one that is being reaped.
+        Err(Errno::SRCH | Errno::INVAL) => None,
         Err(_) => Some(Handle::Pid(pid)),
     }
 }

@@ -4,9 +4,9 @@
 
 mod common;
 
-use std::fs;
+use std::{fs, process::Stdio};
 
-use common::{Brig, Bundle, HostMounts, cgroups_named, unique};
+use common::{Brig, Bundle, HostMounts, Witness, cgroups_named, unique};
 use serde_json::{Value, json};
 
 /// `config.json` as dockerd 20.10 gave it to its runtime, without what was of that moment: hooks, bind mounts, cgroup.
@@ -28,7 +28,10 @@ fn docker(args: &[&str], id: &str) -> Bundle {
 /// From `create` to `delete`, with all that callers do in between.
 fn lives(bundle: &Bundle, id: &str) {
     let (brig, mounts) = (Brig::new(), HostMounts::now());
-    brig.run(&["create", "--bundle", bundle.path().to_str().unwrap(), id]).ok();
+    let (witness, stderr) = Witness::new();
+    let mut create = brig.command(&["create", "--bundle", bundle.path().to_str().unwrap(), id]);
+    assert!(create.stdin(Stdio::null()).stdout(stderr.try_clone().unwrap()).stderr(stderr).status().unwrap().success());
+    drop(create);
     assert!(!cgroups_named(id).is_empty());
     brig.run(&["start", id]).ok();
     let pid = brig.state(id)["pid"].clone();
@@ -44,7 +47,7 @@ fn lives(bundle: &Bundle, id: &str) {
     brig.await_status(id, "stopped");
     brig.run(&["delete", id]).ok();
     brig.assert_nothing_of(id);
-    assert!(!fs::exists(format!("/proc/{pid}")).unwrap());
+    assert_eq!(witness.alone(), "");
     mounts.assert_unchanged();
 }
 

@@ -21,8 +21,17 @@ fn every_container_has_the_devices_of_the_specification() {
         return;
     }
     let nodes = "/dev/null /dev/zero /dev/full /dev/tty /dev/random /dev/urandom";
-    let bundle = Bundle::script(&format!("{LOOK} {nodes}; echo x >/dev/null; dd if=/dev/zero bs=5 count=1 2>/dev/null | wc -c"));
-    let numbers = [("null", "1:3"), ("zero", "1:5"), ("full", "1:7"), ("tty", "5:0"), ("random", "1:8"), ("urandom", "1:9")];
+    let bundle = Bundle::script(&format!(
+        "{LOOK} {nodes}; echo x >/dev/null; dd if=/dev/zero bs=5 count=1 2>/dev/null | wc -c"
+    ));
+    let numbers = [
+        ("null", "1:3"),
+        ("zero", "1:5"),
+        ("full", "1:7"),
+        ("tty", "5:0"),
+        ("random", "1:8"),
+        ("urandom", "1:9"),
+    ];
     let expected = |owner: &str| {
         let line = |(name, number)| format!("character special file 666 {owner} {number} /dev/{name}\n");
         numbers.map(line).concat() + "5\n"
@@ -79,9 +88,13 @@ fn devices_of_a_user_namespace_are_the_hosts_own_nodes() {
         return;
     }
     let wanted = json!([{ "path": "/dev/kmsg", "type": "c", "major": 1, "minor": 11, "uid": 7, "gid": 7 }]);
-    let bundle = Bundle::script(&format!("{LOOK} /dev/kmsg; grep -c ' /dev/' /proc/self/mountinfo")).in_user_namespace();
+    let bundle = Bundle::script(&format!("{LOOK} /dev/kmsg; grep -c ' /dev/' /proc/self/mountinfo"))
+        .in_user_namespace();
     let printed = Brig::new().says(&bundle.edit(devices(wanted)));
-    assert!(printed.starts_with("character special file ") && printed.contains(" 65534:65534 1:b /dev/kmsg\n"), "{printed}");
+    assert!(
+        printed.starts_with("character special file ") && printed.contains(" 65534:65534 1:b /dev/kmsg\n"),
+        "{printed}"
+    );
 }
 
 #[test]
@@ -103,7 +116,10 @@ fn nodes_of_the_image_are_taken_when_they_are_the_same_and_refused_when_not() {
     }
     let without_dev = |script: &str| {
         let bundle = Bundle::script(script).edit(|config| {
-            config["mounts"].as_array_mut().unwrap().retain(|mount| !mount["destination"].as_str().unwrap().starts_with("/dev"));
+            config["mounts"]
+                .as_array_mut()
+                .unwrap()
+                .retain(|mount| !mount["destination"].as_str().unwrap().starts_with("/dev"));
         });
         let mode = rustix::fs::Mode::from_raw_mode(0o600);
         let null = bundle.rootfs().join("dev/null");
@@ -120,7 +136,10 @@ fn nodes_of_the_image_are_taken_when_they_are_the_same_and_refused_when_not() {
     fs::remove_file(bundle.rootfs().join("dev/null")).unwrap();
     fs::write(bundle.rootfs().join("dev/null"), "a trap").unwrap();
     let ended = Brig::new().run_bundle(&bundle);
-    assert!(ended.code == 1 && ended.error().contains("/dev/null") && ended.error().contains("file exists"), "{ended:?}");
+    assert!(
+        ended.code == 1 && ended.error().contains("/dev/null") && ended.error().contains("file exists"),
+        "{ended:?}"
+    );
 }
 
 #[test]
@@ -131,7 +150,10 @@ fn a_bound_dev_is_left_as_it_is() {
     let folder = common::Folder::new("dev");
     fs::write(folder.join("only"), "").unwrap();
     let bundle = Bundle::script("ls /dev").edit(|config| {
-        config["mounts"].as_array_mut().unwrap().retain(|mount| !mount["destination"].as_str().unwrap().starts_with("/dev"));
+        config["mounts"]
+            .as_array_mut()
+            .unwrap()
+            .retain(|mount| !mount["destination"].as_str().unwrap().starts_with("/dev"));
         config["linux"]["maskedPaths"] = json!([]);
     });
     let bundle = bundle.mount(json!({ "destination": "/dev", "source": folder.path(), "options": ["bind"] }));
@@ -156,12 +178,14 @@ fn a_read_only_dev_is_complete_and_read_only() {
     if common::cannot_run() {
         return;
     }
-    let bundle = Bundle::script("echo x >/dev/null && touch /dev/new || echo refused; ls /dev | wc -l").edit(|config| {
-        for mount in config["mounts"].as_array_mut().unwrap() {
-            if mount["destination"] == "/dev" {
-                mount["options"].as_array_mut().unwrap().push(json!("ro"));
+    let bundle = Bundle::script("echo x >/dev/null && touch /dev/new || echo refused; ls /dev | wc -l").edit(
+        |config| {
+            for mount in config["mounts"].as_array_mut().unwrap() {
+                if mount["destination"] == "/dev" {
+                    mount["options"].as_array_mut().unwrap().push(json!("ro"));
+                }
             }
-        }
-    });
+        },
+    );
     assert_eq!(Brig::new().says(&bundle), "refused\n15\n");
 }

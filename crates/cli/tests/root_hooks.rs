@@ -11,7 +11,8 @@ use std::{
 use common::{Brig, Bundle, Ended, Folder, cgroups_named, namespace_of, unique};
 use serde_json::{Value, json};
 
-const KINDS: [&str; 6] = ["prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop"];
+const KINDS: [&str; 6] =
+    ["prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop"];
 
 /// A hook that runs `script`.
 fn hook(script: &str) -> Value {
@@ -33,7 +34,11 @@ impl Logged {
 
     /// Where a hook of this kind finds the folder.
     fn place(&self, kind: &str) -> String {
-        if kind == "startContainer" { "/log".to_owned() } else { self.log.path().to_str().unwrap().to_owned() }
+        if kind == "startContainer" {
+            "/log".to_owned()
+        } else {
+            self.log.path().to_str().unwrap().to_owned()
+        }
     }
 
     /// Sets the hooks of one kind, of which `LOG` in a script is the folder.
@@ -78,12 +83,17 @@ fn every_hook_runs_at_its_time_in_its_namespaces_and_directory() {
     );
     assert_eq!(logged.read("log"), creating);
     brig.run(&["start", &id]).ok();
-    let starting = format!("startContainer {own} /\nstartContainer again\npoststart {host} {in_bundle}\npoststart again\n");
+    let starting = format!(
+        "startContainer {own} /\nstartContainer again\npoststart {host} {in_bundle}\npoststart again\n"
+    );
     assert_eq!(logged.read("log"), creating.clone() + &starting);
     brig.run(&["delete", "--force", &id]).ok();
     let log = logged.read("log");
     let stopping = log.strip_prefix(&(creating + &starting)).unwrap();
-    assert!(stopping.starts_with(&format!("poststop {host} ")) && stopping.ends_with("\npoststop again\n"), "{stopping}");
+    assert!(
+        stopping.starts_with(&format!("poststop {host} ")) && stopping.ends_with("\npoststop again\n"),
+        "{stopping}"
+    );
 
     for (kind, status, pid) in [
         ("prestart", "creating", Some(pid)),
@@ -137,7 +147,8 @@ fn a_hook_has_its_own_environment_or_that_of_its_place() {
             }
         });
         let brig = Brig::new();
-        let mut command = brig.command(&["run", "--bundle", logged.bundle.path().to_str().unwrap(), &unique("c")]);
+        let mut command =
+            brig.command(&["run", "--bundle", logged.bundle.path().to_str().unwrap(), &unique("c")]);
         command.env("HOSTS", "h");
         brig.finish(command).ok();
         for kind in KINDS {
@@ -180,10 +191,14 @@ fn a_start_container_hook_that_fails_leaves_a_stopped_container() {
     if common::cannot_run() {
         return;
     }
-    let logged = Logged::new(Bundle::with_args(&["sh", "-c", "touch /log/ran"])).hooks("startContainer", &["exit 4"]);
+    let logged =
+        Logged::new(Bundle::with_args(&["sh", "-c", "touch /log/ran"])).hooks("startContainer", &["exit 4"]);
     let brig = Brig::new();
     let ended = brig.run_bundle(&logged.bundle);
-    assert!(ended.code != 0 && ended.stderr.contains("error running startContainer hook #0: exit status 4"), "{ended:?}");
+    assert!(
+        ended.code != 0 && ended.stderr.contains("error running startContainer hook #0: exit status 4"),
+        "{ended:?}"
+    );
     assert_eq!(fs::read_dir(brig.root()).unwrap().count(), 0);
     let id = brig.create(&logged.bundle);
     brig.run(&["start", &id]);
@@ -199,7 +214,10 @@ fn a_poststart_hook_that_fails_ends_the_container() {
     let logged = Logged::new(Bundle::with_args(&["sleep", "1000"])).hooks("poststart", &["exit 5"]);
     let brig = Brig::new();
     let ended = brig.run_bundle(&logged.bundle);
-    assert!(ended.code != 0 && ended.error().contains("error running poststart hook #0: exit status 5"), "{ended:?}");
+    assert!(
+        ended.code != 0 && ended.error().contains("error running poststart hook #0: exit status 5"),
+        "{ended:?}"
+    );
     assert_eq!(fs::read_dir(brig.root()).unwrap().count(), 0);
 }
 
@@ -242,10 +260,12 @@ fn a_hook_that_cannot_be_executed_is_named() {
         return;
     }
     for kind in ["prestart", "createRuntime", "createContainer", "startContainer"] {
-        let bundle = Bundle::with_args(&["true"]).edit(|config| config["hooks"] = json!({ kind: [{ "path": "/no/such/hook" }] }));
+        let bundle = Bundle::with_args(&["true"])
+            .edit(|config| config["hooks"] = json!({ kind: [{ "path": "/no/such/hook" }] }));
         let brig = Brig::new();
         let ended = brig.run_bundle(&bundle);
-        let words = format!("error running {kind} hook #0: fork/exec /no/such/hook: no such file or directory");
+        let words =
+            format!("error running {kind} hook #0: fork/exec /no/such/hook: no such file or directory");
         assert!(ended.code != 0 && ended.stderr.contains(&words), "{ended:?}");
         assert_eq!(fs::read_dir(brig.root()).unwrap().count(), 0);
     }
@@ -270,7 +290,8 @@ fn what_a_hook_leaves_running_is_not_waited_for() {
         return;
     }
     for kind in ["createRuntime", "createContainer"] {
-        let logged = Logged::new(Bundle::with_args(&["echo", "ran"])).hooks(kind, &["sleep 20 & echo $! >LOG/pid"]);
+        let logged =
+            Logged::new(Bundle::with_args(&["echo", "ran"])).hooks(kind, &["sleep 20 & echo $! >LOG/pid"]);
         let started = Instant::now();
         assert_eq!(Brig::new().says(&logged.bundle), "ran\n");
         assert!(started.elapsed() < Duration::from_secs(15), "{kind}");
@@ -302,10 +323,8 @@ fn a_create_container_hook_can_change_what_the_container_sees() {
     if common::cannot_run() {
         return;
     }
-    let logged = Logged::new(Bundle::script("cat /tmp/made; hostname")).hooks(
-        "createContainer",
-        &["mount -t tmpfs tmpfs tmp && echo text >tmp/made && hostname from-hook"],
-    );
+    let logged = Logged::new(Bundle::script("cat /tmp/made; hostname"))
+        .hooks("createContainer", &["mount -t tmpfs tmpfs tmp && echo text >tmp/made && hostname from-hook"]);
     logged.bundle.change(|config| drop(config.as_object_mut().unwrap().remove("hostname")));
     let mounts = common::HostMounts::now();
     assert_eq!(Brig::new().says(&logged.bundle), "text\nfrom-hook\n");
@@ -320,7 +339,10 @@ fn a_start_container_hook_runs_as_the_user_inside() {
     let logged = Logged::new(Bundle::script("cat /tmp/who").edit(|config| {
         config["process"]["user"] = json!({ "uid": 1000, "gid": 1000 });
     }))
-    .hooks("startContainer", &["id -u >/tmp/who; grep -c CapEff:.0000000000000000 /proc/self/status >>/tmp/who"]);
+    .hooks(
+        "startContainer",
+        &["id -u >/tmp/who; grep -c CapEff:.0000000000000000 /proc/self/status >>/tmp/who"],
+    );
     let tmp = logged.bundle.rootfs().join("tmp");
     std::os::unix::fs::chown(tmp, Some(1000), Some(1000)).unwrap();
     assert_eq!(Brig::new().says(&logged.bundle), "1000\n1\n");

@@ -803,3 +803,53 @@ fn a_relative_and_a_linked_rootfs_are_found() {
     let ended = Brig::new().run_bundle(&bundle);
     assert!(ended.code == 1 && ended.error().contains("not an absolute path, or a symlink"), "{ended:?}");
 }
+
+#[test]
+fn a_thousand_mounts_are_made_with_few_descriptors() {
+    if common::cannot_run() {
+        return;
+    }
+    let bundle = Bundle::script("grep -c ' /many/' /proc/self/mountinfo").edit(|config| {
+        let mounts = config["mounts"].as_array_mut().unwrap();
+        for number in 0..500 {
+            mounts.push(tmpfs(&format!("/many/t{number}"), &["mode=755"]));
+            mounts.push(json!({ "destination": format!("/many/b{number}"), "source": "/proc/version", "options": ["bind", "ro"] }));
+        }
+    });
+    let brig = Brig::new();
+    let run = brig.command(&["run", "--bundle", bundle.path().to_str().unwrap(), &unique("c")]);
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", "ulimit -Sn 100; exec \"$@\"", "sh"]).arg(run.get_program()).args(run.get_args());
+    assert_eq!(brig.finish(command).text(), "1000\n");
+}
+
+#[test]
+fn options_of_proc_are_its_own() {
+    if common::cannot_run() {
+        return;
+    }
+    let bundle = Bundle::script("ls /proc").edit(|config| {
+        for mount in config["mounts"].as_array_mut().unwrap() {
+            if mount["destination"] == "/proc" {
+                mount["options"] = json!(["hidepid=2", "subset=pid"]);
+            }
+        }
+    });
+    let printed = Brig::new().says(&bundle);
+    assert!(!printed.contains("version") && printed.contains("self\n"), "{printed}");
+}
+
+#[test]
+fn a_file_is_bound_through_a_link_that_leads_nowhere_yet() {
+    if common::cannot_run() {
+        return;
+    }
+    let bundle = Bundle::script("cat /made/file");
+    symlink("/made/file", bundle.rootfs().join("dangling")).unwrap();
+    let source = bundle.path().join("source");
+    fs::write(&source, "text\n").unwrap();
+    let bundle =
+        bundle.mount(json!({ "destination": "/dangling", "source": source, "options": ["bind", "ro"] }));
+    assert_eq!(Brig::new().says(&bundle), "text\n");
+    assert!(!Path::new("/made").exists());
+}

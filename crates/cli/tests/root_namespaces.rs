@@ -385,3 +385,54 @@ fn a_joined_time_namespace_keeps_its_offsets() {
         .edit(|config| set_namespace(config, "time", Some(&stranger.path("time_for_children"))));
     assert!(Brig::new().says(&bundle).trim().parse::<u64>().unwrap() >= 1_000_000_000);
 }
+
+#[test]
+fn a_container_in_joined_namespaces_can_be_entered_and_goes_alone() {
+    if common::cannot_run() {
+        return;
+    }
+    let first = Bundle::with_args(&["sleep", "1000"]).edit(seven).in_user_namespace();
+    let brig = Brig::new();
+    let host = brig.start(&first);
+    let pid = brig.state(&host)["pid"].as_u64().unwrap();
+    let second = Bundle::with_args(&["sleep", "1000"]).in_user_namespace().edit(|config| {
+        config.as_object_mut().unwrap().remove("hostname");
+        config["process"]["user"] = json!({ "uid": 7, "gid": 8, "additionalGids": [9] });
+        for (kind, name) in KINDS.into_iter().filter(|(kind, _)| *kind != "mount") {
+            set_namespace(config, kind, Some(&format!("/proc/{pid}/ns/{name}")));
+        }
+        for maps in ["uidMappings", "gidMappings"] {
+            config["linux"].as_object_mut().unwrap().remove(maps);
+        }
+    });
+    let id = brig.start(&second);
+    let own = brig.state(&id)["pid"].as_u64().unwrap();
+    let printed = brig.run(&["exec", &id, "sh", "-c", LOOK]).text();
+    assert_eq!(differing(&printed, own), Vec::<&str>::new());
+    assert_eq!(differing(&printed, pid), ["mnt"]);
+    assert_eq!(brig.run(&["exec", &id, "sh", "-c", "id -u; id -G"]).text(), "7\n8 9\n");
+    brig.run(&["delete", "--force", &id]).ok();
+    assert!(!std::fs::exists(format!("/proc/{own}")).unwrap());
+    assert_eq!(brig.status(&host), "running");
+}
+
+#[test]
+fn a_container_outlives_the_one_whose_namespaces_it_joined() {
+    if common::cannot_run() {
+        return;
+    }
+    let brig = Brig::new();
+    let (first, second) = (sleeper(), Bundle::with_args(&["sleep", "1000"]));
+    let host = brig.start(&first);
+    let pid = brig.state(&host)["pid"].as_u64().unwrap();
+    let second = second.edit(|config| {
+        config.as_object_mut().unwrap().remove("hostname");
+        for (kind, name) in [("network", "net"), ("ipc", "ipc"), ("uts", "uts")] {
+            set_namespace(config, kind, Some(&format!("/proc/{pid}/ns/{name}")));
+        }
+    });
+    let id = brig.start(&second);
+    brig.run(&["delete", "--force", &host]).ok();
+    assert_eq!(brig.status(&id), "running");
+    assert_eq!(brig.run(&["exec", &id, "cat", "/sys/class/net/lo/flags"]).text(), "0x9\n");
+}

@@ -60,7 +60,9 @@ fn the_umask_is_022_or_what_was_asked_for_whatever_the_callers_is() {
         return;
     }
     let brig = Brig::new();
-    for (wanted, umask) in [(json!({}), "0022\n"), (json!({ "umask": 0 }), "0000\n"), (json!({ "umask": 0o137 }), "0137\n")] {
+    for (wanted, umask) in
+        [(json!({}), "0022\n"), (json!({ "umask": 0 }), "0000\n"), (json!({ "umask": 0o137 }), "0137\n")]
+    {
         let bundle = Bundle::script("umask").edit(process(|process| process["user"] = wanted));
         let run = brig.command(&["run", "--bundle", bundle.path().to_str().unwrap(), &unique("c")]);
         let mut command = std::process::Command::new("sh");
@@ -122,10 +124,14 @@ fn unknown_capabilities_are_left_out_with_a_warning() {
         return;
     }
     let bundle = Bundle::script(STATUS).edit(process(|process| {
-        process["capabilities"] = json!({ "bounding": ["CAP_KILL", "CAP_OF_WOOL"], "effective": ["CAP_OF_WOOL"] });
+        process["capabilities"] =
+            json!({ "bounding": ["CAP_KILL", "CAP_OF_WOOL"], "effective": ["CAP_OF_WOOL"] });
     }));
     let ended = Brig::new().run_bundle(&bundle).ok();
-    assert!(ended.stderr.contains("ignoring unknown or unavailable capabilities: [CAP_OF_WOOL]"), "{ended:?}");
+    assert!(
+        ended.stderr.contains("ignoring unknown or unavailable capabilities: [CAP_OF_WOOL]"),
+        "{ended:?}"
+    );
     assert_eq!(sets(&ended.stdout)[0], "20");
 }
 
@@ -197,7 +203,10 @@ fn a_soft_limit_above_the_hard_one_is_named() {
     if common::cannot_run() {
         return;
     }
-    let ended = fails(&["true"], process(|process| process["rlimits"] = json!([{ "type": "RLIMIT_NOFILE", "soft": 5, "hard": 4 }])));
+    let ended = fails(
+        &["true"],
+        process(|process| process["rlimits"] = json!([{ "type": "RLIMIT_NOFILE", "soft": 5, "hard": 4 }])),
+    );
     assert!(ended.error().contains("rlimits[0]"), "{ended:?}");
 }
 
@@ -219,7 +228,10 @@ fn the_oom_score_is_set_or_inherited() {
     }
     let own = fs::read_to_string("/proc/self/oom_score_adj").unwrap();
     assert_eq!(says("cat /proc/self/oom_score_adj", |_| {}), own);
-    assert_eq!(says("cat /proc/self/oom_score_adj", process(|process| process["oomScoreAdj"] = json!(777))), "777\n");
+    assert_eq!(
+        says("cat /proc/self/oom_score_adj", process(|process| process["oomScoreAdj"] = json!(777))),
+        "777\n"
+    );
 }
 
 /// Scheduling policy and nice value: fields 41 and 19 of `/proc/self/stat`.
@@ -237,7 +249,8 @@ fn the_scheduler_is_set() {
     ] {
         assert_eq!(says(SCHEDULED, process(|process| process["scheduler"] = scheduler)), printed);
     }
-    let bundle = Bundle::script(SCHEDULED).edit(process(|process| process["scheduler"] = json!({ "policy": "SCHED_FIFO", "priority": 4 })));
+    let bundle = Bundle::script(SCHEDULED)
+        .edit(process(|process| process["scheduler"] = json!({ "policy": "SCHED_FIFO", "priority": 4 })));
     let ended = Brig::new().run_bundle(&bundle);
     // A cgroup without real-time share has none to give.
     match ended.code {
@@ -252,7 +265,10 @@ fn the_io_priority_is_set() {
         return;
     }
     let wanted = json!({ "class": "IOPRIO_CLASS_BE", "priority": 6 });
-    assert_eq!(says("busybox ionice -p $$", process(|process| process["ioPriority"] = wanted)), "best-effort: prio 6\n");
+    assert_eq!(
+        says("busybox ionice -p $$", process(|process| process["ioPriority"] = wanted)),
+        "best-effort: prio 6\n"
+    );
     let wanted = json!({ "class": "IOPRIO_CLASS_IDLE", "priority": 0 });
     assert_eq!(says("busybox ionice -p $$", process(|process| process["ioPriority"] = wanted)), "idle\n");
 }
@@ -280,7 +296,9 @@ fn the_memory_policy_is_set() {
         return;
     }
     let policy = json!({ "mode": "MPOL_BIND", "nodes": "0", "flags": ["MPOL_F_STATIC_NODES"] });
-    let maps = says("busybox head -n 1 /proc/self/numa_maps | cut -d' ' -f2", |config| config["linux"]["memoryPolicy"] = policy);
+    let maps = says("busybox head -n 1 /proc/self/numa_maps | cut -d' ' -f2", |config| {
+        config["linux"]["memoryPolicy"] = policy
+    });
     assert_eq!(maps, "bind=static:0\n");
 }
 
@@ -321,7 +339,8 @@ fn a_container_has_a_session_keyring_of_its_own_unless_told_otherwise() {
     let keys = brig.run(&["run", "--bundle", bundle.path().to_str().unwrap(), &id]).text();
     assert!(keys.contains(&format!("_ses.{id}")), "{keys}");
     let id = unique("c");
-    let keys = brig.run(&["run", "--no-new-keyring", "--bundle", bundle.path().to_str().unwrap(), &id]).text();
+    let keys =
+        brig.run(&["run", "--no-new-keyring", "--bundle", bundle.path().to_str().unwrap(), &id]).text();
     assert!(!keys.contains(&format!("_ses.{id}")), "{keys}");
 }
 
@@ -438,7 +457,10 @@ fn executables_that_cannot_be_run_fail_at_create_in_words() {
         bundle.change(process(|process| process["args"] = json!([program])));
         let ended = brig.run(&["create", "--bundle", bundle.path().to_str().unwrap(), &unique("c")]);
         assert!(ended.code == 1 && ended.error().ends_with(words), "{ended:?}");
-        assert!(ended.error().starts_with("brig create failed: unable to start container process: "), "{ended:?}");
+        assert!(
+            ended.error().starts_with("brig create failed: unable to start container process: "),
+            "{ended:?}"
+        );
         assert_eq!(fs::read_dir(brig.root()).unwrap().count(), 0);
     }
     for (program, words) in [("/nonsense", "exec format error"), ("/script", "no such file or directory")] {
@@ -454,8 +476,11 @@ fn a_bare_name_is_looked_up_in_the_containers_own_path() {
     if common::cannot_run() {
         return;
     }
-    let bundle = Bundle::with_args(&["tool", "x"]).edit(process(|process| process["env"] = json!(["PATH=/missing:/etc:/opt:/bin"])));
-    for (directory, mode, text) in [("etc", 0o644, "#!/bin/echo wrong\n"), ("opt", 0o755, "#!/bin/echo right\n")] {
+    let bundle = Bundle::with_args(&["tool", "x"])
+        .edit(process(|process| process["env"] = json!(["PATH=/missing:/etc:/opt:/bin"])));
+    for (directory, mode, text) in
+        [("etc", 0o644, "#!/bin/echo wrong\n"), ("opt", 0o755, "#!/bin/echo right\n")]
+    {
         let path = bundle.rootfs().join(directory);
         fs::create_dir_all(&path).unwrap();
         fs::write(path.join("tool"), text).unwrap();
@@ -473,11 +498,17 @@ fn no_descriptor_of_the_caller_leaks_into_run_or_exec() {
     let leaky = |words: &[&str]| {
         let run = brig.command(words);
         let mut command = std::process::Command::new("bash");
-        command.args(["-c", "exec 3</ 4</etc 77</etc/passwd; exec \"$@\"", "bash"]).arg(run.get_program()).args(run.get_args());
+        command
+            .args(["-c", "exec 3</ 4</etc 77</etc/passwd; exec \"$@\"", "bash"])
+            .arg(run.get_program())
+            .args(run.get_args());
         brig.finish(command)
     };
     // The fourth is the directory that `ls` reads.
-    assert_eq!(leaky(&["run", "--bundle", bundle.path().to_str().unwrap(), &unique("c")]).text(), "0\n1\n2\n3\n");
+    assert_eq!(
+        leaky(&["run", "--bundle", bundle.path().to_str().unwrap(), &unique("c")]).text(),
+        "0\n1\n2\n3\n"
+    );
     let bundle = bundle.args(&["sleep", "1000"]);
     let id = brig.start(&bundle);
     assert_eq!(leaky(&["exec", &id, "ls", "/proc/self/fd"]).text(), "0\n1\n2\n3\n");
@@ -495,7 +526,10 @@ fn a_created_container_holds_nothing_but_its_streams_and_what_it_waits_on() {
         .map(|entry| fs::read_link(entry.unwrap().path()).unwrap().to_str().unwrap().to_owned())
         .collect();
     assert!(links.len() <= 5, "{links:?}");
-    assert!(links.iter().all(|link| !link.starts_with("/proc") && !link.contains("rootfs") && link != "/"), "{links:?}");
+    assert!(
+        links.iter().all(|link| !link.starts_with("/proc") && !link.contains("rootfs") && link != "/"),
+        "{links:?}"
+    );
 }
 
 #[test]
@@ -503,7 +537,9 @@ fn nothing_of_the_host_is_in_the_containers_process() {
     if common::cannot_run() {
         return;
     }
-    let bundle = Bundle::script("readlink /proc/1/exe; cat /proc/1/cmdline | tr '\\0' ' '; echo; cat /proc/1/environ | tr '\\0' '\\n' | grep -c BRIG_SECRET; true");
+    let bundle = Bundle::script(
+        "readlink /proc/1/exe; cat /proc/1/cmdline | tr '\\0' ' '; echo; cat /proc/1/environ | tr '\\0' '\\n' | grep -c BRIG_SECRET; true",
+    );
     let brig = Brig::new();
     let mut command = brig.command(&["run", "--bundle", bundle.path().to_str().unwrap(), &unique("c")]);
     command.env("BRIG_SECRET", "x");
@@ -527,7 +563,8 @@ fn a_seccomp_profile_is_in_force_for_run_and_exec() {
             { "names": ["chmod", "fchmodat"], "action": "SCMP_ACT_KILL_PROCESS" },
         ],
     });
-    const SCRIPT: &str = "mkdir /tmp/x; grep Seccomp: /proc/self/status | cut -f2; sh -c 'chmod 700 /tmp'; echo $?";
+    const SCRIPT: &str =
+        "mkdir /tmp/x; grep Seccomp: /proc/self/status | cut -f2; sh -c 'chmod 700 /tmp'; echo $?";
     for no_new_privileges in [true, false] {
         let bundle = Bundle::script(SCRIPT).edit(|config| {
             config["process"]["noNewPrivileges"] = json!(no_new_privileges);
@@ -550,7 +587,8 @@ fn exec_gives_its_process_the_same_walls() {
         return;
     }
     let bundle = Bundle::with_args(&["sleep", "1000"]).edit(process(|process| {
-        process["capabilities"] = json!({ "bounding": ["CAP_KILL"], "effective": ["CAP_KILL"], "permitted": ["CAP_KILL"] });
+        process["capabilities"] =
+            json!({ "bounding": ["CAP_KILL"], "effective": ["CAP_KILL"], "permitted": ["CAP_KILL"] });
         process["user"] = json!({ "uid": 1000, "gid": 1001, "additionalGids": [5], "umask": 0o077 });
         process["noNewPrivileges"] = json!(true);
         process["oomScoreAdj"] = json!(500);

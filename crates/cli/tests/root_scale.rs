@@ -272,7 +272,9 @@ fn whatever_a_killed_creator_left_is_deleted_by_force() {
         creator.kill().unwrap();
         alive += u32::from(creator.wait().unwrap().success());
         brig.run(&["delete", "--force", &id]).ok();
-        assert_eq!(witness.alone(), "");
+        // Before it can ask to die with its parent, brig-init learns of that death from the socket.
+        let said = witness.alone();
+        assert!(["", "receive the task: connection reset by peer\n"].contains(&&*said), "{said}");
         brig.assert_nothing_of(&id);
     }
     println!("{alive} of 50 creators had finished before they were to be killed");

@@ -102,7 +102,14 @@ fn a_console_has_the_size_of_the_configuration() {
     let socket = brig.scratch("console.sock");
     let listener = UnixListener::bind(&socket).unwrap();
     let id = unique("c");
-    let words = ["create", "--console-socket", socket.to_str().unwrap(), "--bundle", bundle.path().to_str().unwrap(), &id];
+    let words = [
+        "create",
+        "--console-socket",
+        socket.to_str().unwrap(),
+        "--bundle",
+        bundle.path().to_str().unwrap(),
+        &id,
+    ];
     brig.run(&words).ok();
     let (name, master) = take_descriptor(&listener);
     assert_eq!(name, "/dev/pts/ptmx");
@@ -125,9 +132,15 @@ fn a_terminal_and_a_console_socket_belong_together() {
         brig.run(&[&["create", "--bundle", bundle.path().to_str().unwrap()], more, &[&*id]].concat())
     };
     let ended = create(&on_a_terminal("true"), &[]);
-    assert!(ended.error().contains("cannot allocate tty if runc will detach without setting console socket"), "{ended:?}");
+    assert!(
+        ended.error().contains("cannot allocate tty if runc will detach without setting console socket"),
+        "{ended:?}"
+    );
     let ended = create(&Bundle::script("true"), &["--console-socket", "/nowhere"]);
-    assert!(ended.error().contains("cannot use console socket if runc will not detach or allocate tty"), "{ended:?}");
+    assert!(
+        ended.error().contains("cannot use console socket if runc will not detach or allocate tty"),
+        "{ended:?}"
+    );
     let ended = create(&on_a_terminal("true"), &["--console-socket", "/nowhere"]);
     assert!(ended.code == 1 && ended.error().contains("/nowhere"), "{ended:?}");
     assert_eq!(fs::read_dir(brig.root()).unwrap().count(), 0);
@@ -142,7 +155,14 @@ fn a_pidfd_socket_takes_the_first_process() {
     let socket = brig.scratch("pidfd.sock");
     let listener = UnixListener::bind(&socket).unwrap();
     let id = unique("c");
-    let words = ["create", "--pidfd-socket", socket.to_str().unwrap(), "--bundle", bundle.path().to_str().unwrap(), &id];
+    let words = [
+        "create",
+        "--pidfd-socket",
+        socket.to_str().unwrap(),
+        "--bundle",
+        bundle.path().to_str().unwrap(),
+        &id,
+    ];
     brig.run(&words).ok();
     let (name, pidfd) = take_descriptor(&listener);
     assert_eq!(name, "standard");
@@ -159,11 +179,46 @@ fn descriptors_are_preserved_as_many_as_were_named() {
     let brig = Brig::new();
     fs::write(brig.scratch("three"), "three\n").unwrap();
     fs::write(brig.scratch("four"), "four\n").unwrap();
-    let command = brig.command(&["run", "--preserve-fds", "2", "--bundle", bundle.path().to_str().unwrap(), &unique("c")]);
+    let command = brig.command(&[
+        "run",
+        "--preserve-fds",
+        "2",
+        "--bundle",
+        bundle.path().to_str().unwrap(),
+        &unique("c"),
+    ]);
     let mut shell = Command::new("sh");
-    let script = format!("exec 3<{} 4<{} 5</; exec \"$@\"", brig.scratch("three").display(), brig.scratch("four").display());
+    let script = format!(
+        "exec 3<{} 4<{} 5</; exec \"$@\"",
+        brig.scratch("three").display(),
+        brig.scratch("four").display()
+    );
     shell.args(["-c", &script, "sh"]).arg(command.get_program()).args(command.get_args());
     assert_eq!(brig.finish(shell).text(), "0 1 2 3 4 5 three\nfour\n");
+}
+
+#[test]
+fn a_descriptor_that_is_to_be_preserved_must_be_there() {
+    if common::cannot_run() {
+        return;
+    }
+    let (bundle, brig) = (Bundle::script("true"), Brig::new());
+    let command = brig.command(&[
+        "run",
+        "--preserve-fds",
+        "2",
+        "--bundle",
+        bundle.path().to_str().unwrap(),
+        &unique("c"),
+    ]);
+    let mut shell = Command::new("bash");
+    // Nothing that the tests' own caller left open shall stand in for the second.
+    let script = "for fd in /proc/self/fd/*; do n=${fd##*/}; [ $n -gt 2 ] && eval \"exec $n<&-\"; done; exec 3</; exec \"$@\"";
+    shell.args(["-c", script, "bash"]).arg(command.get_program()).args(command.get_args());
+    let ended = brig.finish(shell);
+    let words = "unable to stat preserved-fd 1 (of 2): stat /proc/self/fd/4: no such file or directory";
+    assert!(ended.code == 1 && ended.error().ends_with(words), "{ended:?}");
+    assert_eq!(fs::read_dir(brig.root()).unwrap().count(), 0);
 }
 
 #[test]
@@ -194,10 +249,18 @@ fn the_pid_file_names_the_first_process() {
     }
     let (bundle, brig) = (Bundle::with_args(&["sleep", "1000"]), Brig::new());
     let (file, id) = (brig.scratch("pid"), unique("c"));
-    let words = ["create", "--pid-file", file.to_str().unwrap(), "--bundle", bundle.path().to_str().unwrap(), &id];
+    let words =
+        ["create", "--pid-file", file.to_str().unwrap(), "--bundle", bundle.path().to_str().unwrap(), &id];
     brig.run(&words).ok();
     assert_eq!(fs::read_to_string(&file).unwrap(), brig.state(&id)["pid"].to_string());
-    let refused = brig.run(&["create", "--pid-file", "/nowhere/pid", "--bundle", bundle.path().to_str().unwrap(), &unique("c")]);
+    let refused = brig.run(&[
+        "create",
+        "--pid-file",
+        "/nowhere/pid",
+        "--bundle",
+        bundle.path().to_str().unwrap(),
+        &unique("c"),
+    ]);
     assert!(refused.code == 1 && refused.error().contains("/nowhere"), "{refused:?}");
     assert_eq!(fs::read_dir(brig.root()).unwrap().count(), 1);
 }
@@ -227,10 +290,14 @@ fn signals_go_to_the_container() {
     if common::cannot_run() {
         return;
     }
-    for (name, signal, code) in
-        [("TERM", Signal::TERM, 30), ("INT", Signal::INT, 31), ("USR1", Signal::USR1, 32), ("HUP", Signal::HUP, 33)]
-    {
-        let bundle = Bundle::script(&format!("trap 'exit {code}' {name}; echo ready; while :; do sleep 0.01; done"));
+    for (name, signal, code) in [
+        ("TERM", Signal::TERM, 30),
+        ("INT", Signal::INT, 31),
+        ("USR1", Signal::USR1, 32),
+        ("HUP", Signal::HUP, 33),
+    ] {
+        let bundle =
+            Bundle::script(&format!("trap 'exit {code}' {name}; echo ready; while :; do sleep 0.01; done"));
         let brig = Brig::new();
         let mut child = run(&brig, &bundle).stdout(Stdio::piped()).spawn().unwrap();
         let mut ready = [0; 6];
@@ -280,7 +347,8 @@ fn a_detached_container_has_the_callers_streams() {
     let brig = Brig::new();
     let id = unique("c");
     let mut command = brig.command(&["run", "--detach", "--bundle", bundle.path().to_str().unwrap(), &id]);
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child =
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut input = child.stdin.take().unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(0));
     input.write_all(b"text\n").unwrap();
@@ -301,7 +369,8 @@ fn streams_can_be_opened_again_by_their_user() {
         .edit(|config| config["process"]["user"] = json!({ "uid": 1000, "gid": 1000 }));
     let brig = Brig::new();
     let mut command = run(&brig, &bundle);
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child =
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     child.stdin.take().unwrap().write_all(b"in\n").unwrap();
     let output = child.wait_with_output().unwrap();
     assert_eq!((&*output.stdout, &*output.stderr), (&b"out\nin\n"[..], &b"err\n"[..]));
@@ -317,7 +386,10 @@ fn a_closed_stream_does_no_harm() {
     for closed in ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"] {
         let command = run(&brig, &bundle);
         let mut shell = Command::new("sh");
-        shell.args(["-c", &format!("exec \"$@\" {closed}"), "sh"]).arg(command.get_program()).args(command.get_args());
+        shell
+            .args(["-c", &format!("exec \"$@\" {closed}"), "sh"])
+            .arg(command.get_program())
+            .args(command.get_args());
         assert_eq!(brig.finish(shell).code, 4, "{closed}");
     }
 }
@@ -328,7 +400,8 @@ fn orphans_are_reaped_while_the_container_is_in_the_foreground() {
         return;
     }
     // Without a PID namespace its orphans become children of the nearest subreaper: brig.
-    let bundle = Bundle::script("(sleep 0.01 & echo $!); sleep 1000").edit(|config| common::drop_namespace(config, "pid"));
+    let bundle = Bundle::script("(sleep 0.01 & echo $!); sleep 1000")
+        .edit(|config| common::drop_namespace(config, "pid"));
     let brig = Brig::new();
     let mut child = run(&brig, &bundle).stdout(Stdio::piped()).spawn().unwrap();
     let mut line = Vec::new();

@@ -12,7 +12,8 @@ use serde_json::{Value, json};
 
 /// True, having said why, where no container of an ordinary user can be made.
 fn cannot_run() -> bool {
-    let busybox = fs::exists("/bin/busybox").unwrap_or(false) || fs::exists("/usr/bin/busybox").unwrap_or(false);
+    let busybox =
+        fs::exists("/bin/busybox").unwrap_or(false) || fs::exists("/usr/bin/busybox").unwrap_or(false);
     let needed = match (geteuid().is_root(), busybox) {
         (true, _) => "an ordinary user",
         (false, false) => "busybox-static",
@@ -29,7 +30,8 @@ fn subordinate() -> Option<u32> {
         text.lines().find_map(|line| line.strip_prefix("nobody:")?.split(':').next()?.parse().ok())
     };
     let (users, groups) = (first("/etc/subuid")?, first("/etc/subgid")?);
-    let helpers = ["newuidmap", "newgidmap"].map(|name| fs::exists(format!("/usr/bin/{name}")).unwrap_or(false));
+    let helpers =
+        ["newuidmap", "newgidmap"].map(|name| fs::exists(format!("/usr/bin/{name}")).unwrap_or(false));
     (users == groups && helpers == [true, true]).then_some(users)
 }
 
@@ -109,7 +111,8 @@ fn many_ids_are_mapped_by_the_helpers() {
     let bundle = Bundle::script(script).edit(many_ids).edit(|config| {
         config["process"]["user"] = json!({ "uid": 5, "gid": 6, "additionalGids": [7, 8] });
     });
-    fs::set_permissions(bundle.rootfs().join("tmp"), std::os::unix::fs::PermissionsExt::from_mode(0o777)).unwrap();
+    fs::set_permissions(bundle.rootfs().join("tmp"), std::os::unix::fs::PermissionsExt::from_mode(0o777))
+        .unwrap();
     let printed = Brig::new().says(&bundle);
     let first = subordinate().unwrap();
     assert_eq!(printed, format!("5\n6\n6 7 8\n 1 {first} 65535\n5:6\n"));
@@ -141,7 +144,10 @@ fn groups_cannot_be_set_where_there_is_one() {
         .edit(rootless)
         .edit(|config| config["process"]["user"]["additionalGids"] = json!([0]));
     let ended = Brig::new().run_bundle(&bundle);
-    assert!(ended.code == 1 && ended.error().contains("cannot set any additional groups in a rootless container"), "{ended:?}");
+    assert!(
+        ended.code == 1 && ended.error().contains("cannot set any additional groups in a rootless container"),
+        "{ended:?}"
+    );
 }
 
 #[test]
@@ -150,7 +156,10 @@ fn an_ordinary_user_needs_a_user_namespace() {
         return;
     }
     let ended = Brig::new().run_bundle(&Bundle::script("true"));
-    assert!(ended.code == 1 && ended.error().contains("rootless container requires user namespaces"), "{ended:?}");
+    assert!(
+        ended.code == 1 && ended.error().contains("rootless container requires user namespaces"),
+        "{ended:?}"
+    );
 }
 
 #[test]
@@ -177,7 +186,9 @@ fn a_container_of_a_user_lives_as_one_of_root_does() {
     brig.await_status(&id, "stopped");
     brig.run(&["delete", &id]).ok();
     assert_eq!(fs::read_dir(brig.root()).unwrap().count(), 0);
-    assert!(!fs::exists(format!("/proc/{pid}/ns")).unwrap() || fs::read_link(format!("/proc/{pid}/exe")).is_err());
+    assert!(
+        !fs::exists(format!("/proc/{pid}/ns")).unwrap() || fs::read_link(format!("/proc/{pid}/exe")).is_err()
+    );
     mounts.assert_unchanged();
 }
 
@@ -188,7 +199,10 @@ fn exec_of_many_ids_becomes_any_of_them() {
     }
     let (bundle, brig) = (Bundle::with_args(&["sleep", "1000"]).edit(many_ids), Brig::new());
     let id = brig.start(&bundle);
-    assert_eq!(brig.run(&["exec", "--user", "11:12", "-g", "13", &id, "sh", "-c", "id -u; id -g; id -G"]).text(), "11\n12\n12 13\n");
+    assert_eq!(
+        brig.run(&["exec", "--user", "11:12", "-g", "13", &id, "sh", "-c", "id -u; id -g; id -G"]).text(),
+        "11\n12\n12 13\n"
+    );
 }
 
 #[test]
@@ -207,7 +221,8 @@ fn every_namespace_can_be_new_and_loopback_is_up() {
         config["linux"]["sysctl"] = json!({ "net.ipv4.ip_forward": "1" });
         for mount in config["mounts"].as_array_mut().unwrap() {
             if mount["destination"] == "/sys" {
-                *mount = json!({ "destination": "/sys", "type": "sysfs", "source": "sysfs", "options": ["ro"] });
+                *mount =
+                    json!({ "destination": "/sys", "type": "sysfs", "source": "sysfs", "options": ["ro"] });
             }
         }
     });
@@ -220,7 +235,9 @@ fn a_second_container_joins_the_first_ones_namespaces() {
         return;
     }
     let brig = Brig::new();
-    let first = Bundle::with_args(&["sleep", "1000"]).edit(rootless).edit(|config| set_namespace(config, "network", None));
+    let first = Bundle::with_args(&["sleep", "1000"])
+        .edit(rootless)
+        .edit(|config| set_namespace(config, "network", None));
     let pid = brig.state(&brig.start(&first))["pid"].as_u64().unwrap();
     let script = "for kind in ipc net user; do readlink /proc/self/ns/$kind; done; echo $$";
     let second = Bundle::script(script).edit(rootless).edit(|config| {

@@ -157,7 +157,7 @@ wire_enum! {
         BeforeDrop = 1,
         /// As late as possible, so that the filter need not allow our own calls.
         JustBeforeExec = 2,
-        /// With a listener: while the parent is there to take it.
+        /// With a listener: as late as the parent is there to take it.
         WithListener = 3,
     }
 }

@@ -178,9 +178,21 @@ fn ending(status: WaitIdStatus) -> Option<String> {
     match (status.exit_status(), status.terminating_signal()) {
         (Some(0), _) => None,
         (Some(code), _) => Some(format!("exit status {code}")),
-        (None, Some(9)) => Some(String::from("signal: killed")),
-        (None, signal) => Some(format!("signal: {}", signal.unwrap_or(0))),
+        (None, signal) => Some(format!("signal: {}", signal_text(signal.unwrap_or(0)))),
     }
+}
+
+/// What ends a hook as a rule, as Go words it; numbers as on x86, arm and riscv (signal(7)).
+fn signal_text(signal: i32) -> Cow<'static, str> {
+    Cow::Borrowed(match signal {
+        6 => "aborted",
+        9 => "killed",
+        11 => "segmentation fault",
+        15 => "terminated",
+        // What a filter kills with.
+        31 => "bad system call",
+        other => return Cow::Owned(format!("{other}")),
+    })
 }
 
 /// Go's way to write a duration of whole milliseconds, as far as hooks have them.

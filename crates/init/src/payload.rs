@@ -129,7 +129,7 @@ fn why_not(path: &CStr, errno: Errno) -> String {
     format!("exec {}: {}{}", path.to_string_lossy(), in_short(errno), hint.unwrap_or_default())
 }
 
-/// The few answers that execve(2) gives, as Go words them; runc's callers match these.
+/// The few answers that execve(2) gives, and a socket whose other end is gone, as Go words them; runc's callers match these.
 pub(crate) fn in_short(errno: Errno) -> Cow<'static, str> {
     Cow::Borrowed(match errno {
         Errno::NOENT => "no such file or directory",
@@ -145,6 +145,8 @@ pub(crate) fn in_short(errno: Errno) -> Cow<'static, str> {
         Errno::IO => "input/output error",
         Errno::INVAL => "invalid argument",
         Errno::LIBBAD => "accessing a corrupted shared library",
+        Errno::CONNRESET => "connection reset by peer",
+        Errno::PIPE => "broken pipe",
         other => return Cow::Owned(format!("errno {}", other.raw_os_error())),
     })
 }
@@ -152,7 +154,7 @@ pub(crate) fn in_short(errno: Errno) -> Cow<'static, str> {
 /// When nobody listens any more: one line on the user's standard error.
 pub(crate) fn last_words(fault: &Fault<'_>) {
     let line = if fault.text.is_empty() {
-        format!("{}: errno {}\n", fault.step.name(), fault.errno)
+        format!("{}: {}\n", fault.step.name(), in_short(Errno::from_raw_os_error(fault.errno)))
     } else {
         format!("{}\n", String::from_utf8_lossy(&fault.text))
     };

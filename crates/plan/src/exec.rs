@@ -6,7 +6,7 @@
 //! the container's; limits, AppArmor profile and no_new_privs are always the object's.
 
 use brig_handshake::namespaces::Entry;
-use brig_handshake::process::{Process, Seccomp, SeccompLoad};
+use brig_handshake::process::{Process, Seccomp};
 use brig_handshake::task::{ExecTask, Fds};
 
 use crate::capabilities::{self, Reader};
@@ -127,12 +127,7 @@ fn entry<'a>(template: &ExecTemplate<'_>) -> Entry<'a> {
 
 /// The container's filter, loaded when this process may load it.
 fn filter_of<'a>(filter: Seccomp<'a>, process: &Process<'_>) -> Seccomp<'a> {
-    match filter.load {
-        SeccompLoad::WithListener => filter,
-        SeccompLoad::BeforeDrop | SeccompLoad::JustBeforeExec => {
-            Seccomp { load: seccomp::load(process.no_new_privileges), ..filter }
-        }
-    }
+    Seccomp { load: seccomp::load(process.no_new_privileges, filter.flags), ..filter }
 }
 
 fn setgroups(template: &ExecTemplate<'_>) -> Setgroups {

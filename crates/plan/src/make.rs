@@ -133,7 +133,7 @@ fn first_process<'a>(
     if let Some(terminal) = &mut plan.terminal {
         terminal.console = listed.creates(clone::NEWNS);
     }
-    plan.seccomp = seccomp::plan(linux, seccomp::load(plan.no_new_privileges), host)?;
+    plan.seccomp = seccomp::plan(linux, plan.no_new_privileges, host)?;
     Ok(plan)
 }
 

@@ -19,7 +19,7 @@ const NEW_LISTENER: u32 = 8;
 /// Plans the filter of a process.
 pub(crate) fn plan<'a>(
     linux: &Linux<'_>,
-    load: SeccompLoad,
+    no_new_privileges: bool,
     host: &Host,
 ) -> Result<Option<Seccomp<'a>>, Refusal> {
     let Some(configured) = linux.seccomp.as_ref().filter(|profile| filters(profile)) else {
@@ -37,7 +37,7 @@ pub(crate) fn plan<'a>(
         let words = format!("this kernel does not have all of these flags: {unsupported:#x} is missing");
         return Err(Refusal::at("linux.seccomp.flags", words));
     }
-    let load = if compiled.uses_notify { SeccompLoad::WithListener } else { load };
+    let load = load(no_new_privileges, compiled.flags);
     Ok(Some(Seccomp { program: Cow::Owned(compiled.to_bytes()), flags: compiled.flags, load }))
 }
 
@@ -47,8 +47,12 @@ fn filters(profile: &LinuxSeccomp<'_>) -> bool {
 }
 
 /// Without no_new_privs loading a filter needs CAP_SYS_ADMIN (seccomp(2)): it is loaded while that is still there.
-pub(crate) fn load(no_new_privileges: bool) -> SeccompLoad {
-    if no_new_privileges { SeccompLoad::JustBeforeExec } else { SeccompLoad::BeforeDrop }
+pub(crate) fn load(no_new_privileges: bool, flags: u32) -> SeccompLoad {
+    match (no_new_privileges, flags & NEW_LISTENER != 0) {
+        (false, _) => SeccompLoad::BeforeDrop,
+        (true, true) => SeccompLoad::WithListener,
+        (true, false) => SeccompLoad::JustBeforeExec,
+    }
 }
 
 /// Who gets the listener, where there is one.
@@ -56,8 +60,8 @@ pub(crate) fn listener<'a>(
     linux: &Linux<'_>,
     filter: Option<&Seccomp<'_>>,
 ) -> Result<Option<Listener<'a>>, Refusal> {
-    match (&linux.seccomp, filter.map(|filter| filter.load)) {
-        (Some(profile), Some(SeccompLoad::WithListener)) => Ok(Some(Listener {
+    match (&linux.seccomp, filter.filter(|filter| filter.flags & NEW_LISTENER != 0)) {
+        (Some(profile), Some(_)) => Ok(Some(Listener {
             path: text(&*profile.listener_path, format_args!("linux.seccomp.listenerPath"))?,
             metadata: text(&*profile.listener_metadata, format_args!("linux.seccomp.listenerMetadata"))?,
         })),

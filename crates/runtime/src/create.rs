@@ -20,6 +20,7 @@ use rustix::process::{Pid, geteuid};
 use crate::delete::{self, Remains};
 use crate::error::{Error, Result, best_effort};
 use crate::hooks::{self, Hooks};
+use crate::notify::{self, Notify};
 use crate::parent::{self, Until};
 use crate::pid::Identity;
 use crate::probe::{self, Probed};
@@ -28,7 +29,7 @@ use crate::spawn::{self, Started};
 use crate::status::Status;
 use crate::store::{ContainerId, Place, Store};
 use crate::terminal::Terminals;
-use crate::{gate, notify, state};
+use crate::{gate, state};
 
 use desk::InitDesk;
 pub use pid_file::write_pid_file;
@@ -132,6 +133,7 @@ struct Making<'m> {
     cgroup_paths: brig_cgroup::Paths,
     cgroup: Option<Cgroup>,
     joined: Vec<OwnedFd>,
+    notify: Option<Notify>,
     created: Timestamp,
 }
 
@@ -145,6 +147,7 @@ impl<'m> Making<'m> {
             cgroup_paths,
             cgroup: None,
             joined: Vec::new(),
+            notify: None,
             created: Timestamp::now(),
         };
         let intent = Intent {
@@ -162,6 +165,10 @@ impl<'m> Making<'m> {
     fn carry_out(&mut self) -> Result<Created> {
         if self.request.notify_socket {
             notify::make_directory(self.place)?;
+            // Before the program runs, which may be ready at once.
+            if !self.request.gate {
+                self.notify = Some(Notify::bind(self.place)?);
+            }
         }
         self.make_cgroup()?;
         self.joined = self.open_namespaces()?;
@@ -181,7 +188,7 @@ impl<'m> Making<'m> {
             self.converse(started, gate.as_ref())
         });
         self.cgroup = cgroup;
-        started
+        started.map(|created| Created { notify: self.notify.take(), ..created })
     }
 
     /// Sends the task and answers until there is a container.
@@ -204,7 +211,8 @@ impl<'m> Making<'m> {
             InitDesk { making: self, terminals: Terminals::new(&self.request.streams), terminal: None };
         let until = if gate.is_some() { Until::Gate } else { Until::Exec };
         let started = parent::attend(started, &mut desk, until).map_err(in_context)?;
-        let created = Created { pid: started.pid, pidfd: started.pidfd, terminal: desk.terminal.take() };
+        let created =
+            Created { pid: started.pid, pidfd: started.pidfd, terminal: desk.terminal.take(), notify: None };
         if until == Until::Exec {
             self.poststart(&created)?;
         }

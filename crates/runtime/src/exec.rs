@@ -166,7 +166,7 @@ impl Running<'_> {
         let started = parent::attend(started, &mut desk, Until::Exec)
             .map_err(|error| error.within("unable to start container process"))?;
         let terminal = desk.terminal.take();
-        Ok(Created { pid: started.pid, pidfd: started.pidfd, terminal })
+        Ok(Created { pid: started.pid, pidfd: started.pidfd, terminal, notify: None })
     }
 }
 

@@ -9,7 +9,9 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use rustix::io::{Errno, ioctl_fionbio, read, write};
 use rustix::process::{Pid, WaitId, WaitIdOptions, WaitOptions, set_child_subreaper, wait, waitid};
-use rustix::termios::{OptionalActions, Termios, isatty, tcgetattr, tcgetwinsize, tcsetattr, tcsetwinsize};
+use rustix::termios::{
+    OptionalActions, OutputModes, Termios, isatty, tcgetattr, tcgetwinsize, tcsetattr, tcsetwinsize,
+};
 
 use crate::create::Created;
 use crate::error::{Error, Result, best_effort};
@@ -79,9 +81,11 @@ pub struct HostTerminal {
 }
 
 impl HostTerminal {
+    /// All but the output: its lines end here, since those of the container's terminal do not ([`end_lines_plainly`]).
     fn make_raw(&self) -> Result<()> {
         let mut raw = self.before.clone();
         raw.make_raw();
+        raw.output_modes |= self.before.output_modes & OutputModes::OPOST;
         tcsetattr(&self.tty, OptionalActions::Now, &raw).map_err(|errno| Error::os("tcsetattr", errno))
     }
 
@@ -89,6 +93,15 @@ impl HostTerminal {
         let given = tcgetwinsize(&self.tty).and_then(|size| tcsetwinsize(master, size));
         best_effort(given, "a terminal without a size has none to give");
     }
+}
+
+/// Lines of the container's terminal end as its programs end them: the caller may have sent standard output to a file.
+/// Where it is a terminal, that one adds what a terminal wants. As runc does.
+pub(crate) fn end_lines_plainly(master: &OwnedFd) -> Result<()> {
+    let failed = |errno| Error::os("tcsetattr", errno);
+    let mut settings = tcgetattr(master).map_err(failed)?;
+    settings.output_modes.remove(OutputModes::ONLCR);
+    tcsetattr(master, OptionalActions::Now, &settings).map_err(failed)
 }
 
 impl Drop for HostTerminal {

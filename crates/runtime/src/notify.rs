@@ -5,7 +5,7 @@
 use std::io::IoSlice;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, poll};
@@ -16,9 +16,8 @@ use rustix::net::{
     SocketFlags, SocketType, bind, connect, recv, send, sendmsg, socket_with,
 };
 use rustix::pipe::{PipeFlags, pipe_with};
-use rustix::process::Pid;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, best_effort};
 use crate::pid::poll_until;
 use crate::store::{ContainerId, Place, Store};
 
@@ -39,32 +38,37 @@ pub(crate) fn make_directory(place: &Place) -> Result<()> {
 #[derive(Debug)]
 pub struct Notify {
     inside: OwnedFd,
-    manager: PathBuf,
 }
 
 impl Notify {
-    /// Listens for the container `id`, on behalf of the service manager at `manager` (`NOTIFY_SOCKET`).
+    /// Listens for the created container `id`. One that runs at once is listened for by its creator:
+    /// [`Created::notify`](crate::create::Created::notify).
     ///
     /// # Errors
     /// `NotFound`, `Os`.
-    pub fn listen(store: &Store, id: &ContainerId, manager: impl Into<PathBuf>) -> Result<Self> {
-        let place = store.find(id)?;
+    pub fn listen(store: &Store, id: &ContainerId) -> Result<Self> {
+        Self::bind(&store.find(id)?)
+    }
+
+    pub(crate) fn bind(place: &Place) -> Result<Self> {
         let failed = |errno| place.failed("bind", &format!("{DIRECTORY}/{SOCKET}"), errno);
         let inside = dgram().map_err(failed)?;
         // Through the descriptor: the path of a store can be longer than an address may be.
         let path = format!("/proc/self/fd/{}/{DIRECTORY}/{SOCKET}", place.dir().as_raw_fd());
+        // The creator's own may still be there, with nobody behind it.
+        best_effort(place.unlink(&format!("{DIRECTORY}/{SOCKET}")), "binding says what is wrong");
         bind(&inside, &SocketAddrUnix::new(path).map_err(failed)?).map_err(failed)?;
         let name = format!("{DIRECTORY}/{SOCKET}");
         chmodat(place.dir(), name, Mode::from_raw_mode(0o777), AtFlags::empty()).map_err(failed)?;
-        Ok(Self { inside, manager: manager.into() })
+        Ok(Self { inside })
     }
 
-    /// Waits until the container says that it is ready, and tells the service manager that `pid` is. Ends without a word when
-    /// the process of `pidfd` does.
+    /// Waits until the container says that it is ready, and tells the service manager at `manager` (`NOTIFY_SOCKET`) that
+    /// `pid` is. Ends without a word when the process of `pidfd` does.
     ///
     /// # Errors
     /// `Os`.
-    pub fn relay(&self, pidfd: impl AsFd, pid: Pid) -> Result<()> {
+    pub fn relay(&self, manager: &Path, pidfd: impl AsFd, pid: u32) -> Result<()> {
         let mut message = [0; 4096];
         loop {
             let mut fds = [
@@ -80,23 +84,23 @@ impl Notify {
                 let (count, _) = recv(&self.inside, &mut message, RecvFlags::DONTWAIT)
                     .map_err(|errno| Error::os("receive notification", errno))?;
                 if let Some(line) = ready_line(message.get(..count).unwrap_or_default()) {
-                    return self.tell(line, pid);
+                    return tell(manager, line, pid);
                 }
             } else if ended {
                 return Ok(());
             }
         }
     }
+}
 
-    fn tell(&self, ready: &[u8], pid: Pid) -> Result<()> {
-        let failed = |errno| Error::os(format_args!("notify {}", self.manager.display()), errno);
-        let manager = dgram().map_err(failed)?;
-        connect(&manager, &address(&self.manager).map_err(failed)?).map_err(failed)?;
-        send(&manager, &[ready, b"\n"].concat(), SendFlags::NOSIGNAL).map_err(failed)?;
-        let line = format!("MAINPID={}\n", pid.as_raw_nonzero());
-        send(&manager, line.as_bytes(), SendFlags::NOSIGNAL).map_err(failed)?;
-        barrier(&manager).map_err(failed)
-    }
+fn tell(path: &Path, ready: &[u8], pid: u32) -> Result<()> {
+    let failed = |errno| Error::os(format_args!("notify {}", path.display()), errno);
+    let manager = dgram().map_err(failed)?;
+    connect(&manager, &address(path).map_err(failed)?).map_err(failed)?;
+    send(&manager, &[ready, b"\n"].concat(), SendFlags::NOSIGNAL).map_err(failed)?;
+    let line = format!("MAINPID={pid}\n");
+    send(&manager, line.as_bytes(), SendFlags::NOSIGNAL).map_err(failed)?;
+    barrier(&manager).map_err(failed)
 }
 
 /// sd_notify_barrier(3): the manager closes the pipe when it has read everything before it.

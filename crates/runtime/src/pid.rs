@@ -59,7 +59,8 @@ impl Identity {
         let Some(pid) = i32::try_from(self.pid).ok().and_then(Pid::from_raw) else { return Ok(None) };
         let pidfd = match pidfd_open(pid, PidfdFlags::empty()) {
             Ok(pidfd) => pidfd,
-            Err(Errno::SRCH) => return Ok(None),
+            // Older kernels say INVAL of one that is being reaped: its number no longer names a process.
+            Err(Errno::SRCH | Errno::INVAL) => return Ok(None),
             Err(errno) => return Err(Error::os(format_args!("pidfd_open {}", self.pid), errno)),
         };
         // Only now: the pid cannot change hands any more between this look and the use of the descriptor.

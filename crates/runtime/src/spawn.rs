@@ -50,6 +50,7 @@ pub(crate) fn start<T>(
     with: impl FnOnce(Started) -> Result<T>,
 ) -> Result<T> {
     let failed = |errno| Error::step(Step::Clone, "", errno);
+    are_preserved(request.preserved)?;
     let executable = executable::open()?;
     let (ours, theirs) = talk::pair(HANDSHAKE).map_err(failed)?;
     let argument =
@@ -65,6 +66,24 @@ pub(crate) fn start<T>(
     prepare(request, pid, &line)?;
     let Some(pidfd) = guard.pidfd.take() else { return Err(failed(Errno::BADF)) };
     with(Started { pid, pidfd, line })
+}
+
+/// Refuses to preserve what our caller did not leave to us: `brig-init`'s own descriptors would take its place. Ours are all
+/// close-on-exec.
+fn are_preserved(count: u32) -> Result<()> {
+    const CLOEXEC: u32 = 0o2_000_000;
+    for place in 0..count {
+        let number = place + 3;
+        let info = std::fs::read_to_string(format!("/proc/self/fdinfo/{number}")).unwrap_or_default();
+        let flags = info.lines().find_map(|line| line.strip_prefix("flags:"));
+        let flags = flags.and_then(|flags| u32::from_str_radix(flags.trim(), 8).ok());
+        if flags.is_none_or(|flags| flags & CLOEXEC != 0) {
+            let subject =
+                format!("unable to stat preserved-fd {place} (of {count}): stat /proc/self/fd/{number}");
+            return Err(Error::os(subject, Errno::NOENT));
+        }
+    }
+    Ok(())
 }
 
 /// Kills a `brig-init` that nobody will talk to.

@@ -5,10 +5,9 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use rustix::process::Pid;
-
 use crate::error::{Error, Result};
 use crate::hooks::{self, Hooks};
+use crate::pid::Identity;
 use crate::record::{Part, Record};
 use crate::status::{self, Status};
 use crate::store::{ContainerId, Store};
@@ -18,7 +17,7 @@ use crate::{gate, state};
 ///
 /// # Errors
 /// `NotFound`; `WrongStatus` in runc's words; `Hook`, after which the container is still running.
-pub fn start(store: &Store, id: &ContainerId) -> Result<Pid> {
+pub fn start(store: &Store, id: &ContainerId) -> Result<Identity> {
     let (place, file) = store.load(id, Part::Head)?;
     let record = file.ready()?;
     match status::of_record(&place, &record)? {
@@ -35,9 +34,8 @@ pub fn start(store: &Store, id: &ContainerId) -> Result<Pid> {
         // They come behind the user's program, and so behind the startContainer hooks.
         gate::await_passed(&opened)?;
     }
-    let pid = i32::try_from(record.init.pid).ok().and_then(Pid::from_raw).unwrap_or(Pid::INIT);
     poststart(&record)?;
-    Ok(pid)
+    Ok(record.init)
 }
 
 /// Runs the poststart hooks of a container whose program has been started.

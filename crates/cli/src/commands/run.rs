@@ -5,7 +5,11 @@ use std::cell::OnceCell;
 use brig_runtime::create::Streams;
 use brig_runtime::foreground::{self, Signals};
 
-use super::{Outcome, setup::Setup, store};
+use super::{
+    Outcome,
+    setup::{Setup, notify_socket},
+    store,
+};
 use crate::{
     args::{Global, command::RunArgs},
     exit::{Exit, Failure},
@@ -19,8 +23,8 @@ pub(super) fn run(global: &Global, args: RunArgs) -> Outcome {
             None => Streams::Inherited,
         };
         let created = setup.create(&args.create, streams, false)?;
-        if let Some(notify) = setup.notify()? {
-            notify.relay(&created.pidfd, created.pid)?;
+        if let (Some(notify), Some(manager)) = (&created.notify, notify_socket()) {
+            notify.relay(&manager, &created.pidfd, created.pid.as_raw_nonzero().get().cast_unsigned())?;
         }
         return Ok(Exit::Success);
     }
@@ -32,15 +36,12 @@ pub(super) fn run(global: &Global, args: RunArgs) -> Outcome {
     }
     let signals = Signals::block().map_err(store::failure)?;
     let terminal = OnceCell::new();
-    let created = setup.create(&args.create, Streams::Foreground(&terminal), false)?;
-    if let Some(notify) = setup.notify()? {
-        let (pidfd, own) = (
-            created.pidfd.try_clone().map_err(|error| Failure::new(error.to_string()))?,
-            rustix::process::getpid(),
-        );
+    let mut created = setup.create(&args.create, Streams::Foreground(&terminal), false)?;
+    if let (Some(notify), Some(manager)) = (created.notify.take(), notify_socket()) {
+        let pidfd = created.pidfd.try_clone().map_err(|error| Failure::new(error.to_string()))?;
         // Beside us: what is said of being ready may come at any time, or never. It ends with the container.
         std::thread::spawn(move || {
-            if let Err(error) = notify.relay(&pidfd, own) {
+            if let Err(error) = notify.relay(&manager, &pidfd, std::process::id()) {
                 log::warn!("{error}");
             }
         });

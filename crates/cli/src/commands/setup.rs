@@ -2,12 +2,10 @@
 //! Runs in: parent.
 
 use std::env;
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use brig_runtime::create::{self, Created, Request, Streams};
 use brig_runtime::delete;
-use brig_runtime::notify::Notify;
 use brig_runtime::store::ContainerId;
 
 use super::store;
@@ -60,12 +58,6 @@ impl Setup {
         }
     }
 
-    /// Listens for the container, if the caller has a service manager.
-    pub(super) fn notify(&self) -> Result<Option<Notify>, Failure> {
-        let listen = |manager| Notify::listen(&self.store, &self.id, manager).map_err(store::failure);
-        notify_socket().map(listen).transpose()
-    }
-
     /// Removes the container with everything that is left of it.
     pub(super) fn delete(&self) -> Result<(), Failure> {
         delete::delete(&self.store, &self.id, delete::Mode::Force).map_err(store::failure)
@@ -93,8 +85,8 @@ impl Setup {
 }
 
 /// The socket of the caller's service manager (sd_notify(3)).
-pub(super) fn notify_socket() -> Option<OsString> {
-    env::var_os("NOTIFY_SOCKET").filter(|path| !path.is_empty())
+pub(super) fn notify_socket() -> Option<PathBuf> {
+    env::var_os("NOTIFY_SOCKET").filter(|path| !path.is_empty()).map(PathBuf::from)
 }
 
 /// sd_listen_fds(3): descriptors from 3 on, if they are meant for us.

@@ -28,7 +28,9 @@ pub(crate) struct HostTerminal {
 impl HostTerminal {
     /// With this many lines and columns.
     pub(crate) fn new(lines: u16, columns: u16) -> Self {
-        let master = pty::openpt(pty::OpenptFlags::RDWR | pty::OpenptFlags::NOCTTY | pty::OpenptFlags::CLOEXEC).unwrap();
+        let master =
+            pty::openpt(pty::OpenptFlags::RDWR | pty::OpenptFlags::NOCTTY | pty::OpenptFlags::CLOEXEC)
+                .unwrap();
         pty::grantpt(&master).unwrap();
         pty::unlockpt(&master).unwrap();
         let name = pty::ptsname(&master, Vec::new()).unwrap();

@@ -31,10 +31,12 @@ fn a_filter_is_loaded_as_late_as_privileges_allow() {
 
 #[test]
 fn a_listener_is_handed_over_while_the_parent_is_there() {
-    let plan = tried(&host(), "true", NOTIFY).unwrap();
-    assert_eq!(plan.task.process.seccomp.unwrap().load, SeccompLoad::WithListener);
-    let listener = plan.exec.listener.unwrap();
-    assert_eq!((listener.path, listener.metadata), (text("/agent"), text("m")));
+    for (nnp, load) in [("true", SeccompLoad::WithListener), ("false", SeccompLoad::BeforeDrop)] {
+        let plan = tried(&host(), nnp, NOTIFY).unwrap();
+        assert_eq!(plan.task.process.seccomp.unwrap().load, load);
+        let listener = plan.exec.listener.unwrap();
+        assert_eq!((listener.path, listener.metadata), (text("/agent"), text("m")));
+    }
 }
 
 #[test]

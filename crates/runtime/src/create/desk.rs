@@ -51,7 +51,9 @@ impl Desk for InitDesk<'_, '_> {
         let bundle = Some(self.making.request.bundle);
         let hooks = &self.making.plan.hooks;
         hooks::run(Hooks::Prestart, &hooks.prestart, document.as_bytes(), bundle)
-            .and_then(|()| hooks::run(Hooks::CreateRuntime, &hooks.create_runtime, document.as_bytes(), bundle))
+            .and_then(|()| {
+                hooks::run(Hooks::CreateRuntime, &hooks.create_runtime, document.as_bytes(), bundle)
+            })
             // In the middle of what brig-init does, as in runc.
             .map_err(|error| error.within("error during container init"))
     }

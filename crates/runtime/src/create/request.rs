@@ -8,6 +8,7 @@ use std::path::Path;
 use rustix::process::Pid;
 
 use crate::foreground::HostTerminal;
+use crate::notify::Notify;
 
 /// What the caller of create chose.
 #[derive(Debug)]
@@ -61,4 +62,6 @@ pub struct Created {
     pub pidfd: OwnedFd,
     /// The terminal's master, of a foreground container.
     pub terminal: Option<OwnedFd>,
+    /// Listens to the container, if its caller has a `NOTIFY_SOCKET` and it does not wait for `start`.
+    pub notify: Option<Notify>,
 }
