@@ -2,6 +2,7 @@
 
 use brig_handshake::Step;
 use brig_handshake::task::Fds;
+use brig_sys::signal;
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::io::{self, Errno};
 use rustix::process;
@@ -10,9 +11,17 @@ use crate::fault::{At, Outcome};
 use crate::fds;
 use crate::parent::Parent;
 
-/// The FIFO, if one was sent.
-pub(crate) fn take(fds: &Fds, descriptors: &mut impl Iterator<Item = OwnedFd>) -> Option<OwnedFd> {
-    if fds.gate { descriptors.next() } else { None }
+/// SIGHUP, SIGINT, SIGQUIT, SIGTERM (signal(7)).
+const ENDING: [i32; 4] = [1, 2, 3, 15];
+
+/// The FIFO, if one was sent. Who will wait there can be stopped there, like a program that runs: arranged now, since no
+/// filter need allow it yet.
+pub(crate) fn take(fds: &Fds, descriptors: &mut impl Iterator<Item = OwnedFd>) -> Outcome<Option<OwnedFd>> {
+    if !fds.gate {
+        return Ok(None);
+    }
+    ENDING.into_iter().try_for_each(signal::let_end).at(Step::Gate)?;
+    Ok(descriptors.next())
 }
 
 /// Says that only execve is left, no longer dies with the parent, and waits for one byte if there is a gate.

@@ -35,7 +35,7 @@ pub(crate) fn become_first(
     stdio::take(&task.fds, &mut descriptors)?;
     scheduling::first_affinity(&task.process)?;
     namespaces::enter(&task.entry, &task.fds, &mut descriptors, parent)?;
-    let gate = gate::take(&task.fds, &mut descriptors);
+    let gate = gate::take(&task.fds, &mut descriptors)?;
     process::setsid().at(Step::Arrive)?;
     enter_rest(task, parent)?;
 

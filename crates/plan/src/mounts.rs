@@ -17,7 +17,7 @@ use crate::options::Options;
 use crate::plan::{IdMapping, MountMaps, ParentSource};
 use crate::refusal::Refusal;
 use crate::spec::{self, Spec};
-use crate::text::{beneath, clean, text};
+use crate::text::{beneath, clean, text, without_root};
 
 /// All mounts, and what the parent has to do with them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -68,7 +68,9 @@ pub(crate) fn plan<'a>(
     if !label.is_empty() && !host.selinux {
         return Err(Refusal::runc("linux.mountLabel", crate::process::SELINUX_IS_OFF));
     }
-    let surroundings = Surroundings { listed, host, bundle: options.bundle, label };
+    let root = spec.root.as_ref().map_or("", |root| &*root.path);
+    let rootfs = clean(&beneath(options.bundle, root));
+    let surroundings = Surroundings { listed, host, bundle: options.bundle, rootfs: &rootfs, label };
     for (index, mount) in spec.mounts.iter().enumerate() {
         surroundings.add(&mut plan, index, mount)?;
     }
@@ -95,13 +97,14 @@ struct Surroundings<'s> {
     listed: &'s Listed<'s>,
     host: &'s Host,
     bundle: &'s str,
+    rootfs: &'s str,
     label: &'s str,
 }
 
 impl Surroundings<'_> {
     fn add(&self, plan: &mut Mounts<'_>, index: usize, mount: &spec::Mount<'_>) -> Result<(), Refusal> {
         let options = mount_options::read(&mount.options);
-        let destination = clean(&mount.destination);
+        let destination = without_root(self.rootfs, clean(&mount.destination));
         allowed(index, &destination, mount, &options)?;
         let what = if is_bind(mount, &options) {
             self.sources(plan, index, mount, &options)?;

@@ -53,6 +53,15 @@ pub(crate) fn clean(path: &str) -> String {
     if clean.is_empty() { "/".to_owned() } else { clean }
 }
 
+/// A clean destination as it is seen from inside, where it was written as the host sees it: callers of runc may.
+pub(crate) fn without_root(rootfs: &str, destination: String) -> String {
+    match destination.strip_prefix(rootfs) {
+        Some("") => "/".to_owned(),
+        Some(inside) if inside.starts_with('/') && rootfs != "/" => inside.to_owned(),
+        _ => destination,
+    }
+}
+
 /// A host path that may be relative to `directory`.
 pub(crate) fn beneath(directory: &str, path: &str) -> String {
     match path.strip_prefix('/') {
@@ -82,6 +91,19 @@ mod tests {
             ("/dev/...", "/dev/..."),
         ] {
             assert_eq!(clean(path), cleaned, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_destination_may_be_written_with_its_rootfs() {
+        for (rootfs, destination, inside) in [
+            ("/b/rootfs", "/b/rootfs/mnt", "/mnt"),
+            ("/b/rootfs", "/b/rootfs", "/"),
+            ("/b/rootfs", "/b/rootfs2/mnt", "/b/rootfs2/mnt"),
+            ("/b/rootfs", "/mnt", "/mnt"),
+            ("/", "/mnt", "/mnt"),
+        ] {
+            assert_eq!(without_root(rootfs, destination.to_owned()), inside, "{rootfs} {destination}");
         }
     }
 

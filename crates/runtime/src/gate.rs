@@ -31,14 +31,26 @@ pub fn make(place: &Place, uid: u32, gid: u32) -> Result<OwnedFd> {
     Ok(fifo)
 }
 
-/// Whether somebody waits at the gate: it is there, and open for reading.
+/// What a look at the gate finds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Seen {
+    /// Somebody waits: it is there, and open for reading.
+    Waiting,
+    /// It is there, and nobody waits: who did is at its end, or a `start` that was killed had let it pass.
+    Deserted,
+    /// It is not there.
+    Gone,
+}
+
+/// Looks at the gate.
 ///
 /// # Errors
 /// `Os`.
-pub fn is_waiting(place: &Place) -> Result<bool> {
+pub fn look(place: &Place) -> Result<Seen> {
     match place.open(GATE, OFlags::WRONLY | OFlags::NONBLOCK) {
-        Ok(_) => Ok(true),
-        Err(Errno::NOENT | Errno::NXIO) => Ok(false),
+        Ok(_) => Ok(Seen::Waiting),
+        Err(Errno::NXIO) => Ok(Seen::Deserted),
+        Err(Errno::NOENT) => Ok(Seen::Gone),
         Err(errno) => Err(place.failed("open", GATE, errno)),
     }
 }
@@ -118,9 +130,9 @@ mod tests {
     fn who_waits_gets_one_byte_and_the_gate_is_gone() {
         let scratch = Scratch::new();
         let (place, fifo) = gate(&scratch);
-        assert!(is_waiting(&place).unwrap());
+        assert_eq!(look(&place).unwrap(), Seen::Waiting);
         open(&place).unwrap();
-        assert!(!is_waiting(&place).unwrap());
+        assert_eq!(look(&place).unwrap(), Seen::Gone);
         let mut byte = [0; 8];
         assert_eq!(rustix::io::read(&fifo, &mut byte), Ok(1));
         assert_eq!(byte[0], b'0');
@@ -145,7 +157,7 @@ mod tests {
         let scratch = Scratch::new();
         let (place, fifo) = gate(&scratch);
         drop(fifo);
-        assert!(!is_waiting(&place).unwrap());
+        assert_eq!(look(&place).unwrap(), Seen::Deserted);
         assert_eq!(open(&place).unwrap_err().to_string(), "container process is already dead");
     }
 

@@ -51,6 +51,15 @@ impl Identity {
         }
     }
 
+    /// Whether it is on its way to its end, which it has not reached yet or has.
+    ///
+    /// # Errors
+    /// `/proc/PID/stat` cannot be read.
+    pub fn is_ending(&self) -> Result<bool> {
+        let ours = |stat: &Stat| stat.start_time == self.start_time;
+        Ok(stat(self.pid)?.filter(ours).is_none_or(|stat| stat.flags & EXITING != 0))
+    }
+
     /// A descriptor of it; `None` if it has ended, waited for or not.
     ///
     /// # Errors
@@ -83,8 +92,12 @@ impl Identity {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Stat {
     state: u8,
+    flags: u32,
     start_time: u64,
 }
+
+/// `PF_EXITING`: set before a process that ends closes its descriptors.
+const EXITING: u32 = 4;
 
 fn stat(pid: u32) -> Result<Option<Stat>> {
     let path = stat_path(pid);
@@ -112,9 +125,10 @@ fn parse(text: &[u8]) -> Option<Stat> {
     let end = text.iter().rposition(|&byte| byte == b')')?;
     let mut fields = str::from_utf8(text.get(end + 1..)?).ok()?.split_ascii_whitespace();
     let state = *fields.next()?.as_bytes().first()?;
-    // Field 22; the state was field 3.
-    let start_time = fields.nth(18)?.parse().ok()?;
-    Some(Stat { state, start_time })
+    // Fields 9 and 22; the state was field 3.
+    let flags = fields.nth(5)?.parse().ok()?;
+    let start_time = fields.nth(12)?.parse().ok()?;
+    Some(Stat { state, flags, start_time })
 }
 
 /// Waits until the process of a pidfd has ended; false if the deadline passed first.
@@ -157,7 +171,7 @@ mod tests {
     #[test]
     fn a_name_with_spaces_parentheses_and_other_bytes_does_not_confuse_it() {
         for comm in ["sh", "a b", "a) S 1 (b", ")", "(((", "x) Z 0 0"] {
-            assert_eq!(parse(line(comm).as_bytes()), Some(Stat { state: b'S', start_time: 777 }), "{comm}");
+            assert_eq!(parse(line(comm).as_bytes()), Some(Stat { state: b'S', flags: 6, start_time: 777 }), "{comm}");
         }
         let mut raw = line("?").into_bytes();
         raw[4] = 0xff;

@@ -29,7 +29,11 @@ pub fn start(store: &Store, id: &ContainerId) -> Result<Identity> {
             return Err(Error::wrong_status("cannot start a container in the creating state"));
         }
     }
-    let opened = gate::open(&place)?;
+    let opened = gate::open(&place).or_else(|error| match place.record(Part::Head)? {
+        Some(_) => Err(error),
+        // It was deleted this moment, and the gate with it.
+        None => Err(Error::not_found()),
+    })?;
     if !record.poststart.is_empty() {
         // They come behind the user's program, and so behind the startContainer hooks.
         gate::await_passed(&opened)?;

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use brig_cgroup::Cgroup;
 
 use crate::error::{Error, Result};
-use crate::gate;
+use crate::gate::{self, Seen};
 use crate::record::{self, Gate, Intent, Part, Record, Stage};
 use crate::store::{ContainerId, Place, Store};
 
@@ -85,16 +85,23 @@ pub(crate) fn is_creating(place: &Place, intent: &Intent<'_>) -> Result<bool> {
 /// # Errors
 /// `Os`, `Cgroup`.
 pub fn of_record(place: &Place, record: &Record<'_>) -> Result<Status> {
+    // First the gate: a delete takes it away only when the process is dead, so that one who is alive after this look has passed it.
+    let seen = match record.gate {
+        Gate::Waits => gate::look(place)?,
+        Gate::None => Seen::Gone,
+    };
     if !record.init.is_alive()? {
         return Ok(Status::Stopped);
     }
     if is_frozen(record)? {
         return Ok(Status::Paused);
     }
-    match record.gate {
-        Gate::Waits if gate::is_waiting(place)? => Ok(Status::Created),
-        Gate::Waits | Gate::None => Ok(Status::Running),
-    }
+    Ok(match seen {
+        Seen::Waiting => Status::Created,
+        // It closes its descriptors before it is dead for others.
+        Seen::Deserted if record.init.is_ending()? => Status::Stopped,
+        Seen::Deserted | Seen::Gone => Status::Running,
+    })
 }
 
 /// Stops every process of a container that is created or running.

@@ -5,9 +5,9 @@ use rustix::io::{Errno, Result};
 
 use crate::call::{call, common, number};
 
-/// struct sigaction of the kernel, with nothing set: `SIG_DFL`.
+/// struct sigaction of the kernel; with nothing set, `SIG_DFL`.
 #[repr(C)]
-struct Default {
+struct Action {
     handler: usize,
     flags: usize,
     restorer: usize,
@@ -30,10 +30,30 @@ pub fn unblock_all() -> Result<()> {
 /// # Errors
 /// The kernel's answer.
 pub fn reset(signal: i32) -> Result<()> {
-    let action = Default { handler: 0, flags: 0, restorer: 0, mask: 0 };
+    let action = Action { handler: 0, flags: 0, restorer: 0, mask: 0 };
     // SAFETY: `action` has the kernel's layout and is read only; SIG_DFL installs no code.
     unsafe { call(number::RT_SIGACTION, [signal.cast_unsigned() as usize, (&raw const action).addr(), 0, 8]) }
         .map(drop)
+}
+
+/// Lets `signal` end the calling process, with exit code 128 and its number, even where that is the first of a PID namespace:
+/// to such a one the kernel does not deliver what has its default action (pid_namespaces(7)). execve(2) undoes it.
+///
+/// # Errors
+/// The kernel's answer.
+pub fn let_end(signal: i32) -> Result<()> {
+    /// x86_64 wants a way back, although there is none: the handler is it. riscv64 reads the same word as signals to block
+    /// meanwhile, which is as well.
+    const SA_RESTORER: usize = 0x0400_0000;
+    let handler = end as extern "C" fn(i32) as usize;
+    let action = Action { handler, flags: SA_RESTORER, restorer: handler, mask: 0 };
+    // SAFETY: `action` has the kernel's layout and is read only; `end` touches no memory and does not return.
+    unsafe { call(number::RT_SIGACTION, [signal.cast_unsigned() as usize, (&raw const action).addr(), 0, 8]) }
+        .map(drop)
+}
+
+extern "C" fn end(signal: i32) {
+    crate::exit::exit_group(128 + signal)
 }
 
 /// Blocks all signals of the calling thread, so that they can be read from [`signalfd`].

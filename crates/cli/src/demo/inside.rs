@@ -109,7 +109,7 @@ fn run(program: &OsString, args: &[OsString]) -> Result<Exit, Failure> {
     let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw).unwrap_or(Pid::INIT);
     let pidfd: OwnedFd = pidfd_open(pid, PidfdFlags::empty())
         .map_err(|errno| Failure::new(format!("pidfd_open: {}", io::Error::from(errno))))?;
-    let created = Created { pid, pidfd, terminal: None };
+    let created = Created { pid, pidfd, terminal: None, notify: None };
     Ok(Exit::Process(foreground::attend(&created, &signals, None)?))
 }
 

@@ -1,0 +1,85 @@
+//! sd_notify(3) across the container's wall: `NOTIFY_SOCKET`.
+
+mod common;
+
+use std::os::unix::net::UnixDatagram;
+use std::path::Path;
+use std::time::Duration;
+
+use common::{Brig, Bundle};
+use serde_json::{Value, json};
+
+/// Says that it is ready, and stays for a moment.
+const SAY: &str = r#"
+use Socket;
+socket(my $s, AF_UNIX, SOCK_DGRAM, 0) or die "socket: $!";
+send($s, "STATUS=up\nREADY=1", 0, pack_sockaddr_un($ENV{NOTIFY_SOCKET})) or die "send: $!";
+sleep 1;
+"#;
+
+fn cannot_run() -> bool {
+    if common::cannot_run() {
+        return true;
+    }
+    if !Path::new("/usr/bin/perl").exists() {
+        println!("SKIPPED: needs perl");
+        return true;
+    }
+    false
+}
+
+/// Perl is the machine's own.
+fn speaker() -> Bundle {
+    Bundle::with_args(&["/usr/bin/perl", "-e", SAY]).edit(|config| {
+        let mounts = config["mounts"].as_array_mut().unwrap();
+        for path in ["/usr", "/lib", "/lib64"].into_iter().filter(|path| Path::new(path).is_dir()) {
+            mounts.push(json!({ "destination": path, "type": "bind", "source": path, "options": ["rbind", "ro"] }));
+        }
+    })
+}
+
+fn next(manager: &UnixDatagram) -> String {
+    let mut message = [0; 256];
+    let count = manager.recv(&mut message).expect("the service manager hears of it");
+    String::from_utf8_lossy(&message[..count]).into_owned()
+}
+
+#[test]
+fn a_service_manager_hears_that_a_detached_container_is_ready_and_what_its_pid_is() {
+    if cannot_run() {
+        return;
+    }
+    let (bundle, brig) = (speaker(), Brig::new());
+    let socket = brig.scratch("manager");
+    let manager = UnixDatagram::bind(&socket).unwrap();
+    manager.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let id = common::unique("told");
+    let mut run = brig.command(&["run", "-d", "--bundle", &bundle.path().to_string_lossy(), &id]);
+    // The barrier's pipe is closed when the socket is: nobody reads it here.
+    let manager = std::thread::spawn(move || [next(&manager), next(&manager), next(&manager)]);
+    run.env("NOTIFY_SOCKET", &socket);
+    brig.finish(run).ok();
+    let state: Value = brig.state(&id);
+    let heard = manager.join().unwrap();
+    assert_eq!(heard, ["READY=1\n".to_owned(), format!("MAINPID={}\n", state["pid"]), "BARRIER=1".to_owned()]);
+}
+
+#[test]
+fn start_tells_for_a_container_that_was_created_before() {
+    if cannot_run() {
+        return;
+    }
+    let (bundle, brig) = (speaker(), Brig::new());
+    let socket = brig.scratch("manager");
+    let manager = UnixDatagram::bind(&socket).unwrap();
+    manager.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let id = common::unique("told");
+    let mut create = brig.command(&["create", "--bundle", &bundle.path().to_string_lossy(), &id]);
+    create.env("NOTIFY_SOCKET", &socket);
+    brig.finish(create).ok();
+    let manager = std::thread::spawn(move || [next(&manager), next(&manager), next(&manager)]);
+    let mut start = brig.command(&["start", &id]);
+    start.env("NOTIFY_SOCKET", &socket);
+    brig.finish(start).ok();
+    assert_eq!(manager.join().unwrap()[0], "READY=1\n");
+}
