@@ -18,6 +18,8 @@ pub enum Step {
     Open,
     /// Filling `cpuset.cpus` and `cpuset.mems` from the parents (v1).
     Cpuset,
+    /// Putting the device rules into force.
+    Devices,
     /// Moving a process in.
     Join,
     /// Listing the processes.
@@ -42,6 +44,7 @@ impl fmt::Display for Step {
             Step::Create => "create cgroup",
             Step::Open => "open cgroup",
             Step::Cpuset => "fill cpuset",
+            Step::Devices => "apply linux.resources.devices",
             Step::Join => "join cgroup",
             Step::List => "list cgroup",
             Step::Freeze => "freeze cgroup",
@@ -101,6 +104,8 @@ pub enum Error {
         /// The cgroup.
         path: String,
     },
+    /// Neither the devices controller of v1 nor v2 is there: nothing can enforce device rules.
+    NoDeviceRules,
     /// No cgroup file system is mounted.
     NotMounted,
     /// `/proc/self/cgroup` does not say where this process is in a hierarchy, so nothing can be relative to it.
@@ -148,6 +153,7 @@ impl Error {
             | Error::NotEmpty { .. }
             | Error::Frozen { .. }
             | Error::NotDomain { .. }
+            | Error::NoDeviceRules
             | Error::NotMounted
             | Error::NoOwnCgroup { .. }
             | Error::NoName { .. }
@@ -205,6 +211,9 @@ impl fmt::Display for Error {
                     "join cgroup: {path}: its type is domain invalid, for it is below a threaded cgroup"
                 )
             }
+            Error::NoDeviceRules => f.write_str(
+                "apply linux.resources.devices: neither the devices controller nor cgroup v2 is mounted",
+            ),
             Error::NotMounted => f.write_str("find cgroups: no cgroup file system is mounted"),
             Error::NoOwnCgroup { controller } => {
                 write!(f, "read own cgroup: /proc/self/cgroup: no line for {controller:?}")

@@ -16,6 +16,7 @@ mod sub;
 
 mod beneath;
 mod create;
+mod devices;
 mod group;
 mod tree;
 
@@ -26,6 +27,7 @@ mod wait;
 
 mod error;
 
+pub use devices::{DeviceDefault, DeviceRules};
 pub use error::{Error, Step};
 pub use group::{Cgroup, Denied, Scope};
 pub use hierarchy::{Hierarchy, Layout, parse_mountinfo};

@@ -30,7 +30,15 @@ fn lives(bundle: &Bundle, id: &str) {
     let (brig, mounts) = (Brig::new(), HostMounts::now());
     let (witness, stderr) = Witness::new();
     let mut create = brig.command(&["create", "--bundle", bundle.path().to_str().unwrap(), id]);
-    assert!(create.stdin(Stdio::null()).stdout(stderr.try_clone().unwrap()).stderr(stderr).status().unwrap().success());
+    assert!(
+        create
+            .stdin(Stdio::null())
+            .stdout(stderr.try_clone().unwrap())
+            .stderr(stderr)
+            .status()
+            .unwrap()
+            .success()
+    );
     drop(create);
     assert!(!cgroups_named(id).is_empty());
     brig.run(&["start", id]).ok();
@@ -40,7 +48,10 @@ fn lives(bundle: &Bundle, id: &str) {
     assert_eq!(brig.run(&["exec", id, "sh", "-c", "exit 9"]).code, 9);
     assert_eq!(brig.run(&["list", "--quiet"]).text(), format!("{id}\n"));
     let listed = brig.run(&["list", "--format", "json"]).json();
-    assert_eq!((&listed[0]["status"], &listed[0]["pid"], &listed[0]["owner"]), (&json!("running"), &pid, &json!("root")));
+    assert_eq!(
+        (&listed[0]["status"], &listed[0]["pid"], &listed[0]["owner"]),
+        (&json!("running"), &pid, &json!("root"))
+    );
     assert_eq!(brig.run(&["ps", "--format", "json", id]).json(), json!([pid]));
 
     brig.run(&["kill", id, "KILL"]).ok();

@@ -125,7 +125,10 @@ fn namespaces_are_known_given_once_and_there() {
     let last = fresh["linux"]["namespaces"].as_array().unwrap().len();
     for (entry, message) in [
         (json!({ "type": "foo" }), "namespace {\"foo\" \"\"} does not exist (linux.namespaces[N].type)"),
-        (json!({ "type": "pid" }), "malformed spec file: duplicated ns {\"pid\" \"\"} (linux.namespaces[N].type)"),
+        (
+            json!({ "type": "pid" }),
+            "malformed spec file: duplicated ns {\"pid\" \"\"} (linux.namespaces[N].type)",
+        ),
         (json!({ "type": "user" }), "user namespaces enabled, but no uid mappings found (linux.uidMappings)"),
     ] {
         let message = message.replace("[N]", &format!("[{last}]"));
@@ -168,20 +171,81 @@ fn a_mount_that_cannot_be_made_is_named() {
     let Some(bench) = Bench::new() else { return };
     symlink("loop", bench.bundle.rootfs().join("loop")).unwrap();
     for (destination, source, kind, option, reason) in [
-        ("/mnt", "/nosuch", "bind", "bind", "failed to fulfil mount request: open /nosuch: no such file or directory (mounts[7].source)"),
-        ("/mnt", "/etc/passwd/x", "bind", "rbind", "failed to fulfil mount request: open /etc/passwd/x: not a directory (mounts[7].source)"),
-        ("/tmp", "/etc/passwd", "bind", "bind", "mount src=/etc/passwd, dst=/tmp: not a directory (mounts[7])"),
-        ("/etc/passwd", "/etc", "bind", "bind", "mount src=/etc, dst=/etc/passwd: not a directory (mounts[7])"),
-        ("/mnt", "tmpfs", "tmpfs", "nosuch", "mount src=tmpfs, dst=/mnt, flags=0x0, data=nosuch: invalid argument (mounts[7])"),
-        ("/mnt", "tmpfs", "tmpfs", "size=x", "mount src=tmpfs, dst=/mnt, flags=0x0, data=size=x: invalid argument (mounts[7])"),
-        ("/mnt", "proc", "proc", "nosuch=1", "mount src=proc, dst=/mnt, flags=0x0, data=nosuch=1: invalid argument (mounts[7])"),
+        (
+            "/mnt",
+            "/nosuch",
+            "bind",
+            "bind",
+            "failed to fulfil mount request: open /nosuch: no such file or directory (mounts[7].source)",
+        ),
+        (
+            "/mnt",
+            "/etc/passwd/x",
+            "bind",
+            "rbind",
+            "failed to fulfil mount request: open /etc/passwd/x: not a directory (mounts[7].source)",
+        ),
+        (
+            "/tmp",
+            "/etc/passwd",
+            "bind",
+            "bind",
+            "mount src=/etc/passwd, dst=/tmp: not a directory (mounts[7])",
+        ),
+        (
+            "/etc/passwd",
+            "/etc",
+            "bind",
+            "bind",
+            "mount src=/etc, dst=/etc/passwd: not a directory (mounts[7])",
+        ),
+        (
+            "/mnt",
+            "tmpfs",
+            "tmpfs",
+            "nosuch",
+            "mount src=tmpfs, dst=/mnt, flags=0x0, data=nosuch: invalid argument (mounts[7])",
+        ),
+        (
+            "/mnt",
+            "tmpfs",
+            "tmpfs",
+            "size=x",
+            "mount src=tmpfs, dst=/mnt, flags=0x0, data=size=x: invalid argument (mounts[7])",
+        ),
+        (
+            "/mnt",
+            "proc",
+            "proc",
+            "nosuch=1",
+            "mount src=proc, dst=/mnt, flags=0x0, data=nosuch=1: invalid argument (mounts[7])",
+        ),
         ("/mnt", "x", "nosuchfs", "ro", "mount src=x, dst=/mnt, flags=0x1: no such device (mounts[7])"),
-        ("/etc/passwd", "tmpfs", "tmpfs", "nosuid", "mount src=tmpfs, dst=/etc/passwd, flags=0x2: not a directory (mounts[7])"),
-        ("/etc/passwd/x", "tmpfs", "tmpfs", "ro", "create mountpoint for /etc/passwd/x mount: make mountpoint \"/etc/passwd/x\": not a directory (mounts[7].destination)"),
-        ("/loop/x", "tmpfs", "tmpfs", "ro", "create mountpoint for /loop/x mount: make mountpoint \"/loop/x\": too many levels of symbolic links (mounts[7].destination)"),
+        (
+            "/etc/passwd",
+            "tmpfs",
+            "tmpfs",
+            "nosuid",
+            "mount src=tmpfs, dst=/etc/passwd, flags=0x2: not a directory (mounts[7])",
+        ),
+        (
+            "/etc/passwd/x",
+            "tmpfs",
+            "tmpfs",
+            "ro",
+            "create mountpoint for /etc/passwd/x mount: make mountpoint \"/etc/passwd/x\": not a directory (mounts[7].destination)",
+        ),
+        (
+            "/loop/x",
+            "tmpfs",
+            "tmpfs",
+            "ro",
+            "create mountpoint for /loop/x mount: make mountpoint \"/loop/x\": too many levels of symbolic links (mounts[7].destination)",
+        ),
     ] {
         let message = format!("{INIT}error mounting \"{source}\" to rootfs at \"{destination}\": {reason}");
-        let mount = json!({ "destination": destination, "source": source, "type": kind, "options": [option] });
+        let mount =
+            json!({ "destination": destination, "source": source, "type": kind, "options": [option] });
         bench.fails_with_mount(&message, &mount);
     }
 }
@@ -193,13 +257,43 @@ fn mounts_that_may_not_be_are_refused_before_anything_is_made() {
         ("/", "tmpfs", vec![], "mountpoint \"/\" is on the top of rootfs (mounts[7].destination)"),
         ("/tmp/..", "tmpfs", vec![], "mountpoint \"/\" is on the top of rootfs (mounts[7].destination)"),
         ("", "tmpfs", vec![], "mounts[7].destination: is empty"),
-        ("/proc/foo", "tmpfs", vec![], "\"/proc/foo\" cannot be mounted because it is inside /proc (mounts[7].destination)"),
-        ("/proc/sys", "bind", vec!["bind"], "\"/proc/sys\" cannot be mounted because it is inside /proc (mounts[7].destination)"),
-        ("/proc", "tmpfs", vec![], "\"/proc\" cannot be mounted because it is not of type proc (mounts[7].destination)"),
+        (
+            "/proc/foo",
+            "tmpfs",
+            vec![],
+            "\"/proc/foo\" cannot be mounted because it is inside /proc (mounts[7].destination)",
+        ),
+        (
+            "/proc/sys",
+            "bind",
+            vec!["bind"],
+            "\"/proc/sys\" cannot be mounted because it is inside /proc (mounts[7].destination)",
+        ),
+        (
+            "/proc",
+            "tmpfs",
+            vec![],
+            "\"/proc\" cannot be mounted because it is not of type proc (mounts[7].destination)",
+        ),
         ("/mnt", "", vec![], "mounts[7].type: is empty, and the options say neither bind nor rbind"),
-        ("/mnt", "bind", vec!["bind", "a=b"], "invalid mount \"/mnt\": bind mounts cannot have any filesystem-specific options applied (mounts[7].options)"),
-        ("/mnt", "bind", vec!["bind", "idmap"], "invalid mount \"/mnt\": id-mapped mounts must have both uid and gid mappings specified (mounts[7].uidMappings)"),
-        ("/mnt\0x", "tmpfs", vec![], "invalid mount \"/mnt\\0x\": mount field contains null byte (mounts[7].destination)"),
+        (
+            "/mnt",
+            "bind",
+            vec!["bind", "a=b"],
+            "invalid mount \"/mnt\": bind mounts cannot have any filesystem-specific options applied (mounts[7].options)",
+        ),
+        (
+            "/mnt",
+            "bind",
+            vec!["bind", "idmap"],
+            "invalid mount \"/mnt\": id-mapped mounts must have both uid and gid mappings specified (mounts[7].uidMappings)",
+        ),
+        (
+            "/mnt\0x",
+            "tmpfs",
+            vec![],
+            "invalid mount \"/mnt\\0x\": mount field contains null byte (mounts[7].destination)",
+        ),
     ] {
         let mount = json!({ "destination": destination, "source": "/tmp", "type": kind, "options": options });
         bench.fails_with_mount(message, &mount);
@@ -247,7 +341,9 @@ fn a_program_that_cannot_be_executed_ends_run_with_255_and_says_whose_absence_it
     bench.fails_as("run", &[], 255, &format!("{PROCESS}exec /bin/true: argument list too long"));
     let hook = json!({ "startContainer": [{ "path": "/nosuch" }] });
     bench.write(|config| config["hooks"] = hook);
-    let message = format!("{PROCESS}error running startContainer hook #0: fork/exec /nosuch: no such file or directory");
+    let message = format!(
+        "{PROCESS}error running startContainer hook #0: fork/exec /nosuch: no such file or directory"
+    );
     bench.fails_as("run", &[], 255, &message);
 }
 
@@ -258,7 +354,8 @@ fn a_dynamic_program_without_its_linker_names_that() {
     fs::copy("/bin/true", bench.bundle.rootfs().join("dynamic")).unwrap();
     bench.write(|config| config["process"]["args"] = json!(["/dynamic"]));
     let ended = bench.attempt("run", &unique("c"), &[]);
-    let start = format!("brig run failed: {PROCESS}exec /dynamic: no such file or directory (its interpreter, /lib");
+    let start =
+        format!("brig run failed: {PROCESS}exec /dynamic: no such file or directory (its interpreter, /lib");
     assert!(ended.code == 255 && ended.error().starts_with(&start), "{ended:?}");
 }
 
@@ -303,14 +400,26 @@ fn wrong_types_and_ids_out_of_range_are_named_by_their_json_path() {
     let Some(bench) = Bench::new() else { return };
     for (path, value, message) in [
         ("/process/args", json!("sh"), "process.args: invalid type: string \"sh\", expected a sequence"),
-        ("/process/terminal", json!("no"), "process.terminal: invalid type: string \"no\", expected a boolean"),
+        (
+            "/process/terminal",
+            json!("no"),
+            "process.terminal: invalid type: string \"no\", expected a boolean",
+        ),
         ("/process/user/uid", json!("0"), "process.user.uid: invalid type: string \"0\", expected u32"),
         ("/process/user/uid", json!(-1), "process.user.uid: invalid value: integer `-1`, expected u32"),
-        ("/process/user/gid", json!(1_u64 << 32), "process.user.gid: invalid value: integer `4294967296`, expected u32"),
+        (
+            "/process/user/gid",
+            json!(1_u64 << 32),
+            "process.user.gid: invalid value: integer `4294967296`, expected u32",
+        ),
         ("/process/user/uid", json!(u32::MAX), "process.user.uid: 4294967295 is not an id"),
         ("/process/user/gid", json!(u32::MAX), "process.user.gid: 4294967295 is not an id"),
         ("/mounts", json!({}), "mounts: invalid type: map, expected a sequence"),
-        ("/mounts/1/options/0", json!(7), "mounts[1].options[0]: invalid type: integer `7`, expected a string"),
+        (
+            "/mounts/1/options/0",
+            json!(7),
+            "mounts[1].options[0]: invalid type: integer `7`, expected a string",
+        ),
         ("/hostname", json!(7), "hostname: invalid type: integer `7`, expected a string"),
     ] {
         bench.write(|config| *config.pointer_mut(path).unwrap() = value);
@@ -373,7 +482,10 @@ fn a_working_directory_stays_inside() {
     for (cwd, message) in [
         ("", "Cwd property must not be empty (process.cwd)"),
         ("tmp", "Cwd must be an absolute path (process.cwd)"),
-        ("/etc/passwd", &*format!("{INIT}chdir to cwd (\"/etc/passwd\") set in config.json failed: not a directory")),
+        (
+            "/etc/passwd",
+            &*format!("{INIT}chdir to cwd (\"/etc/passwd\") set in config.json failed: not a directory"),
+        ),
     ] {
         bench.fails_with(message, |config| config["process"]["cwd"] = json!(cwd));
     }
@@ -385,7 +497,8 @@ fn an_exec_does_not_get_out_through_its_working_directory() {
     bench.write(|config| config["process"]["args"] = json!(["sleep", "1000"]));
     symlink("/proc/self/fd/7", bench.bundle.rootfs().join("link")).unwrap();
     let id = bench.brig.start(&bench.bundle);
-    let descriptors = (3..12).flat_map(|number| ["", "/..", "/../../../etc"].map(|end| format!("/proc/self/fd/{number}{end}")));
+    let descriptors = (3..12)
+        .flat_map(|number| ["", "/..", "/../../../etc"].map(|end| format!("/proc/self/fd/{number}{end}")));
     for cwd in descriptors.chain(["/link".to_owned(), "/link/..".to_owned()]) {
         let ended = bench.brig.run(&["exec", "--cwd", &cwd, &id, "pwd"]);
         assert!(ended.code == 255 && ended.stderr.lines().count() == 1, "{cwd}: {ended:?}");
@@ -469,13 +582,22 @@ fn devices_that_cannot_be_made_are_named() {
     for (devices, message) in [
         (device("/dev/x", "q"), "invalid device type \"q\" (linux.devices[0].type)".to_owned()),
         (device("/tmp", "c"), format!("{INIT}mknod /tmp: file exists (linux.devices[0])")),
-        (device("/etc/passwd/x", "c"), format!("{INIT}mknod /etc/passwd/x: not a directory (linux.devices[0])")),
+        (
+            device("/etc/passwd/x", "c"),
+            format!("{INIT}mknod /etc/passwd/x: not a directory (linux.devices[0])"),
+        ),
     ] {
         bench.fails_with(&message, |config| config["linux"]["devices"] = devices);
     }
     for (rule, message) in [
-        (json!({ "allow": false, "access": "" }), "device access at 0 field cannot be empty (linux.resources.devices[0].access)"),
-        (json!({ "allow": false, "access": "rwm", "type": "x" }), "invalid cgroup device type \"x\" (linux.resources.devices[0].type)"),
+        (
+            json!({ "allow": false, "access": "" }),
+            "device access at 0 field cannot be empty (linux.resources.devices[0].access)",
+        ),
+        (
+            json!({ "allow": false, "access": "rwm", "type": "x" }),
+            "invalid cgroup device type \"x\" (linux.resources.devices[0].type)",
+        ),
     ] {
         bench.fails_with(message, |config| config["linux"]["resources"] = json!({ "devices": [rule] }));
     }
@@ -485,11 +607,31 @@ fn devices_that_cannot_be_made_are_named() {
 fn settings_that_need_a_namespace_of_their_own_or_are_unknown_are_refused() {
     let Some(bench) = Bench::new() else { return };
     for (path, value, message) in [
-        ("/linux/rootfsPropagation", json!("foo"), "rootfsPropagation=foo is not supported (linux.rootfsPropagation)"),
-        ("/linux/sysctl", json!({ "vm.swappiness": "1" }), "sysctl \"vm.swappiness\" is not in a separate kernel namespace (linux.sysctl[\"vm.swappiness\"])"),
-        ("/linux/seccomp", json!({ "defaultAction": "SCMP_ACT_FOO" }), "string SCMP_ACT_FOO is not a valid action for seccomp (linux.seccomp.defaultAction)"),
-        ("/linux/personality", json!({ "domain": "FOO" }), "invalid personality domain FOO (linux.personality.domain)"),
-        ("/process/ioPriority", json!({ "class": "IOPRIO_CLASS_RT", "priority": 9 }), "invalid ioPriority.Priority: 9 (process.ioPriority.priority)"),
+        (
+            "/linux/rootfsPropagation",
+            json!("foo"),
+            "rootfsPropagation=foo is not supported (linux.rootfsPropagation)",
+        ),
+        (
+            "/linux/sysctl",
+            json!({ "vm.swappiness": "1" }),
+            "sysctl \"vm.swappiness\" is not in a separate kernel namespace (linux.sysctl[\"vm.swappiness\"])",
+        ),
+        (
+            "/linux/seccomp",
+            json!({ "defaultAction": "SCMP_ACT_FOO" }),
+            "string SCMP_ACT_FOO is not a valid action for seccomp (linux.seccomp.defaultAction)",
+        ),
+        (
+            "/linux/personality",
+            json!({ "domain": "FOO" }),
+            "invalid personality domain FOO (linux.personality.domain)",
+        ),
+        (
+            "/process/ioPriority",
+            json!({ "class": "IOPRIO_CLASS_RT", "priority": 9 }),
+            "invalid ioPriority.Priority: 9 (process.ioPriority.priority)",
+        ),
         ("/process/oomScoreAdj", json!(5000), "process.oomScoreAdj: 5000 is not in -1000..=1000"),
         ("/process/env", json!(["FOO"]), "invalid environment variable: missing '=' (process.env[0])"),
         ("/process", json!(null), "process property must not be empty (process)"),
@@ -504,9 +646,12 @@ fn settings_that_need_a_namespace_of_their_own_or_are_unknown_are_refused() {
     ] {
         bench.fails_with(message, |config| common::drop_namespace(config, kind));
     }
-    for (name, value, errno) in [("net.nosuch", "1", "no such file or directory"), ("kernel.msgmax", "x", "invalid argument")] {
+    for (name, value, errno) in
+        [("net.nosuch", "1", "no such file or directory"), ("kernel.msgmax", "x", "invalid argument")]
+    {
         let path = name.replace('.', "/");
-        let message = format!("{INIT}write sysctl key {name}: /proc/sys/{path}: {errno} (linux.sysctl[\"{name}\"])");
+        let message =
+            format!("{INIT}write sysctl key {name}: /proc/sys/{path}: {errno} (linux.sysctl[\"{name}\"])");
         bench.fails_with(&message, |config| config["linux"]["sysctl"] = json!({ name: value }));
     }
 }
@@ -566,7 +711,12 @@ fn terminals_sockets_and_pid_files_that_cannot_be_had_leave_nothing() {
     bench.write(|_| {});
     bench.fails_as("create", &["--pidfd-socket", gone], 1, &refused);
     bench.fails_as("create", &["--pid-file", pid], 1, "open {bundle}/.pid: file exists");
-    bench.fails_as("create", &["--pid-file", "/nosuch/pid"], 1, "open /nosuch/.pid: no such file or directory");
+    bench.fails_as(
+        "create",
+        &["--pid-file", "/nosuch/pid"],
+        1,
+        "open /nosuch/.pid: no such file or directory",
+    );
     bench.fails_as(
         "create",
         &["--console-socket", gone],

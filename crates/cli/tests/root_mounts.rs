@@ -1,6 +1,7 @@
 //! Mounts and the root: what a container sees of them, and that the host sees none of it.
 //! Root, in a private mount namespace.
 #![allow(clippy::unwrap_used, reason = "a test ends where its preparation fails")]
+#![allow(clippy::print_stdout, reason = "what is skipped is said")]
 
 mod common;
 
@@ -372,13 +373,18 @@ fn cgroup_mount(options: &[&str]) -> Value {
     json!({ "destination": CGROUP, "type": "cgroup", "source": "cgroup", "options": options })
 }
 
-fn v2() -> bool {
-    Path::new("/sys/fs/cgroup/cgroup.controllers").exists()
+/// True, having said why, where cgroups are not of this version.
+fn has_no_cgroups_of_version(wanted: u8) -> bool {
+    let version = if Path::new("/sys/fs/cgroup/cgroup.controllers").exists() { 2 } else { 1 };
+    if version != wanted {
+        println!("SKIPPED: needs cgroup version {wanted}");
+    }
+    version != wanted
 }
 
 #[test]
 fn cgroup_version_2_is_shown_from_the_containers_own_group_down() {
-    if common::cannot_run() || !v2() {
+    if common::cannot_run() || has_no_cgroups_of_version(2) {
         return;
     }
     let script = "grep 0:: /proc/self/cgroup; cat /sys/fs/cgroup/cgroup.procs; mkdir /sys/fs/cgroup/x || echo refused; \
@@ -405,7 +411,7 @@ fn cgroup_version_2_is_shown_from_the_containers_own_group_down() {
 
 #[test]
 fn cgroup_version_2_that_is_writable_takes_groups_of_the_container() {
-    if common::cannot_run() || !v2() {
+    if common::cannot_run() || has_no_cgroups_of_version(2) {
         return;
     }
     let bundle = Bundle::script(
@@ -419,7 +425,7 @@ fn cgroup_version_2_that_is_writable_takes_groups_of_the_container() {
 
 #[test]
 fn cgroup_version_2_without_a_cgroup_namespace_is_the_hosts() {
-    if common::cannot_run() || !v2() {
+    if common::cannot_run() || has_no_cgroups_of_version(2) {
         return;
     }
     let script = "test -e /sys/fs/cgroup$(grep 0:: /proc/self/cgroup | cut -c4-)/cgroup.procs && echo there; cat /proc/self/mountinfo";
@@ -434,7 +440,7 @@ fn cgroup_version_2_without_a_cgroup_namespace_is_the_hosts() {
 
 #[test]
 fn cgroup_version_1_is_a_directory_for_each_hierarchy() {
-    if common::cannot_run() || v2() {
+    if common::cannot_run() || has_no_cgroups_of_version(1) {
         return;
     }
     let script = "cat /sys/fs/cgroup/memory/cgroup.procs; mkdir /sys/fs/cgroup/x || echo refused; \

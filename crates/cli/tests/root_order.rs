@@ -68,7 +68,7 @@ fn steps_happen_in_the_order_that_is_documented() {
     });
     let brig = Brig::new();
     let trace = brig.scratch("trace");
-    let run = brig.command(&["run", "--bundle", &bundle.path().to_string_lossy(), "ordered"]);
+    let run = brig.command(&["run", "--bundle", &bundle.path().to_string_lossy(), &common::unique("ordered")]);
     let mut traced = Command::new("strace");
     traced.args(["-f", "-s", "64", "-o"]).arg(&trace).arg(run.get_program()).args(run.get_args());
     brig.finish(traced).ok();

@@ -62,16 +62,16 @@ fn one_by_one(what: &str, ids: &[String], work: impl Fn(&str)) {
         });
         times.collect::<Vec<_>>()
     };
-    let mut times = took(ids);
+    let times = took(ids);
     let window = times.len().min(100);
-    let median = |part: &mut [Duration]| {
+    let median_and_least = |part: &[Duration]| {
+        let mut part = part.to_vec();
         part.sort_unstable();
-        part.get(part.len() / 2).copied().unwrap_or_default()
+        (part[part.len() / 2], part[0])
     };
-    let count = times.len();
-    let first = median(&mut times[..window].to_vec());
-    let last = median(&mut times[count - window..]);
-    println!("{what}: {count} containers, median of the first {window} {first:?}, of the last {window} {last:?}");
+    let (first, last) =
+        (median_and_least(&times[..window]), median_and_least(&times[times.len() - window..]));
+    println!("{what}: {}, median and least of the first {window} {first:?}, of the last {last:?}", ids.len());
 }
 
 /// Everybody begins at the same moment; what they return comes back in order.
@@ -113,7 +113,9 @@ fn many_lives_follow_each_other() {
         return;
     }
     let (bundle, brig, ids) = (Bundle::with_args(&["true"]), Brig::new(), names("lives", many()));
-    one_by_one("run", &ids, |id| drop(brig.run(&["run", "--bundle", bundle.path().to_str().unwrap(), id]).ok()));
+    one_by_one("run", &ids, |id| {
+        drop(brig.run(&["run", "--bundle", bundle.path().to_str().unwrap(), id]).ok())
+    });
     assert_eq!(listed(&brig), []);
     brig.assert_nothing_of(ids[0].trim_end_matches("-0000"));
 }
@@ -202,7 +204,9 @@ fn start_and_delete_at_once_come_to_one_of_two_ends() {
     for (round, id) in names("meeting", MEETINGS).into_iter().enumerate() {
         create(&brig, &bundle, &id).ok();
         let delete = if round % 2 == 0 { &["delete"][..] } else { &["delete", "--force"] };
-        let ended = at_once(2, |who| if who == 0 { brig.run(&["start", &id]) } else { brig.run(&[delete, &[&id]].concat()) });
+        let ended = at_once(2, |who| {
+            if who == 0 { brig.run(&["start", &id]) } else { brig.run(&[delete, &[&id]].concat()) }
+        });
         let [started, deleted] = ended.as_slice() else { panic!() };
         if deleted.code == 0 {
             let clear = [

@@ -112,6 +112,8 @@ wire_enum! {
         InitThenParent = 2,
         /// The parent: the mount is id-mapped, which needs privilege over its file system.
         Parent = 3,
+        /// `brig-init`, in the tree that it builds, and hands it to the parent: to be id-mapped.
+        InitForParent = 4,
     }
 }
 

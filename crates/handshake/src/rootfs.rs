@@ -18,7 +18,7 @@ wire_struct! {
         pub propagation: u32,
         /// The mount that holds the rootfs must be made private first (only when `propagation` keeps it shared).
         pub private_parent: bool,
-        /// `MS_*` propagation of the root after the switch (`linux.rootfsPropagation`). 0: leave.
+        /// `MS_*` propagation of the root, given when all is mounted (`linux.rootfsPropagation`). 0: leave.
         pub final_propagation: u32,
         /// `mounts`, in the order of the file.
         pub mounts: Vec<Mount<'a>>,

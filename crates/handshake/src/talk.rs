@@ -15,7 +15,8 @@ wire_enum! {
         Spawned(pid: u32) = 1,
         /// Write the id maps of the process that asks.
         MapIds = 2,
-        /// Open the source of this bind mount; its detached tree comes beside the answer. The number is the place in the task's list.
+        /// Open the source of this bind mount, unless its tree is beside this; the detached tree comes beside the answer. The
+        /// number is the place in the task's list.
         OpenSource(mount: u32) = 3,
         /// The file system is there: run prestart and createRuntime hooks, and set up what needs the finished namespaces.
         RunHooks = 4,

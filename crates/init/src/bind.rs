@@ -6,7 +6,7 @@ use alloc::string::String;
 use brig_handshake::Step;
 use brig_handshake::mounts::{AttrChange, Bind, Mount, Opener};
 use brig_sys::mount_setattr::{MountAttr, NODEV, NOEXEC, NOSUID, RDONLY, Reach, mount_setattr};
-use rustix::fd::{BorrowedFd, OwnedFd};
+use rustix::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use rustix::fs::{self, CWD};
 use rustix::io::Errno;
 use rustix::mount::{OpenTreeFlags, open_tree};
@@ -45,10 +45,11 @@ pub(crate) fn mount(
     if let Some(attrs) = &bind.attrs {
         set_attributes(&tree, attrs, mount.index)?;
     }
+    mounts::recursive_attributes(mount, &tree)?;
     attach(&tree, &target.fd)
         .map_err(|errno| of_attaching(errno, directory, &target.fd))
         .at_entry(Step::Mount, mount.index)?;
-    mounts::attributes(mount, &tree)?;
+    mounts::propagate(mount, &tree)?;
     fds::leave_to_execve(tree);
     fds::leave_to_execve(target.fd);
     Ok(())
@@ -68,10 +69,14 @@ fn source(mount: &Mount<'_>, bind: &Bind<'_>, place: u32, parent: &Parent) -> Ou
     let opened = match bind.opener {
         Opener::Init => open_tree(CWD, &*bind.source, flags),
         Opener::InitThenParent => match open_tree(CWD, &*bind.source, flags) {
-            Err(Errno::ACCESS | Errno::PERM) => parent.ask_for_source(place)?,
+            Err(Errno::ACCESS | Errno::PERM) => parent.ask_for_source(place, None)?,
             other => other,
         },
-        Opener::Parent => parent.ask_for_source(place)?,
+        Opener::Parent => parent.ask_for_source(place, None)?,
+        Opener::InitForParent => match open_tree(CWD, &*bind.source, flags) {
+            Ok(tree) => parent.ask_for_source(place, Some(tree.as_fd()))?,
+            failed => failed,
+        },
     };
     opened.at_entry(Step::MountSource, mount.index)
 }

@@ -150,16 +150,20 @@ fn finish(mount: &Mount<'_>, root: BorrowedFd<'_>) -> Outcome<()> {
         return Ok(());
     }
     let top = beneath::resolve(root, &mount.destination).at_entry(Step::MountTarget, mount.index)?;
-    attributes(mount, &top)
+    recursive_attributes(mount, &top)?;
+    propagate(mount, &top)
 }
 
-/// Propagation and recursive attributes, on the mount itself.
-pub(crate) fn attributes(mount: &Mount<'_>, top: &OwnedFd) -> Outcome<()> {
+/// Attributes of the mount and of all below it.
+pub(crate) fn recursive_attributes(mount: &Mount<'_>, top: &OwnedFd) -> Outcome<()> {
+    let Some(AttrChange { set, clear }) = mount.recursive else { return Ok(()) };
+    let attr = MountAttr { set, clear, ..MountAttr::default() };
+    mount_setattr(top, Reach::Recursive, &attr).at_entry(Step::MountAttributes, mount.index)
+}
+
+/// Propagation, in the order of the options.
+pub(crate) fn propagate(mount: &Mount<'_>, top: &OwnedFd) -> Outcome<()> {
     const MS_REC: u32 = 0x4000;
-    if let Some(AttrChange { set, clear }) = mount.recursive {
-        let attr = MountAttr { set, clear, ..MountAttr::default() };
-        mount_setattr(top, Reach::Recursive, &attr).at_entry(Step::MountAttributes, mount.index)?;
-    }
     let changes = mount.propagation.iter().map(|flags| {
         let reach = if flags & MS_REC == 0 { Reach::One } else { Reach::Recursive };
         (reach, MountAttr { propagation: u64::from(flags & !MS_REC), ..MountAttr::default() })

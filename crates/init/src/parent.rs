@@ -55,9 +55,14 @@ impl Parent {
         }
     }
 
-    /// Asks for the detached tree of a mount source; the inner error is the parent's errno.
-    pub(crate) fn ask_for_source(&self, mount: u32) -> Outcome<Result<OwnedFd, Errno>> {
-        self.tell(&Ask::OpenSource(mount), &[]).at(Step::MountSource)?;
+    /// Asks for the detached tree of a mount source, or to have the one that was opened made ready; the inner error is the
+    /// parent's errno.
+    pub(crate) fn ask_for_source(
+        &self,
+        mount: u32,
+        opened: Option<BorrowedFd<'_>>,
+    ) -> Outcome<Result<OwnedFd, Errno>> {
+        self.tell(&Ask::OpenSource(mount), opened.as_slice()).at(Step::MountSource)?;
         match self.reply().at_entry(Step::MountSource, mount)? {
             (Reply::Done, Some(tree)) => Ok(Ok(tree)),
             (Reply::NoSource(errno), _) => Ok(Err(Errno::from_raw_os_error(errno))),

@@ -1,15 +1,25 @@
 //! The container's control group: whether it may be missing, and what is not applied to it yet.
 //! Runs in: the parent; pure. Done in the crate `brig-cgroup`.
 
+use crate::device_rules;
+use crate::host::Host;
 use crate::options::Options;
 use crate::plan::CgroupPlan;
 use crate::refusal::Refusal;
 use crate::spec::{Linux, LinuxResources};
 
-/// Whether the container can do without a group.
-pub(crate) fn plan(linux: &Linux<'_>, options: &Options<'_>) -> CgroupPlan {
+/// Whether the container can do without a group, and its device rules.
+pub(crate) fn plan(
+    linux: &Linux<'_>,
+    options: &Options<'_>,
+    host: &Host,
+    warnings: &mut Vec<String>,
+) -> Result<CgroupPlan, Refusal> {
     let limits = linux.resources.as_ref().is_some_and(|resources| !limits(resources).is_empty());
-    CgroupPlan { optional: options.rootless_cgroups && linux.cgroups_path.is_empty() && !limits }
+    Ok(CgroupPlan {
+        optional: options.rootless_cgroups && linux.cgroups_path.is_empty() && !limits,
+        devices: device_rules::plan(linux, host, warnings)?,
+    })
 }
 
 /// Refuses, or warns about, what the configuration asks for and nobody does yet.

@@ -37,6 +37,10 @@ mod cgroup_mount;
 
 mod devices;
 
+mod device_rules;
+
+mod device_filter;
+
 mod paths;
 
 mod sysctl;

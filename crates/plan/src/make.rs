@@ -63,7 +63,7 @@ pub fn plan(spec: &Spec<'_>, host: &Host, options: &Options<'_>) -> Result<Plan<
             process,
         },
         start: Start { create, id_maps, join: listed.join },
-        cgroup: cgroup::plan(linux, options),
+        cgroup: cgroup::plan(linux, options, host, &mut warnings)?,
         limits,
         sources,
         hooks: parent_hooks,

@@ -157,7 +157,11 @@ impl Surroundings<'_> {
 
     fn opener(&self, mount: &spec::Mount<'_>, options: &MountOptions<'_>) -> Opener {
         if is_id_mapped(mount, options) {
-            return Opener::Parent;
+            // What is mounted below the rootfs already shows only in the container's mount namespace.
+            return match without_root(self.rootfs, clean(&mount.source)) == clean(&mount.source) {
+                true => Opener::Parent,
+                false => Opener::InitForParent,
+            };
         }
         // An unprivileged parent sees no more than the container's root does.
         match self.listed.has(clone::NEWUSER) && self.host.euid == 0 {

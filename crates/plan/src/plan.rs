@@ -96,6 +96,28 @@ wire_enum! {
 pub struct CgroupPlan {
     /// A group that cannot be made is done without: rootless, no `cgroupsPath`, no limits asked for.
     pub optional: bool,
+    /// Which devices may be used; `None`: all.
+    pub devices: Option<DeviceRules>,
+}
+
+/// Which devices may be made, read and written, in the two forms that the kernel takes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeviceRules {
+    /// What holds for a device that no exception names.
+    pub default: DeviceDefault,
+    /// The exceptions, as lines for `devices.allow` or `devices.deny` of cgroup v1: `c 1:3 rwm`.
+    pub exceptions: Vec<String>,
+    /// The same as an eBPF program for cgroup v2: a list of `struct bpf_insn`, 8 bytes each.
+    pub program: Vec<u8>,
+}
+
+/// What holds for most devices.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeviceDefault {
+    /// All but the exceptions may be used.
+    Allow,
+    /// None but the exceptions may be used.
+    Deny,
 }
 
 wire_struct! {

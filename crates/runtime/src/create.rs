@@ -8,7 +8,7 @@ mod request;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
-use brig_cgroup::{Cgroup, Denied};
+use brig_cgroup::{Cgroup, Denied, DeviceDefault, DeviceRules};
 use brig_handshake::{Step, Task};
 use brig_plan::options::{Options, Stdio};
 use brig_plan::plan::Plan;
@@ -233,7 +233,10 @@ impl<'m> Making<'m> {
 
     fn make_cgroup(&mut self) -> Result<()> {
         if self.cgroup_paths.places.is_empty() {
-            return Ok(());
+            return match self.plan.cgroup.devices {
+                Some(_) => Err(in_cgroup(brig_cgroup::Error::NoDeviceRules)),
+                None => Ok(()),
+            };
         }
         let denied = if self.plan.cgroup.optional { Denied::Skip } else { Denied::Refuse };
         match Cgroup::create(&self.cgroup_paths, &[], denied) {
@@ -241,12 +244,12 @@ impl<'m> Making<'m> {
             Err(error) if self.plan.cgroup.optional && error.is_permission() => {
                 log::debug!("no cgroup: {error}");
             }
-            Err(error) => {
-                return Err(Error::from(error)
-                    .within("unable to start container process: unable to apply cgroup configuration"));
-            }
+            Err(error) => return Err(in_cgroup(error)),
         }
-        Ok(())
+        match (&self.cgroup, &self.plan.cgroup.devices) {
+            (Some(cgroup), Some(rules)) => cgroup.restrict_devices(&device_rules(rules)).map_err(in_cgroup),
+            _ => Ok(()),
+        }
     }
 
     fn open_namespaces(&self) -> Result<Vec<OwnedFd>> {
@@ -314,6 +317,18 @@ impl<'m> Making<'m> {
             cgroup.undo();
         }
     }
+}
+
+fn device_rules(rules: &brig_plan::plan::DeviceRules) -> DeviceRules<'_> {
+    let default = match rules.default {
+        brig_plan::plan::DeviceDefault::Allow => DeviceDefault::Allow,
+        brig_plan::plan::DeviceDefault::Deny => DeviceDefault::Deny,
+    };
+    DeviceRules { default, exceptions: &rules.exceptions, program: &rules.program }
+}
+
+fn in_cgroup(error: brig_cgroup::Error) -> Error {
+    Error::from(error).within("unable to start container process: unable to apply cgroup configuration")
 }
 
 /// What runc says before everything that goes wrong once there is a process.

@@ -187,7 +187,7 @@ impl Desk for ExecDesk<'_> {
         Err(Error::step(Step::MapIds, "", Errno::INVAL))
     }
 
-    fn open_source(&mut self, _: u32, _: Pid) -> Result<OwnedFd, Errno> {
+    fn open_source(&mut self, _: u32, _: Option<OwnedFd>, _: Pid) -> Result<OwnedFd, Errno> {
         Err(Errno::INVAL)
     }
 

@@ -19,8 +19,8 @@ pub(crate) trait Desk {
     /// The process is this one: it has been cloned a second time, or it was the first all along.
     fn map_ids(&mut self, pid: Pid) -> Result<()>;
 
-    /// The tree of a mount source.
-    fn open_source(&mut self, mount: u32, pid: Pid) -> Result<OwnedFd, Errno>;
+    /// The tree of a mount source, which `brig-init` may have `opened` itself.
+    fn open_source(&mut self, mount: u32, opened: Option<OwnedFd>, pid: Pid) -> Result<OwnedFd, Errno>;
 
     /// prestart and createRuntime hooks.
     fn run_hooks(&mut self, pid: Pid) -> Result<()>;
@@ -107,7 +107,7 @@ fn converse(started: &mut Started, desk: &mut dyn Desk, until: Until) -> Result<
                     .map_err(|errno| Error::step(Step::SecondClone, "", errno))?;
             }
             Ask::OpenSource(mount) => {
-                let opened = desk.open_source(mount, started.pid);
+                let opened = desk.open_source(mount, descriptors.into_iter().next(), started.pid);
                 let reply = opened
                     .as_ref()
                     .map_or_else(|errno| Reply::NoSource(errno.raw_os_error()), |_| Reply::Done);

@@ -171,7 +171,11 @@ mod tests {
     #[test]
     fn a_name_with_spaces_parentheses_and_other_bytes_does_not_confuse_it() {
         for comm in ["sh", "a b", "a) S 1 (b", ")", "(((", "x) Z 0 0"] {
-            assert_eq!(parse(line(comm).as_bytes()), Some(Stat { state: b'S', flags: 6, start_time: 777 }), "{comm}");
+            assert_eq!(
+                parse(line(comm).as_bytes()),
+                Some(Stat { state: b'S', flags: 6, start_time: 777 }),
+                "{comm}"
+            );
         }
         let mut raw = line("?").into_bytes();
         raw[4] = 0xff;

@@ -17,9 +17,15 @@ use crate::{executable, spawn, talk};
 /// `CLONE_NEWUSER`.
 const USER: u32 = 0x1000_0000;
 
-/// The tree of the source of mount `place`, id-mapped where the plan says so. `pid` is the process that asks; `joined` are
-/// the namespaces that it joined.
-pub(crate) fn open(plan: &Plan<'_>, place: u32, pid: Pid, joined: &[OwnedFd]) -> Result<OwnedFd, Errno> {
+/// The tree of the source of mount `place`, id-mapped where the plan says so: `opened`, if that was done already. `pid` is the
+/// process that asks; `joined` are the namespaces that it joined.
+pub(crate) fn open(
+    plan: &Plan<'_>,
+    place: u32,
+    opened: Option<OwnedFd>,
+    pid: Pid,
+    joined: &[OwnedFd],
+) -> Result<OwnedFd, Errno> {
     let source = plan.sources.iter().find(|source| source.mount == place).ok_or(Errno::INVAL)?;
     let index = usize::try_from(place).map_err(|_| Errno::INVAL)?;
     let Some(What::Bind(bind)) = plan.task.rootfs.mounts.get(index).map(|mount| &mount.what) else {
@@ -27,7 +33,7 @@ pub(crate) fn open(plan: &Plan<'_>, place: u32, pid: Pid, joined: &[OwnedFd]) ->
     };
     let recursive = if bind.recursive { OpenTreeFlags::AT_RECURSIVE } else { OpenTreeFlags::empty() };
     let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | recursive;
-    let tree = open_tree(CWD, &*bind.source, flags)?;
+    let tree = opened.map_or_else(|| open_tree(CWD, &*bind.source, flags), Ok)?;
     if let Some(mapping) = &source.id_map {
         map(&tree, mapping, plan, pid, joined)?;
     }

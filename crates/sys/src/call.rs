@@ -40,6 +40,7 @@ pub(crate) mod number {
     pub(crate) const SETNS: usize = 308;
     pub(crate) const SCHED_SETATTR: usize = 314;
     pub(crate) const SECCOMP: usize = 317;
+    pub(crate) const BPF: usize = 321;
     pub(crate) const EXECVE: usize = 59;
     pub(crate) const EXIT_GROUP: usize = 231;
     pub(crate) const PRLIMIT64: usize = 302;
@@ -63,6 +64,7 @@ pub(crate) mod number {
     pub(crate) const SETNS: usize = 268;
     pub(crate) const SCHED_SETATTR: usize = 274;
     pub(crate) const SECCOMP: usize = 277;
+    pub(crate) const BPF: usize = 280;
     pub(crate) const EXECVE: usize = 221;
     pub(crate) const EXIT_GROUP: usize = 94;
     pub(crate) const PRLIMIT64: usize = 261;

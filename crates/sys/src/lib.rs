@@ -15,6 +15,7 @@ pub mod exit;
 pub mod setns;
 pub mod signal;
 
+pub mod bpf;
 pub mod close_range;
 pub mod ioprio;
 pub mod keyctl;

@@ -56,6 +56,7 @@ fn mount(mount: &Mount<'_>) -> String {
                 Opener::Init => "",
                 Opener::InitThenParent => ", opened by the parent if need be",
                 Opener::Parent => ", opened by the parent",
+                Opener::InitForParent => ", id-mapped by the parent",
             };
             let kind = if bind.recursive { "rbind" } else { "bind" };
             let attrs = bind.attrs.as_ref().map(|attrs| attributes(attrs.set, attrs.clear));

@@ -3,7 +3,7 @@
 
 use super::words::{list, namespaces, or_none, quoted, texts};
 use super::{Known, Section};
-use crate::plan::{IdMap, MapWriter, MountMaps, ParentHook, Plan};
+use crate::plan::{DeviceDefault, IdMap, MapWriter, MountMaps, ParentHook, Plan};
 use crate::rlimits;
 
 pub(super) fn start(plan: &Plan<'_>) -> Section {
@@ -12,6 +12,14 @@ pub(super) fn start(plan: &Plan<'_>) -> Section {
     section.line("bundle", quoted(&plan.facts.bundle), Known::Now);
     let cgroup = if plan.cgroup.optional { "may be missing" } else { "must be made" };
     section.line("cgroup", cgroup, Known::Now);
+    if let Some(rules) = &plan.cgroup.devices {
+        let lines = list(rules.exceptions.iter(), ", ");
+        let value = match rules.default {
+            DeviceDefault::Allow => format!("all but {lines}"),
+            DeviceDefault::Deny => format!("none but {lines}"),
+        };
+        section.line("usable devices", value, Known::Now);
+    }
     if let Some(adj) = plan.limits.oom_score_adj {
         section.line("oom_score_adj", adj, Known::Now);
     }

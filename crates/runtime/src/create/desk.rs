@@ -42,8 +42,8 @@ impl Desk for InitDesk<'_, '_> {
         }
     }
 
-    fn open_source(&mut self, mount: u32, pid: Pid) -> Result<OwnedFd, Errno> {
-        sources::open(self.making.plan, mount, pid, &self.making.joined)
+    fn open_source(&mut self, mount: u32, opened: Option<OwnedFd>, pid: Pid) -> Result<OwnedFd, Errno> {
+        sources::open(self.making.plan, mount, opened, pid, &self.making.joined)
     }
 
     fn run_hooks(&mut self, pid: Pid) -> Result<()> {

@@ -1,0 +1,103 @@
+//! Putting device rules into force: lines for the devices controller of v1, or a program attached to the cgroup of v2.
+//! Runs in: the parent, between making the cgroup and making the first process.
+
+use std::os::fd::OwnedFd;
+
+use brig_sys::bpf;
+use rustix::fs::OFlags;
+use rustix::io::{Errno, Result as Answer, retry_on_intr, write};
+
+use crate::beneath;
+use crate::error::{Error, Step};
+use crate::group::{Cgroup, Group};
+
+/// Which devices may be used, in both forms.
+#[derive(Debug, Clone, Copy)]
+pub struct DeviceRules<'r> {
+    /// What holds for a device that no exception names.
+    pub default: DeviceDefault,
+    /// Exceptions, as the files of v1 take them: `c 1:3 rwm`.
+    pub exceptions: &'r [String],
+    /// The same as a program for v2: a list of `struct bpf_insn`.
+    pub program: &'r [u8],
+}
+
+/// What holds for most devices.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeviceDefault {
+    /// All may be used.
+    Allow,
+    /// None may be used.
+    Deny,
+}
+
+impl Cgroup {
+    /// Restricts the devices that the cgroup's processes may make, read and write: by the devices controller of v1 where it is
+    /// mounted, else by v2. Programs that a v2 cgroup already has stay: a device must pass all.
+    ///
+    /// # Errors
+    /// `NoDeviceRules` where there is neither; or what the kernel answers, as when a parent allows less (v1, EPERM).
+    pub fn restrict_devices(&self, rules: &DeviceRules<'_>) -> Result<(), Error> {
+        if let Some(group) = self.groups.iter().find(|group| group.place.has("devices")) {
+            return write_lists(group, rules);
+        }
+        let group = self.groups.iter().find(|group| group.place.is_v2()).ok_or(Error::NoDeviceRules)?;
+        attach(group, rules.program)
+    }
+}
+
+/// The word `a` resets all that a cgroup has, exceptions too (Documentation/admin-guide/cgroup-v1/devices.rst).
+fn write_lists(group: &Group, rules: &DeviceRules<'_>) -> Result<(), Error> {
+    const ALL: &str = "a";
+    match rules.default {
+        DeviceDefault::Deny => {
+            write_lines(group, DENY, &[ALL])?;
+            write_lines(group, ALLOW, rules.exceptions)
+        }
+        DeviceDefault::Allow => {
+            if !group.read(LIST, Step::Devices)?.starts_with(b"a ") {
+                write_lines(group, ALLOW, &[ALL])?;
+            }
+            write_lines(group, DENY, rules.exceptions)
+        }
+    }
+}
+
+/// The kernel takes one line in each write.
+fn write_lines(group: &Group, file: &str, lines: &[impl AsRef<str>]) -> Result<(), Error> {
+    let failed = |errno| group.failed(Step::Devices, file, errno);
+    let open = beneath::open(group.dir(Step::Devices)?, file, OFlags::WRONLY).map_err(failed)?;
+    lines.iter().try_for_each(|line| write_line(&open, line.as_ref().as_bytes())).map_err(failed)
+}
+
+fn write_line(file: &OwnedFd, line: &[u8]) -> Answer<()> {
+    match retry_on_intr(|| write(file, line))? {
+        length if length == line.len() => Ok(()),
+        _ => Err(Errno::IO),
+    }
+}
+
+fn attach(group: &Group, program: &[u8]) -> Result<(), Error> {
+    let failed = |errno| Error::call(Step::Devices, group.place.absolute(), errno);
+    let program = load(program).map_err(failed)?;
+    bpf::attach_cgroup_device(program, group.dir(Step::Devices)?).map_err(failed)
+}
+
+/// The verifier answers EAGAIN when a signal comes in between.
+fn load(program: &[u8]) -> Answer<OwnedFd> {
+    let mut answer = Err(Errno::AGAIN);
+    for _ in 0..LOAD_ATTEMPTS {
+        answer = retry_on_intr(|| bpf::load_cgroup_device(program));
+        if !matches!(answer, Err(Errno::AGAIN)) {
+            break;
+        }
+    }
+    answer
+}
+
+const ALLOW: &str = "devices.allow";
+const DENY: &str = "devices.deny";
+const LIST: &str = "devices.list";
+
+/// How many signals may come in between.
+const LOAD_ATTEMPTS: u32 = 5;
