@@ -15,7 +15,7 @@ const LANDMARKS: [(Step, &str); 32] = [
     (Step::Clone, "clone3("),
     (Step::SendTask, "sendmsg("),
     (Step::Affinity, "sched_setaffinity("),
-    (Step::CgroupNamespace, "unshare(CLONE_NEWCGROUP)"),
+    (Step::CgroupNamespace, "unshare(CLONE_NEWCGROUP"),
     (Step::Keyring, "keyctl(KEYCTL_JOIN_SESSION_KEYRING"),
     (Step::Loopback, "ioctl("),
     (Step::Propagation, r#"mount(NULL, "/", NULL"#),

@@ -4,7 +4,7 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use brig_sys::signal;
+use brig_sys::{close_range, signal};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use rustix::io::{Errno, ioctl_fionbio, read, write};
@@ -48,6 +48,12 @@ impl Signals {
 /// Descriptors 0, 1 and 2.
 pub fn standard_streams() -> [BorrowedFd<'static>; 3] {
     brig_sys::stdio::streams()
+}
+
+/// Descriptors from `first` on that our own caller left open are not for hooks or helpers: they are closed when those are
+/// executed. Before Linux 5.11 they get what we got.
+pub fn keep_descriptors(first: u32) {
+    best_effort(close_range::mark(first, u32::MAX), "a kernel without it leaves them as they are");
 }
 
 /// Orphans of the container become our children, and are reaped by us (`--no-subreaper` does without).

@@ -18,7 +18,6 @@ use std::time::{Duration, Instant};
 
 use brig_handshake::Text;
 use brig_plan::plan::ParentHook;
-use brig_sys::close_range;
 use rustix::event::{PollFd, PollFlags};
 use rustix::io::{Errno, ioctl_fionbio, read, write};
 use rustix::pipe::{PipeFlags, pipe_with};
@@ -59,10 +58,6 @@ impl Hooks {
 /// # Errors
 /// `Hook`, in runc's words: `error running createRuntime hook #0: exit status 3, stdout: …, stderr: …`.
 pub fn run(list: Hooks, hooks: &[ParentHook<'_>], document: &[u8], cwd: Option<&Path>) -> Result<()> {
-    if !hooks.is_empty() {
-        // Descriptors that our caller left open are not for hooks.
-        best_effort(close_range::mark(3, u32::MAX), "before Linux 5.11 they get what we got");
-    }
     for (place, hook) in hooks.iter().enumerate() {
         run_one(hook, document, cwd)
             .map_err(|words| Error::hook(format!("error running {} hook #{place}: {words}", list.name())))?;

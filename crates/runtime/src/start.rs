@@ -5,18 +5,20 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, best_effort};
 use crate::hooks::{self, Hooks};
 use crate::pid::Identity;
 use crate::record::{Part, Record};
 use crate::status::{self, Status};
 use crate::store::{ContainerId, Store};
-use crate::{gate, state};
+use crate::{gate, kill, state};
+
+const SIGKILL: i32 = 9;
 
 /// Starts a created container, and runs its poststart hooks.
 ///
 /// # Errors
-/// `NotFound`; `WrongStatus` in runc's words; `Hook`, after which the container is still running.
+/// `NotFound`; `WrongStatus` in runc's words; `Hook`, after which the container is stopped.
 pub fn start(store: &Store, id: &ContainerId) -> Result<Identity> {
     let (place, file) = store.load(id, Part::Head)?;
     let record = file.ready()?;
@@ -38,7 +40,10 @@ pub fn start(store: &Store, id: &ContainerId) -> Result<Identity> {
         // They come behind the user's program, and so behind the startContainer hooks.
         gate::await_passed(&opened)?;
     }
-    poststart(&record)?;
+    // runtime-spec, runtime.md, "Lifecycle": a poststart hook that fails stops the container.
+    poststart(&record).inspect_err(|_| {
+        best_effort(kill::record_kill(&record, SIGKILL), "the hook's error is the one to report");
+    })?;
     Ok(record.init)
 }
 

@@ -12,6 +12,7 @@ use crate::{
 };
 
 pub(super) fn run(global: &Global, args: DeleteArgs) -> Outcome {
+    brig_runtime::foreground::keep_descriptors(3);
     let mode = if args.force { Mode::Force } else { Mode::Stopped };
     delete::delete(&store::open(global)?, &ContainerId::new(&args.id)?, mode)?;
     Ok(Exit::Success)

@@ -5,7 +5,7 @@ use std::env;
 use std::path::{Path, PathBuf};
 
 use brig_runtime::create::{self, Created, Request, Streams};
-use brig_runtime::delete;
+use brig_runtime::{delete, foreground};
 use brig_runtime::store::ContainerId;
 
 use super::store;
@@ -29,12 +29,14 @@ impl Setup {
         if global.systemd_cgroup {
             return Err(Failure::new("--systemd-cgroup: not available in this version of brig"));
         }
+        let listen_fds = listen_fds();
+        foreground::keep_descriptors(3_u32.saturating_add(listen_fds).saturating_add(args.preserve_fds));
         Ok(Self {
             id: ContainerId::new(&args.id).map_err(store::failure)?,
             store: store::open(global)?,
             bundle: store::absolute(args.bundle.as_deref().unwrap_or(Path::new(".")))?,
             pid_file: args.pid_file.as_deref().map(store::absolute).transpose()?,
-            listen_fds: listen_fds(),
+            listen_fds,
             rootless: store::rootless(global),
         })
     }

@@ -10,6 +10,7 @@ use crate::{
 };
 
 pub(super) fn run(global: &Global, args: IdArgs) -> Outcome {
+    brig_runtime::foreground::keep_descriptors(3);
     let (store, id) = (store::open(global)?, ContainerId::new(&args.id)?);
     let manager = setup::notify_socket();
     let notify = manager.as_ref().map(|_| Notify::listen(&store, &id)).transpose()?;

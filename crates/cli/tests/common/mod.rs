@@ -530,7 +530,10 @@ impl Witness {
             let read = stream.read_to_end(&mut text);
             sender.send(read.map(|_| String::from_utf8_lossy(&text).into_owned())).unwrap();
         });
-        receiver.recv_timeout(DEADLINE).expect("somebody still holds the stream").unwrap()
+        match receiver.recv_timeout(DEADLINE) {
+            Ok(text) => text.unwrap(),
+            Err(_) => panic!("somebody still holds the stream"),
+        }
     }
 }
 

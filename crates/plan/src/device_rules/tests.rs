@@ -46,7 +46,7 @@ fn without_a_word_in_the_configuration_only_the_usual_devices_may_be_used() {
 #[test]
 fn a_device_is_added_and_taken_back() {
     let fuse = rule(true, "c", Some(10), Some(229), "rwm");
-    assert!(lines(&[fuse.clone()]).contains(&"c 10:229 rwm".to_owned()));
+    assert!(lines(std::slice::from_ref(&fuse)).contains(&"c 10:229 rwm".to_owned()));
     let halves = [rule(true, "b", Some(8), None, "r"), rule(true, "b", Some(8), None, "w")];
     assert!(lines(&halves).contains(&"b 8:* rw".to_owned()));
     let less = [fuse.clone(), rule(false, "c", Some(10), Some(229), "wm")];
@@ -225,9 +225,8 @@ fn the_program_the_files_and_the_order_of_the_rules_say_the_same() {
                     let say = || format!("{rules:?} {kind:?} {major}:{minor} {access}");
                     let allowed = decides(&program, kind, major, minor, access);
                     assert_eq!(allowed, kernel_v1(&folded, kind, major, minor, access), "{}", say());
-                    let each = [1, 2, 4].into_iter().filter(|bit| access & bit != 0);
-                    let all =
-                        each.map(|bit| last_word(&rules, kind, major, minor, bit)).all(|allowed| allowed);
+                    let mut each = [1, 2, 4].into_iter().filter(|bit| access & bit != 0);
+                    let all = each.all(|bit| last_word(&rules, kind, major, minor, bit));
                     assert!(!allowed || all, "more than was allowed: {}", say());
                     if access.count_ones() == 1 && folded.default == DeviceDefault::Deny {
                         assert_eq!(allowed, all, "{}", say());

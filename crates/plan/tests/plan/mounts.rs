@@ -157,6 +157,20 @@ fn data_on_a_bind_mount_is_refused() {
 }
 
 #[test]
+fn what_is_mounted_below_the_rootfs_is_opened_by_who_sees_it() {
+    for (source, opener) in [("/bundle/rootfs/a", Opener::InitForParent), ("/bundle/rootfs2", Opener::Parent)] {
+        let mount = format!(
+            r#"{{"destination":"/bundle/rootfs/m","source":"{source}","options":["bind","idmap"],
+                "uidMappings":[{{"size":1}}],"gidMappings":[{{"size":1}}]}}"#
+        );
+        let plan = planned(&with_mounts(&mount));
+        assert_eq!(plan.task.rootfs.mounts[0].destination, text("/m"), "as runc takes it");
+        let What::Bind(bind) = &plan.task.rootfs.mounts[0].what else { panic!() };
+        assert_eq!((bind.opener.clone(), &bind.source), (opener, &text(source)));
+    }
+}
+
+#[test]
 fn id_mapped_mounts_are_opened_by_the_parent() {
     let maps = r#""uidMappings":[{"containerID":0,"hostID":9,"size":1}],"gidMappings":[{"containerID":0,"hostID":9,"size":1}]"#;
     for (words, recursive) in [("bind idmap", false), ("rbind ridmap", true), ("rbind", false)] {

@@ -5,11 +5,12 @@ use std::os::fd::OwnedFd;
 
 use brig_handshake::{Fault, Step};
 use brig_plan::plan::IdMaps;
+use brig_sys::close_range;
 use rustix::io::Errno;
 use rustix::process::Pid;
 
 use super::Making;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, best_effort};
 use crate::hooks::{self, Hooks};
 use crate::parent::{self, Desk};
 use crate::status::Status;
@@ -47,6 +48,11 @@ impl Desk for InitDesk<'_, '_> {
     }
 
     fn run_hooks(&mut self, pid: Pid) -> Result<()> {
+        let preserved = self.making.plan.task.fds.preserved;
+        if preserved > 0 {
+            // They were left to us for the container, which has its copies by now, and are not for hooks.
+            best_effort(close_range::mark(3, 2 + preserved), "before Linux 5.11 hooks get them too");
+        }
         let document = self.document(pid);
         let bundle = Some(self.making.request.bundle);
         let hooks = &self.making.plan.hooks;
