@@ -1,4 +1,10 @@
 //! sd_notify(3) across the container's wall: `NOTIFY_SOCKET`.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a test ends where its preparation fails"
+)]
 
 mod common;
 
@@ -33,7 +39,9 @@ fn speaker() -> Bundle {
     Bundle::with_args(&["/usr/bin/perl", "-e", SAY]).edit(|config| {
         let mounts = config["mounts"].as_array_mut().unwrap();
         for path in ["/usr", "/lib", "/lib64"].into_iter().filter(|path| Path::new(path).is_dir()) {
-            mounts.push(json!({ "destination": path, "type": "bind", "source": path, "options": ["rbind", "ro"] }));
+            mounts.push(
+                json!({ "destination": path, "type": "bind", "source": path, "options": ["rbind", "ro"] }),
+            );
         }
     })
 }
@@ -61,7 +69,10 @@ fn a_service_manager_hears_that_a_detached_container_is_ready_and_what_its_pid_i
     brig.finish(run).ok();
     let state: Value = brig.state(&id);
     let heard = manager.join().unwrap();
-    assert_eq!(heard, ["READY=1\n".to_owned(), format!("MAINPID={}\n", state["pid"]), "BARRIER=1".to_owned()]);
+    assert_eq!(
+        heard,
+        ["READY=1\n".to_owned(), format!("MAINPID={}\n", state["pid"]), "BARRIER=1".to_owned()]
+    );
 }
 
 #[test]

@@ -1,4 +1,5 @@
 //! The order that `docs/order.md` tells, compared with what the kernel is asked for (strace(1)).
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test ends where its preparation fails")]
 
 mod common;
 
@@ -62,13 +63,16 @@ fn steps_happen_in_the_order_that_is_documented() {
         config["process"]["noNewPrivileges"] = json!(true);
         config["process"]["scheduler"] = json!({ "policy": "SCHED_BATCH" });
         config["process"]["rlimits"] = json!([{ "type": "RLIMIT_NOFILE", "soft": 64, "hard": 64 }]);
-        config["process"]["capabilities"] = json!({ "bounding": ["CAP_KILL"], "permitted": [], "effective": [] });
-        let namespaces = ["pid", "ipc", "uts", "mount", "network", "cgroup"].map(|kind| json!({ "type": kind }));
+        config["process"]["capabilities"] =
+            json!({ "bounding": ["CAP_KILL"], "permitted": [], "effective": [] });
+        let namespaces =
+            ["pid", "ipc", "uts", "mount", "network", "cgroup"].map(|kind| json!({ "type": kind }));
         config["linux"]["namespaces"] = json!(namespaces);
     });
     let brig = Brig::new();
     let trace = brig.scratch("trace");
-    let run = brig.command(&["run", "--bundle", &bundle.path().to_string_lossy(), &common::unique("ordered")]);
+    let run =
+        brig.command(&["run", "--bundle", &bundle.path().to_string_lossy(), &common::unique("ordered")]);
     let mut traced = Command::new("strace");
     traced.args(["-f", "-s", "64", "-o"]).arg(&trace).arg(run.get_program()).args(run.get_args());
     brig.finish(traced).ok();
@@ -81,7 +85,8 @@ fn assert_in_order(trace: &str) {
     let mut rest = trace;
     for (step, call) in LANDMARKS {
         let found = rest.find(call);
-        let at = found.unwrap_or_else(|| panic!("{call} ({}) does not come when it should:\n{trace}", step.name()));
+        let at = found
+            .unwrap_or_else(|| panic!("{call} ({}) does not come when it should:\n{trace}", step.name()));
         rest = &rest[at + call.len()..];
     }
 }

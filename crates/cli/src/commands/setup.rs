@@ -5,8 +5,8 @@ use std::env;
 use std::path::{Path, PathBuf};
 
 use brig_runtime::create::{self, Created, Request, Streams};
-use brig_runtime::{delete, foreground};
 use brig_runtime::store::ContainerId;
+use brig_runtime::{delete, foreground};
 
 use super::store;
 use crate::{

@@ -158,7 +158,8 @@ fn data_on_a_bind_mount_is_refused() {
 
 #[test]
 fn what_is_mounted_below_the_rootfs_is_opened_by_who_sees_it() {
-    for (source, opener) in [("/bundle/rootfs/a", Opener::InitForParent), ("/bundle/rootfs2", Opener::Parent)] {
+    for (source, opener) in [("/bundle/rootfs/a", Opener::InitForParent), ("/bundle/rootfs2", Opener::Parent)]
+    {
         let mount = format!(
             r#"{{"destination":"/bundle/rootfs/m","source":"{source}","options":["bind","idmap"],
                 "uidMappings":[{{"size":1}}],"gidMappings":[{{"size":1}}]}}"#
@@ -166,7 +167,7 @@ fn what_is_mounted_below_the_rootfs_is_opened_by_who_sees_it() {
         let plan = planned(&with_mounts(&mount));
         assert_eq!(plan.task.rootfs.mounts[0].destination, text("/m"), "as runc takes it");
         let What::Bind(bind) = &plan.task.rootfs.mounts[0].what else { panic!() };
-        assert_eq!((bind.opener.clone(), &bind.source), (opener, &text(source)));
+        assert_eq!((bind.opener, &bind.source), (opener, &text(source)));
     }
 }
 

@@ -107,7 +107,7 @@ pub(crate) fn compile(profile: &Profile<'_>, native: Arch, search: Search) -> Ma
     let default = profile.default_action.return_value(profile.default_errno_ret);
     let filter = Filter::new(default, native, &profile.architectures).unwrap();
     if search == Search::Tree {
-        // SAFETY: the context is alive.
+        // SAFETY: the context is alive, and the attribute is a number.
         assert_eq!(unsafe { seccomp_attr_set(filter.0, OPTIMIZE, 2) }, 0);
     }
     for rule in &profile.rules {
@@ -149,7 +149,7 @@ impl Filter {
         assert!(!filter.0.is_null());
         // SAFETY: takes nothing.
         let own = unsafe { seccomp_arch_native() };
-        // SAFETY: the context is alive.
+        // SAFETY: the context is alive, and an architecture is a number.
         assert_eq!(unsafe { seccomp_arch_remove(filter.0, own) }, 0);
         for arch in std::iter::once(&native).chain(architectures) {
             // SAFETY: the context is alive.
