@@ -272,6 +272,7 @@ const NAMES: &[(Errno, &str)] = &[
     (Errno::SRCH, "ESRCH"),
     (Errno::INTR, "EINTR"),
     (Errno::IO, "EIO"),
+    (Errno::TOOBIG, "E2BIG"),
     (Errno::BADF, "EBADF"),
     (Errno::AGAIN, "EAGAIN"),
     (Errno::NOMEM, "ENOMEM"),

@@ -7,7 +7,7 @@
 //!                      the record) ─open─┘
 //! ```
 //!
-//! It knows nothing of the container's `Spec`, writes no limits and never logs: it returns typed errors.
+//! It knows nothing of the container's `Spec`, writes no limits but device rules, and never logs: it returns typed errors.
 #![forbid(unsafe_code)]
 
 mod hierarchy;

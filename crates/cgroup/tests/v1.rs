@@ -9,7 +9,7 @@ use std::fs;
 use std::os::unix::fs::chown;
 use std::time::{Duration, Instant};
 
-use brig_cgroup::{Cgroup, Denied, Error, Layout, Paths, Place, Scope, SubPaths};
+use brig_cgroup::{Cgroup, Denied, DeviceDefault, DeviceRules, Error, Layout, Paths, Place, Scope, SubPaths};
 use common::{Process, Scratch, skipped, soon};
 
 fn can_run(test: &str) -> bool {
@@ -194,4 +194,30 @@ fn hierarchies_that_deny_an_ordinary_user_are_done_without() {
         assert!(error.is_permission(), "root's process is not theirs to move: {error}");
         assert!(all_gone(&paths));
     });
+}
+
+#[test]
+fn device_rules_replace_those_that_the_cgroup_had() {
+    if !can_run("device_rules_replace_those_that_the_cgroup_had") {
+        return;
+    }
+    let scratch = Scratch::new();
+    let Some(dir) = dir_of(&scratch.paths, "devices") else {
+        return skipped("device_rules_replace_those_that_the_cgroup_had", "needs the devices controller");
+    };
+    let restrict = |default, exceptions: &[&str]| {
+        let exceptions: Vec<String> = exceptions.iter().map(|&line| line.to_owned()).collect();
+        let rules = DeviceRules { default, exceptions: &exceptions, program: &[] };
+        scratch.cgroup.restrict_devices(&rules)?;
+        Ok::<_, Error>(fs::read_to_string(format!("{dir}/devices.list")).unwrap())
+    };
+    assert_eq!(restrict(DeviceDefault::Deny, &["c 1:3 rwm", "b *:* m"]).unwrap(), "c 1:3 rwm\nb *:* m\n");
+    assert_eq!(restrict(DeviceDefault::Deny, &["c 1:5 r"]).unwrap(), "c 1:5 r\n");
+    assert_eq!(restrict(DeviceDefault::Allow, &["c 1:11 w"]).unwrap(), "a *:* rwm\n");
+    assert_eq!(restrict(DeviceDefault::Deny, &[]).unwrap(), "");
+    let error = restrict(DeviceDefault::Deny, &["nonsense"]).unwrap_err().to_string();
+    assert!(
+        error.starts_with("apply linux.resources.devices: ") && error.contains("devices.allow"),
+        "{error}"
+    );
 }

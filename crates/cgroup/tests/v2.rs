@@ -10,7 +10,9 @@ use std::os::unix::fs::chown;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use brig_cgroup::{Cgroup, Denied, Error, Layout, Membership, Paths, Scope, SubPaths};
+use brig_cgroup::{
+    Cgroup, Denied, DeviceDefault, DeviceRules, Error, Layout, Membership, Paths, Scope, SubPaths,
+};
 use common::{Process, Scratch, name, paths, skipped, soon};
 
 /// True inside the namespace. Outside it runs the test there, or says that it cannot.
@@ -269,4 +271,26 @@ fn a_delegated_cgroup_can_be_used_by_its_owner() {
         cgroup.remove(soon()).unwrap();
     });
     assert!(fs::exists(format!("{}/a", parent.dir())).unwrap(), "parents stay");
+}
+
+#[test]
+fn a_device_program_holds_for_whoever_joins_and_a_bad_one_is_refused_by_name() {
+    if !inside("a_device_program_holds_for_whoever_joins_and_a_bad_one_is_refused_by_name") {
+        return;
+    }
+    let mut scratch = Scratch::new();
+    let restrict = |cgroup: &Cgroup, program: &[u8]| {
+        cgroup.restrict_devices(&DeviceRules { default: DeviceDefault::Deny, exceptions: &[], program })
+    };
+    // r0 = 0; exit
+    let nothing = [0xb4, 0, 0, 0, 0, 0, 0, 0, 0x95, 0, 0, 0, 0, 0, 0, 0];
+    for bad in [&nothing[..8], &nothing[..9]] {
+        let error = restrict(&scratch.cgroup, bad).unwrap_err().to_string();
+        assert!(error.starts_with("apply linux.resources.devices: ") && error.contains("EINVAL"), "{error}");
+    }
+    restrict(&scratch.cgroup, &nothing).unwrap();
+    let mut process = Process::start("read go; exec 3</dev/zero");
+    scratch.cgroup.join(process.pid()).unwrap();
+    process.go();
+    assert!(!process.0.wait().unwrap().success(), "/dev/zero cannot be opened");
 }

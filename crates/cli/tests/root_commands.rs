@@ -171,6 +171,19 @@ fn kill_sends_any_signal_by_name_or_number() {
 }
 
 #[test]
+fn a_container_that_waits_for_start_can_be_terminated() {
+    if common::cannot_run() {
+        return;
+    }
+    let (bundle, brig) = (Bundle::with_args(&["true"]), Brig::new());
+    for signal in ["HUP", "INT", "QUIT", "TERM"] {
+        let id = brig.create(&bundle);
+        brig.run(&["kill", &id, signal]).ok();
+        brig.await_status(&id, "stopped");
+    }
+}
+
+#[test]
 fn kill_of_a_stopped_container_fails_unless_all_were_meant() {
     if common::cannot_run() {
         return;

@@ -6,7 +6,7 @@ use crate::host::Host;
 use crate::options::Options;
 use crate::plan::CgroupPlan;
 use crate::refusal::Refusal;
-use crate::spec::{Linux, LinuxResources};
+use crate::spec::{Linux, LinuxBlockIo, LinuxCpu, LinuxMemory, LinuxResources};
 
 /// Whether the container can do without a group, and its device rules.
 pub(crate) fn plan(
@@ -41,10 +41,10 @@ pub(crate) fn not_yet(linux: &Linux<'_>, warnings: &mut Vec<String>) -> Result<(
 /// The sections of `linux.resources` that limit something, besides the device rules.
 fn limits(resources: &LinuxResources<'_>) -> Vec<&'static str> {
     [
-        ("memory", resources.memory.is_some()),
-        ("cpu", resources.cpu.is_some()),
-        ("pids", resources.pids.is_some()),
-        ("blockIO", resources.block_io.is_some()),
+        ("memory", resources.memory.as_ref().is_some_and(limits_memory)),
+        ("cpu", resources.cpu.as_ref().is_some_and(limits_cpu)),
+        ("pids", resources.pids.as_ref().is_some_and(|pids| asks(&[pids.limit]))),
+        ("blockIO", resources.block_io.as_ref().is_some_and(limits_block_io)),
         ("hugepageLimits", !resources.hugepage_limits.is_empty()),
         ("network", resources.network.is_some()),
         ("rdma", !resources.rdma.is_empty()),
@@ -53,4 +53,33 @@ fn limits(resources: &LinuxResources<'_>) -> Vec<&'static str> {
     .into_iter()
     .filter_map(|(name, set)| set.then_some(name))
     .collect()
+}
+
+/// Engines write sections whose every number is 0, which is their word for "as it is".
+fn asks<T: Copy + Default + PartialEq>(values: &[Option<T>]) -> bool {
+    values.iter().flatten().any(|value| *value != T::default())
+}
+
+fn limits_memory(memory: &LinuxMemory) -> bool {
+    asks(&[memory.limit, memory.reservation, memory.swap])
+        || memory.swappiness.is_some()
+        || asks(&[memory.disable_oom_killer])
+}
+
+fn limits_cpu(cpu: &LinuxCpu<'_>) -> bool {
+    asks(&[cpu.shares, cpu.burst, cpu.period, cpu.realtime_period])
+        || asks(&[cpu.quota, cpu.realtime_runtime, cpu.idle])
+        || !(cpu.cpus.is_empty() && cpu.mems.is_empty())
+}
+
+fn limits_block_io(block: &LinuxBlockIo) -> bool {
+    let throttles = [
+        &block.throttle_read_bps_device,
+        &block.throttle_write_bps_device,
+        &block.throttle_read_iops_device,
+        &block.throttle_write_iops_device,
+    ];
+    asks(&[block.weight, block.leaf_weight])
+        || !block.weight_device.is_empty()
+        || throttles.iter().any(|devices| !devices.is_empty())
 }

@@ -95,7 +95,7 @@ impl HostTerminal {
         tcsetattr(&self.tty, OptionalActions::Now, &raw).map_err(|errno| Error::os("tcsetattr", errno))
     }
 
-    fn give_size_to(&self, master: &OwnedFd) {
+    pub(crate) fn give_size_to(&self, master: &OwnedFd) {
         let given = tcgetwinsize(&self.tty).and_then(|size| tcsetwinsize(master, size));
         best_effort(given, "a terminal without a size has none to give");
     }
@@ -213,7 +213,6 @@ struct Copy<'c> {
 impl<'c> Copy<'c> {
     fn start(master: &'c OwnedFd, host: &HostTerminal) -> Result<Self> {
         host.make_raw()?;
-        host.give_size_to(master);
         ioctl_fionbio(master, true).map_err(|errno| Error::os("ioctl", errno))?;
         let [input, output, _] = brig_sys::stdio::streams();
         Ok(Self { master, input, output, typed: Vec::new(), input_open: true, output_open: true })

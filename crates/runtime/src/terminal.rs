@@ -43,6 +43,8 @@ impl<'t> Terminals<'t> {
             Self::Nowhere => Err(Error::step(Step::Terminal, "", Errno::NOTTY)),
             Self::Foreground(host) => {
                 let terminal = foreground::host_terminal()?;
+                // Before the process asks for it.
+                terminal.give_size_to(&master);
                 foreground::end_lines_plainly(&master)?;
                 // Set once: there is one terminal for each process.
                 host.get_or_init(|| terminal);
