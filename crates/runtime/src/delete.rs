@@ -14,7 +14,7 @@ use rustix::event::{PollFd, PollFlags};
 use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
 use rustix::io::Errno;
 
-use crate::error::{Error, Kind, Result, best_effort};
+use crate::error::{Error, Kind, Result};
 use crate::hooks::{self, Hooks};
 use crate::kill::{SIGKILL, send, thaw};
 use crate::pid::{Identity, poll_until, wait_exit};
@@ -145,7 +145,14 @@ pub fn destroy(place: &Place, remains: &Remains<'_>) -> Result<()> {
 
 fn kill_init(remains: &Remains<'_>, deadline: Instant) -> Result<()> {
     let Some(init) = remains.init else { return Ok(()) };
-    best_effort(send(init, SIGKILL), "it has ended, or is waited for in vain");
+    match send(init, SIGKILL) {
+        // A security module may keep our signal from a process that it confines. The cgroup's own does not pass by it.
+        Err(error) if matches!(error.errno(), Some(Errno::ACCESS | Errno::PERM)) => match remains.cgroup {
+            Some(cgroup) => cgroup.kill(deadline)?,
+            None => return Err(error.within("unable to signal init")),
+        },
+        Ok(()) | Err(_) => {}
+    }
     if let Some(cgroup) = remains.cgroup {
         thaw(cgroup)?;
     }
