@@ -99,6 +99,9 @@ steps! {
     Loopback = 18, Init, "bring lo up", "all",
         "needs CAP_NET_ADMIN over the new network namespace";
 
+    Walls = 19, Parent, "finish the walls of the cgroup", "host",
+        "while brig-init works, since it takes time; brig-init waits for it before anything of the container's own runs";
+
     Propagation = 20, Init, "stop mounts from reaching the host", "all; host's tree",
         "before the first mount, or it would be seen outside";
     BindRootfs = 21, Init, "make the rootfs a mount", "all; host's tree",

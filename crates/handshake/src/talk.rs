@@ -30,6 +30,9 @@ wire_enum! {
         AtGate = 8,
         /// One way: it failed, and `brig-init` leaves.
         Failed(fault: Fault<'a>) = 9,
+        /// Finish the walls of the cgroup: device rules. The answer is waited for later, before anything of the container's
+        /// own runs.
+        FinishWalls = 11,
         /// One way: something was asked for that this kernel or these rights do not allow, and that may be left out.
         Note(fault: Fault<'a>) = 10,
     }

@@ -41,6 +41,8 @@ wire_struct! {
         pub rootfs: Rootfs<'a>,
         /// `linux.sysctl`, in the order of the file.
         pub sysctls: Vec<Sysctl<'a>>,
+        /// When the parent is to finish the walls of the cgroup: [`Ask::FinishWalls`](crate::Ask::FinishWalls).
+        pub walls: Walls,
         /// The parent has something to do once the file system is built: [`Ask::RunHooks`](crate::Ask::RunHooks).
         pub runtime_hooks: bool,
         /// createContainer and startContainer hooks; the parent runs the others.
@@ -76,6 +78,18 @@ wire_struct! {
         pub gate: bool,
         /// Descriptors 3 to 3 + `preserved` - 1 are inherited by the user's process.
         pub preserved: u32,
+    }
+}
+
+wire_enum! {
+    /// When the cgroup's walls are finished. Nothing of the container's own runs before.
+    pub enum Walls {
+        /// They are: there is nothing to do.
+        Finished = 0,
+        /// While the file system is built, in parallel.
+        AtOnce = 1,
+        /// When it is built: a block device is mounted, which its rules might forbid.
+        AfterMounts = 2,
     }
 }
 

@@ -4,7 +4,7 @@
 use alloc::vec::IntoIter;
 
 use brig_handshake::process::SeccompLoad;
-use brig_handshake::task::InitTask;
+use brig_handshake::task::{InitTask, Walls};
 use brig_handshake::{Ask, Step};
 use brig_sys::{netdevice, setns};
 use rustix::fd::{AsFd, OwnedFd};
@@ -39,8 +39,14 @@ pub(crate) fn become_first(
     process::setsid().at(Step::Arrive)?;
     enter_rest(task, parent)?;
 
+    if task.walls == Walls::AtOnce {
+        parent.finish_walls()?;
+    }
     let proc = own_proc(task)?;
     let root = rootfs::build(&task.rootfs, parent)?;
+    if task.walls == Walls::AfterMounts {
+        parent.finish_walls()?;
+    }
     let inside = switch_root(task, &root, parent)?;
     if let Some(wanted) = &task.process.terminal {
         terminal::take(wanted, &root, parent, &inside)?;
@@ -90,6 +96,7 @@ fn switch_root(task: &InitTask<'_>, root: &OwnedFd, parent: &Parent) -> Outcome<
         parent.ask(Step::RuntimeHooks, &Ask::RunHooks)?;
     }
     if !task.hooks.create_container.is_empty() {
+        parent.walls_are_finished()?;
         process::fchdir(root).at(Step::CreateContainerHook)?;
         hooks::run(&task.hooks, When::CreateContainer, &[], parent.alone)?;
     }
@@ -146,6 +153,7 @@ fn settle(
 /// Waits for start, runs the last hooks, executes.
 fn pass_gate(task: &InitTask<'_>, gate: Option<OwnedFd>, found: &Payload<'_>, parent: &mut Parent) -> Never {
     let environment = payload::environment(&task.process);
+    parent.walls_are_finished()?;
     gate::wait(gate.as_ref(), task.fds.preserved, parent)?;
     seccomp::load_when(task.process.seccomp.as_ref(), SeccompLoad::JustBeforeExec, parent)?;
     hooks::run(&task.hooks, When::StartContainer, &environment, parent.alone)?;

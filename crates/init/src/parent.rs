@@ -1,6 +1,7 @@
 //! Our end of the handshake: ask, and wait for the answer.
 
 use alloc::vec::Vec;
+use core::cell::Cell;
 use core::mem::MaybeUninit;
 
 use brig_handshake::wire::{self, Wire};
@@ -25,11 +26,13 @@ pub(crate) struct Parent {
     gone: bool,
     /// This process may be copied.
     pub(crate) alone: Alone,
+    /// An answer is on its way that nobody has waited for yet.
+    unanswered: Cell<bool>,
 }
 
 impl Parent {
     pub(crate) const fn new(socket: OwnedFd, alone: Alone) -> Self {
-        Self { socket, gone: false, alone }
+        Self { socket, gone: false, alone, unanswered: Cell::new(false) }
     }
 
     pub(crate) fn socket(&self) -> BorrowedFd<'_> {
@@ -43,8 +46,20 @@ impl Parent {
 
     /// Asks with descriptors beside the question.
     pub(crate) fn ask_with(&self, step: Step, ask: &Ask<'_>, descriptors: &[BorrowedFd<'_>]) -> Outcome<()> {
+        self.walls_are_finished()?;
         self.tell(ask, descriptors).at(step)?;
         self.wait_for_done(step)
+    }
+
+    /// Asks for the walls to be finished, without waiting.
+    pub(crate) fn finish_walls(&self) -> Outcome<()> {
+        self.unanswered.set(true);
+        self.tell(&Ask::FinishWalls, &[]).at(Step::Walls)
+    }
+
+    /// Waits for that, if it was asked for.
+    pub(crate) fn walls_are_finished(&self) -> Outcome<()> {
+        if self.unanswered.take() { self.wait_for_done(Step::Walls) } else { Ok(()) }
     }
 
     /// Waits for the [`Reply::Done`] to something that was told before.
@@ -62,6 +77,7 @@ impl Parent {
         mount: u32,
         opened: Option<BorrowedFd<'_>>,
     ) -> Outcome<Result<OwnedFd, Errno>> {
+        self.walls_are_finished()?;
         self.tell(&Ask::OpenSource(mount), opened.as_slice()).at(Step::MountSource)?;
         match self.reply().at_entry(Step::MountSource, mount)? {
             (Reply::Done, Some(tree)) => Ok(Ok(tree)),
@@ -172,10 +188,12 @@ impl Parent {
         self.gone = true;
     }
 
-    /// Reports why we stop: to the parent, or, when it is gone, in one line to the user's standard error, as runc does.
+    /// Reports why we stop: to the parent, or, past the gate, in one line to the user's standard error, as runc does.
     pub(crate) fn fail(&self, fault: &Fault<'_>) {
-        if self.gone || self.tell(&Ask::Failed(fault.clone()), &[]).is_err() {
+        if self.gone {
             crate::payload::last_words(fault);
+        } else if self.tell(&Ask::Failed(fault.clone()), &[]).is_err() {
+            // It was killed, and we are about to be: nobody asked the user's standard error to hear of that.
         }
     }
 

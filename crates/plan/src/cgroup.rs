@@ -1,6 +1,10 @@
 //! The container's control group: whether it may be missing, and what is not applied to it yet.
 //! Runs in: the parent; pure. Done in the crate `brig-cgroup`.
 
+use brig_handshake::mounts::{Mount, What};
+use brig_handshake::rootfs::Rootfs;
+use brig_handshake::task::Walls;
+
 use crate::device_rules;
 use crate::host::Host;
 use crate::options::Options;
@@ -20,6 +24,20 @@ pub(crate) fn plan(
         optional: options.rootless_cgroups && linux.cgroups_path.is_empty() && !limits,
         devices: device_rules::plan(linux, host, warnings)?,
     })
+}
+
+/// When device rules come into force. They would keep `brig-init` from mounting a block device that they do not allow, as
+/// they do not keep runc.
+pub(crate) fn walls(cgroup: &CgroupPlan, rootfs: &Rootfs<'_>) -> Walls {
+    let of_block_device = |mount: &Mount<'_>| match &mount.what {
+        What::Filesystem(filesystem) => filesystem.source.to_bytes().starts_with(b"/"),
+        What::Bind(_) | What::Cgroup1(_) | What::Cgroup2(_) => false,
+    };
+    match (&cgroup.devices, rootfs.mounts.iter().any(of_block_device)) {
+        (None, _) => Walls::Finished,
+        (Some(_), false) => Walls::AtOnce,
+        (Some(_), true) => Walls::AfterMounts,
+    }
 }
 
 /// Refuses, or warns about, what the configuration asks for and nobody does yet.

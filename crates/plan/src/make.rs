@@ -47,6 +47,7 @@ pub fn plan(spec: &Spec<'_>, host: &Host, options: &Options<'_>) -> Result<Plan<
     rlimits::assign(&mut limits, &mut process, exec.limits_by_parent);
 
     let parent_hooks = hooks::of_parent(spec)?;
+    let cgroup = cgroup::plan(linux, options, host, &mut warnings)?;
     Ok(Plan {
         task: InitTask {
             fds: fds(&listed, options),
@@ -56,6 +57,7 @@ pub fn plan(spec: &Spec<'_>, host: &Host, options: &Options<'_>) -> Result<Plan<
             keyring,
             hostname: optional_text(&spec.hostname, format_args!("hostname"))?,
             domainname: optional_text(&spec.domainname, format_args!("domainname"))?,
+            walls: cgroup::walls(&cgroup, &rootfs),
             rootfs,
             sysctls: sysctl::plan(linux)?,
             runtime_hooks: !(parent_hooks.prestart.is_empty() && parent_hooks.create_runtime.is_empty()),
@@ -63,7 +65,7 @@ pub fn plan(spec: &Spec<'_>, host: &Host, options: &Options<'_>) -> Result<Plan<
             process,
         },
         start: Start { create, id_maps, join: listed.join },
-        cgroup: cgroup::plan(linux, options, host, &mut warnings)?,
+        cgroup,
         limits,
         sources,
         hooks: parent_hooks,

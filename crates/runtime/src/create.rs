@@ -134,6 +134,7 @@ struct Making<'m> {
     cgroup: Option<Cgroup>,
     joined: Vec<OwnedFd>,
     notify: Option<Notify>,
+    has_cgroup: bool,
     created: Timestamp,
 }
 
@@ -148,6 +149,7 @@ impl<'m> Making<'m> {
             cgroup: None,
             joined: Vec::new(),
             notify: None,
+            has_cgroup: false,
             created: Timestamp::now(),
         };
         let intent = Intent {
@@ -240,15 +242,26 @@ impl<'m> Making<'m> {
         }
         let denied = if self.plan.cgroup.optional { Denied::Skip } else { Denied::Refuse };
         match Cgroup::create(&self.cgroup_paths, &[], denied) {
-            Ok(cgroup) => self.cgroup = Some(cgroup),
+            Ok(cgroup) => {
+                self.cgroup = Some(cgroup);
+                self.has_cgroup = true;
+            }
             Err(error) if self.plan.cgroup.optional && error.is_permission() => {
                 log::debug!("no cgroup: {error}");
             }
             Err(error) => return Err(in_cgroup(error)),
         }
-        match (&self.cgroup, &self.plan.cgroup.devices) {
-            (Some(cgroup), Some(rules)) => cgroup.restrict_devices(&device_rules(rules)).map_err(in_cgroup),
-            _ => Ok(()),
+        Ok(())
+    }
+
+    /// Device rules take the kernel longer than all else that the parent does: this runs while brig-init builds the file
+    /// system. A group that was forgiven has none.
+    fn restrict_devices(&self) -> Result<()> {
+        match &self.plan.cgroup.devices {
+            Some(rules) if self.has_cgroup => {
+                Cgroup::open(&self.cgroup_paths).restrict_devices(&device_rules(rules)).map_err(in_cgroup)
+            }
+            Some(_) | None => Ok(()),
         }
     }
 

@@ -191,6 +191,10 @@ impl Desk for ExecDesk<'_> {
         Err(Errno::INVAL)
     }
 
+    fn finish_walls(&mut self) -> Result<()> {
+        Ok(())
+    }
+
     fn run_hooks(&mut self, _: Pid) -> Result<()> {
         Ok(())
     }

@@ -28,6 +28,9 @@ pub(crate) trait Desk {
     /// The terminal's master.
     fn take_terminal(&mut self, master: OwnedFd) -> Result<()>;
 
+    /// Finish the walls of the cgroup.
+    fn finish_walls(&mut self) -> Result<()>;
+
     /// The filter's listener.
     fn take_listener(&mut self, listener: OwnedFd, pid: Pid) -> Result<()>;
 
@@ -117,13 +120,22 @@ fn converse(started: &mut Started, desk: &mut dyn Desk, until: Until) -> Result<
                     .reply(&reply, tree, deadline)
                     .map_err(|errno| Error::step(Step::MountSource, "", errno))?;
             }
-            Ask::MapIds | Ask::RunHooks | Ask::TakeTerminal | Ask::TakeListener(_) | Ask::Ready => {
+            Ask::MapIds
+            | Ask::FinishWalls
+            | Ask::RunHooks
+            | Ask::TakeTerminal
+            | Ask::TakeListener(_)
+            | Ask::Ready => {
                 let ask = talk_free(&ask);
                 let done = serve(ask, descriptors, started, desk);
                 let reply = if done.is_ok() { Reply::Done } else { Reply::Failed };
                 let sent = started.line.reply(&reply, None, deadline);
                 done?;
-                sent.map_err(|errno| Error::step(last.unwrap_or(Step::Ready), "", errno))?;
+                match sent {
+                    // It left meanwhile: why, is what we hear next.
+                    Ok(()) | Err(Errno::PIPE) => {}
+                    Err(errno) => return Err(Error::step(last.unwrap_or(Step::Ready), "", errno)),
+                }
             }
         }
     }
@@ -132,6 +144,7 @@ fn converse(started: &mut Started, desk: &mut dyn Desk, until: Until) -> Result<
 /// The asks that are done or failed, and carry no borrowed text.
 enum Wish {
     MapIds,
+    FinishWalls,
     RunHooks,
     TakeTerminal,
     TakeListener(u32),
@@ -141,6 +154,7 @@ enum Wish {
 fn talk_free(ask: &Ask<'_>) -> Wish {
     match ask {
         Ask::MapIds => Wish::MapIds,
+        Ask::FinishWalls => Wish::FinishWalls,
         Ask::RunHooks => Wish::RunHooks,
         Ask::TakeTerminal => Wish::TakeTerminal,
         Ask::TakeListener(fd) => Wish::TakeListener(*fd),
@@ -153,6 +167,7 @@ fn talk_free(ask: &Ask<'_>) -> Wish {
 fn serve(wish: Wish, descriptors: Vec<OwnedFd>, started: &Started, desk: &mut dyn Desk) -> Result<()> {
     match wish {
         Wish::MapIds => desk.map_ids(started.pid),
+        Wish::FinishWalls => desk.finish_walls(),
         Wish::RunHooks => desk.run_hooks(started.pid),
         Wish::TakeTerminal => {
             let missing = || Error::step(Step::Terminal, "", Errno::BADF);
@@ -174,6 +189,7 @@ fn step_of(ask: &Ask<'_>) -> Step {
         Ask::Spawned(_) => Step::SecondClone,
         Ask::MapIds => Step::BecomeRoot,
         Ask::OpenSource(_) => Step::MountSource,
+        Ask::FinishWalls => Step::Walls,
         Ask::RunHooks => Step::RuntimeHooks,
         Ask::TakeTerminal => Step::Terminal,
         Ask::TakeListener(_) => Step::Seccomp,

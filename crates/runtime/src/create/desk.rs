@@ -47,6 +47,10 @@ impl Desk for InitDesk<'_, '_> {
         sources::open(self.making.plan, mount, opened, pid, &self.making.joined)
     }
 
+    fn finish_walls(&mut self) -> Result<()> {
+        self.making.restrict_devices()
+    }
+
     fn run_hooks(&mut self, pid: Pid) -> Result<()> {
         let preserved = self.making.plan.task.fds.preserved;
         if preserved > 0 {
