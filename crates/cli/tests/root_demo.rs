@@ -166,8 +166,11 @@ fn a_wall_that_does_not_stand_is_noticed() {
         config["process"]["env"].as_array_mut().unwrap().push(json!("SECRET=1"));
     });
     let findings = look_at(&bundle, 4096);
-    let stand: Vec<_> =
-        findings.iter().filter(|(_, found)| found.is_ok()).map(|(wall, _)| wall.as_str()).collect();
+    // On a machine without a network the host's has no way out either.
+    let alone = std::fs::read_dir("/sys/class/net").unwrap().count() < 2;
+    let stands =
+        |(wall, found): &&(String, Result<String, String>)| found.is_ok() && !(alone && wall == "network");
+    let stand: Vec<_> = findings.iter().filter(stands).map(|(wall, _)| wall.as_str()).collect();
     assert_eq!(stand, ["namespaces", "processes", "descriptors"], "{findings:#?}");
     assert_eq!(findings.len(), 15);
 }
