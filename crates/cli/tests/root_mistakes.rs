@@ -170,14 +170,10 @@ fn proc_and_sys_of_an_image_are_directories() {
 fn a_mount_that_cannot_be_made_is_named() {
     let Some(bench) = Bench::new() else { return };
     symlink("loop", bench.bundle.rootfs().join("loop")).unwrap();
+    let missing =
+        "failed to fulfil mount request: open /nosuch: no such file or directory (mounts[7].source)";
     for (destination, source, kind, option, reason) in [
-        (
-            "/mnt",
-            "/nosuch",
-            "bind",
-            "bind",
-            "failed to fulfil mount request: open /nosuch: no such file or directory (mounts[7].source)",
-        ),
+        ("/mnt", "/nosuch", "bind", "bind", missing),
         (
             "/mnt",
             "/etc/passwd/x",
