@@ -346,5 +346,8 @@ fn in_cgroup(error: brig_cgroup::Error) -> Error {
 
 /// What runc says before everything that goes wrong once there is a process.
 fn in_context(error: Error) -> Error {
+    if error.is_past_gate() {
+        return error;
+    }
     error.within("unable to start container process")
 }

@@ -62,7 +62,14 @@ pub fn dispatch(name: &str, global: &Global, command: Command) -> Outcome {
         Command::Ps(args) => ps::run(global, args),
         Command::Restore(args) => restore::run(global, args),
         Command::Resume(args) => resume::run(global, args),
-        Command::Run(args) => run::run(global, args).map_err(|failure| failure.prefixed(&failed("run"))),
+        Command::Run(args) => match run::run(global, args) {
+            // The container's program could not be executed: as runc's, that is one bare line, and no record in the log.
+            Err(Failure { message, exit: exit @ Exit::Process(_) }) => {
+                print_error(&message);
+                Ok(exit)
+            }
+            other => other.map_err(|failure| failure.prefixed(&failed("run"))),
+        },
         Command::Spec(args) => spec::run(args),
         Command::Start(args) => start::run(global, args),
         Command::State(args) => state::run(global, args),
