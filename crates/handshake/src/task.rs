@@ -84,11 +84,11 @@ wire_struct! {
 wire_enum! {
     /// When the cgroup's walls are finished. Nothing of the container's own runs before.
     pub enum Walls {
-        /// They are: there is nothing to do.
+        /// They are finished before there is a process.
         Finished = 0,
-        /// While the file system is built, in parallel.
+        /// While the file system is built, in parallel: they come into force at a stroke, and it needs nothing that they forbid.
         AtOnce = 1,
-        /// When it is built: a block device is mounted, which its rules might forbid.
+        /// When it is built, and `brig-init` waits: a block device is mounted, which they might forbid.
         AfterMounts = 2,
     }
 }

@@ -46,6 +46,7 @@ pub(crate) fn become_first(
     let root = rootfs::build(&task.rootfs, parent)?;
     if task.walls == Walls::AfterMounts {
         parent.finish_walls()?;
+        parent.walls_are_finished()?;
     }
     let inside = switch_root(task, &root, parent)?;
     if let Some(wanted) = &task.process.terminal {

@@ -6,7 +6,7 @@ use brig_handshake::rootfs::Rootfs;
 use brig_handshake::task::Walls;
 
 use crate::device_rules;
-use crate::host::Host;
+use crate::host::{Cgroups, Host};
 use crate::options::Options;
 use crate::plan::CgroupPlan;
 use crate::refusal::Refusal;
@@ -27,16 +27,18 @@ pub(crate) fn plan(
 }
 
 /// When device rules come into force. They would keep `brig-init` from mounting a block device that they do not allow, as
-/// they do not keep runc.
-pub(crate) fn walls(cgroup: &CgroupPlan, rootfs: &Rootfs<'_>) -> Walls {
+/// they do not keep runc. On version 1 they come line by line, and in between the container's own devices are refused too.
+pub(crate) fn walls(cgroup: &CgroupPlan, rootfs: &Rootfs<'_>, host: &Host) -> Walls {
     let of_block_device = |mount: &Mount<'_>| match &mount.what {
         What::Filesystem(filesystem) => filesystem.source.to_bytes().starts_with(b"/"),
         What::Bind(_) | What::Cgroup1(_) | What::Cgroup2(_) => false,
     };
-    match (&cgroup.devices, rootfs.mounts.iter().any(of_block_device)) {
-        (None, _) => Walls::Finished,
-        (Some(_), false) => Walls::AtOnce,
-        (Some(_), true) => Walls::AfterMounts,
+    let at_a_stroke = matches!(host.cgroups, Cgroups::V2 { .. });
+    match cgroup.devices {
+        None => Walls::Finished,
+        Some(_) if rootfs.mounts.iter().any(of_block_device) => Walls::AfterMounts,
+        Some(_) if at_a_stroke => Walls::AtOnce,
+        Some(_) => Walls::Finished,
     }
 }
 

@@ -57,7 +57,7 @@ pub fn plan(spec: &Spec<'_>, host: &Host, options: &Options<'_>) -> Result<Plan<
             keyring,
             hostname: optional_text(&spec.hostname, format_args!("hostname"))?,
             domainname: optional_text(&spec.domainname, format_args!("domainname"))?,
-            walls: cgroup::walls(&cgroup, &rootfs),
+            walls: cgroup::walls(&cgroup, &rootfs, host),
             rootfs,
             sysctls: sysctl::plan(linux)?,
             runtime_hooks: !(parent_hooks.prestart.is_empty() && parent_hooks.create_runtime.is_empty()),

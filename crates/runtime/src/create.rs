@@ -9,6 +9,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
 use brig_cgroup::{Cgroup, Denied, DeviceDefault, DeviceRules};
+use brig_handshake::task::Walls;
 use brig_handshake::{Step, Task};
 use brig_plan::options::{Options, Stdio};
 use brig_plan::plan::Plan;
@@ -251,11 +252,11 @@ impl<'m> Making<'m> {
             }
             Err(error) => return Err(in_cgroup(error)),
         }
-        Ok(())
+        if self.plan.task.walls == Walls::Finished { self.restrict_devices() } else { Ok(()) }
     }
 
-    /// Device rules take the kernel longer than all else that the parent does: this runs while brig-init builds the file
-    /// system. A group that was forgiven has none.
+    /// Device rules. A program of version 2 takes the kernel longer than all else that the parent does: it is loaded while
+    /// brig-init builds the file system. A group that was forgiven has none.
     fn restrict_devices(&self) -> Result<()> {
         match &self.plan.cgroup.devices {
             Some(rules) if self.has_cgroup => {

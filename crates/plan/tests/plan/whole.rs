@@ -79,3 +79,24 @@ fn no_changed_byte_makes_planning_panic() {
         }
     }
 }
+
+#[test]
+fn device_rules_come_in_parallel_only_where_they_come_at_a_stroke() {
+    use brig_handshake::task::Walls;
+    use brig_plan::host::{Cgroups, Host};
+
+    let walls = |cgroups: Cgroups, mount: &str| {
+        let config = format!(
+            r#"{{"root":{{"path":"r"}},"process":{{"cwd":"/","args":["a"]}},"linux":{{"namespaces":[{{"type":"mount"}}]}},
+               "mounts":[{mount}]}}"#
+        );
+        let spec = brig_plan::load::config(config.as_bytes()).unwrap();
+        brig_plan::plan(&spec, &Host { cgroups, ..host() }, &options()).unwrap().task.walls
+    };
+    let v2 = || Cgroups::V2 { container: "/sys/fs/cgroup/a".to_owned() };
+    let v1 = || Cgroups::V1 { hierarchies: Vec::new() };
+    let disk = r#"{"destination":"/mnt","type":"ext4","source":"/dev/vdb"}"#;
+    assert_eq!(walls(v2(), ""), Walls::AtOnce);
+    assert_eq!(walls(v1(), ""), Walls::Finished);
+    assert_eq!((walls(v2(), disk), walls(v1(), disk)), (Walls::AfterMounts, Walls::AfterMounts));
+}
