@@ -26,7 +26,7 @@ const TABLE: [Row; 9] = [
     Row { krate: "brig-cgroup", needs: &["rustix"], may: &["brig-sys"] },
     Row {
         krate: "brig-runtime",
-        needs: &["brig-cgroup", "brig-handshake", "brig-plan", "brig-sys", "log", "rustix"],
+        needs: &["brig-cgroup", "brig-handshake", "brig-plan", "brig-seccomp", "brig-sys", "log", "rustix"],
         may: &[],
     },
     Row {

@@ -55,7 +55,7 @@ mod rlimits;
 
 mod scheduler;
 
-mod seccomp;
+pub mod seccomp;
 
 mod hooks;
 

@@ -27,7 +27,7 @@ pub(crate) fn plan<'a>(
     };
     let native = Arch::native()
         .ok_or_else(|| Refusal::at("linux.seccomp", "this architecture has no name in the specification"))?;
-    let compiled = brig_seccomp::compile(&profile(configured, host)?, native)
+    let compiled = brig_seccomp::compile(&profile(configured, host.seccomp_flags)?, native)
         .map_err(|error| Refusal::runc("linux.seccomp", error.to_string()))?;
     let unsupported = compiled.flags & !host.seccomp_flags;
     if unsupported & NEW_LISTENER != 0 {
@@ -69,14 +69,19 @@ pub(crate) fn listener<'a>(
     }
 }
 
-fn profile<'s>(configured: &'s LinuxSeccomp<'_>, host: &Host) -> Result<Profile<'s>, Refusal> {
+/// The profile of `linux.seccomp`, on a kernel that takes `kernel_flags` (`SECCOMP_FILTER_FLAG_*`). Without a list of
+/// flags SPEC_ALLOW is meant where the kernel has it, as runc has it.
+///
+/// # Errors
+/// The first word that is not known, with its JSON path.
+pub fn profile<'s>(configured: &'s LinuxSeccomp<'_>, kernel_flags: u32) -> Result<Profile<'s>, Refusal> {
     let mut rules = Vec::with_capacity(configured.syscalls.len());
     for (index, syscall) in configured.syscalls.iter().enumerate() {
         rules.push(rule(syscall, &format!("linux.seccomp.syscalls[{index}]"))?);
     }
     let flags = match &configured.flags {
         Some(flags) => words(flags, "linux.seccomp.flags")?,
-        None if host.seccomp_flags & Flag::SpecAllow.bit() != 0 => vec![Flag::SpecAllow],
+        None if kernel_flags & Flag::SpecAllow.bit() != 0 => vec![Flag::SpecAllow],
         None => Vec::new(),
     };
     Ok(Profile {

@@ -13,6 +13,7 @@ pub mod error;
 pub mod pid;
 pub mod probe;
 pub mod record;
+pub mod seccomp;
 pub mod store;
 
 pub mod create;

@@ -58,14 +58,48 @@ pub fn compile(profile: &Profile<'_>, native: Arch) -> Result<Compiled, Error> {
     let mut unknown = Vec::new();
     let rules = resolve::rules(profile, &mut unknown)?;
     let (graph, root) = build(profile, &architectures, &rules)?;
-    let uses_notify = profile.rules.iter().any(|rule| rule.action == Action::Notify);
     Ok(Compiled {
         program: emit(&graph, root)?,
         unknown,
-        uses_notify,
-        flags: load_flags(profile, uses_notify),
+        uses_notify: profile.uses_notify(),
+        flags: profile.load_flags(),
         big_endian: native.is_big_endian(),
     })
+}
+
+impl Profile<'_> {
+    /// What can be told without compiling: whether [`compile`] refuses the profile for anything but rules that
+    /// contradict each other or are too many.
+    ///
+    /// # Errors
+    /// As [`compile`], but [`Error::Conflict`] and [`Error::TooLong`].
+    pub fn check(&self, native: Arch) -> Result<(), Error> {
+        refuse_notify(self)?;
+        architectures(self, native)?;
+        let mut conditions = self.rules.iter().flat_map(|rule| rule.args.iter().map(move |it| (rule, it)));
+        match conditions.find(|(_, condition)| condition.index > 5) {
+            Some((rule, condition)) => Err(resolve::no_such_argument(rule, condition.index)),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether a rule notifies: then loading the filter gives a listener.
+    #[must_use]
+    pub fn uses_notify(&self) -> bool {
+        self.rules.iter().any(|rule| rule.action == Action::Notify)
+    }
+
+    /// [`Compiled::flags`], known without compiling.
+    #[must_use]
+    pub fn load_flags(&self) -> u32 {
+        let asked = self.flags.as_deref().unwrap_or(&[Flag::SpecAllow]);
+        let bits = asked.iter().fold(0, |bits, flag| bits | flag.bit());
+        match self.uses_notify() {
+            true => bits | NEW_LISTENER,
+            // the kernel takes WAIT_KILLABLE_RECV only together with NEW_LISTENER
+            false => bits & !Flag::WaitKillableRecv.bit(),
+        }
+    }
 }
 
 fn refuse_notify(profile: &Profile<'_>) -> Result<(), Error> {
@@ -89,16 +123,6 @@ fn architectures(profile: &Profile<'_>, native: Arch) -> Result<Vec<Arch>, Error
         }
     }
     Ok(all)
-}
-
-fn load_flags(profile: &Profile<'_>, uses_notify: bool) -> u32 {
-    let asked = profile.flags.as_deref().unwrap_or(&[Flag::SpecAllow]);
-    let bits = asked.iter().fold(0, |bits, flag| bits | flag.bit());
-    match uses_notify {
-        true => bits | NEW_LISTENER,
-        // the kernel takes WAIT_KILLABLE_RECV only together with NEW_LISTENER
-        false => bits & !Flag::WaitKillableRecv.bit(),
-    }
 }
 
 /// The last architecture is built first, so that the native one's tree lies nearest to the entry.

@@ -40,6 +40,9 @@ extern crate alloc;
 
 mod arch;
 mod profile;
+
+mod canonical;
+
 #[rustfmt::skip]
 mod syscalls;
 
@@ -58,6 +61,7 @@ mod insn;
 pub mod interp;
 
 pub use arch::Arch;
+pub use canonical::{Canonical, hash};
 pub use compile::{Compiled, compile};
 pub use disasm::{Shape, disassemble, shape};
 pub use error::Error;

@@ -76,8 +76,7 @@ fn alternatives<'p>(rule: &'p Rule<'_>) -> Result<Vec<&'p [Condition]>, Error> {
     let mut repeated = false;
     for condition in &rule.args {
         if condition.index > 5 {
-            let syscall = rule.names.first().map(ToString::to_string).unwrap_or_default();
-            return Err(Error::ArgumentIndex { syscall, index: condition.index });
+            return Err(no_such_argument(rule, condition.index));
         }
         repeated |= seen & (1 << condition.index) != 0;
         seen |= 1 << condition.index;
@@ -87,6 +86,11 @@ fn alternatives<'p>(rule: &'p Rule<'_>) -> Result<Vec<&'p [Condition]>, Error> {
         (all, false) => vec![all],
         (all, true) => all.chunks(1).collect(),
     })
+}
+
+pub(crate) fn no_such_argument(rule: &Rule<'_>, index: u32) -> Error {
+    let syscall = rule.names.first().map(ToString::to_string).unwrap_or_default();
+    Error::ArgumentIndex { syscall, index }
 }
 
 impl Abi {
