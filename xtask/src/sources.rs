@@ -88,13 +88,16 @@ fn walk(folder: &Path, prefix: &str, files: &mut Vec<(String, String)>) -> Resul
         let kind = entry.file_type().map_err(|error| format!("{path}: {error}"))?;
         if kind.is_dir() && is_ours(&name) {
             walk(&entry.path(), &format!("{path}/"), files)?;
-        } else if kind.is_file() {
+        } else if kind.is_file() && name != GIT {
             let bytes = fs::read(entry.path()).map_err(|error| format!("{path}: {error}"))?;
             files.extend(String::from_utf8(bytes).ok().map(|text| (path, text)));
         }
     }
     Ok(())
 }
+
+/// In a work tree of its own this is a file that names the repository on this machine.
+const GIT: &str = ".git";
 
 fn is_ours(folder: &str) -> bool {
     folder != "target" && (!folder.starts_with('.') || [".ci", ".cargo", ".github"].contains(&folder))
