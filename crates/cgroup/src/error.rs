@@ -34,6 +34,8 @@ pub enum Step {
     Wait,
     /// Removing the directories.
     Remove,
+    /// Reading what was used.
+    Statistics,
 }
 
 impl fmt::Display for Step {
@@ -52,6 +54,7 @@ impl fmt::Display for Step {
             Step::Kill => "kill cgroup",
             Step::Wait => "wait for empty cgroup",
             Step::Remove => "remove cgroup",
+            Step::Statistics => "read cgroup",
         })
     }
 }
@@ -133,6 +136,13 @@ pub enum Error {
         /// The rest of the sentence.
         reason: String,
     },
+    /// A file of the kernel does not say what it should.
+    Malformed {
+        /// The file.
+        path: String,
+        /// What it says, or the beginning of that.
+        text: String,
+    },
     /// In several hierarchies the cgroup could not be removed.
     Left {
         /// One for each hierarchy.
@@ -160,6 +170,7 @@ impl Error {
             | Error::SubPath { .. }
             | Error::UnknownController { .. }
             | Error::SubArgument { .. }
+            | Error::Malformed { .. }
             | Error::Left { .. } => None,
         }
     }
@@ -226,6 +237,7 @@ impl fmt::Display for Error {
                 write!(f, "unknown controller {controller} in SubCgroupPaths")
             }
             Error::SubArgument { reason } => write!(f, "invalid --cgroup argument{reason}"),
+            Error::Malformed { path, text } => write!(f, "read cgroup: {path}: {text:?} makes no sense"),
             Error::Left { causes } => left(f, causes),
         }
     }

@@ -23,6 +23,7 @@ mod tree;
 mod freeze;
 mod kill;
 mod remove;
+mod stats;
 mod wait;
 
 mod error;
@@ -32,4 +33,8 @@ pub use error::{Error, Step};
 pub use group::{Cgroup, Denied, Scope};
 pub use hierarchy::{Hierarchy, Layout, parse_mountinfo};
 pub use path::{Membership, Paths, Place};
+pub use stats::{
+    BlockIo, Cpu, CpuUsage, Cpuset, DeviceCount, Hugetlb, HugetlbUsage, Limit, Memory, MemoryEvents,
+    MemoryUsage, Misc, Pids, Pressure, Rdma, RdmaUse, Stall, Statistics, Throttling,
+};
 pub use sub::SubPaths;

@@ -111,15 +111,25 @@ fn open_dir(dir: impl AsFd, name: &CStr) -> Result<OwnedFd> {
 
 /// Names of the directories in `dir`, which is open for reading.
 fn children(dir: BorrowedFd<'_>) -> Result<Vec<CString>> {
-    let mut names = Vec::new();
     if has_no_children(dir) {
-        return Ok(names);
+        return Ok(Vec::new());
     }
+    entries(dir, FileType::Directory)
+}
+
+/// Names of the files of the cgroup `dir`, which need not be open for reading.
+pub(crate) fn files(dir: BorrowedFd<'_>) -> Result<Vec<String>> {
+    let names = entries(open_dir(dir, c".")?.as_fd(), FileType::RegularFile)?;
+    Ok(names.into_iter().filter_map(|name| name.into_string().ok()).collect())
+}
+
+fn entries(dir: BorrowedFd<'_>, kind: FileType) -> Result<Vec<CString>> {
+    let mut names = Vec::new();
     let mut buffer = [MaybeUninit::<u8>::uninit(); 8192];
     let mut entries = RawDir::new(dir, &mut buffer);
     while let Some(entry) = entries.next() {
         match entry {
-            Ok(entry) if entry.file_type() == FileType::Directory => {
+            Ok(entry) if entry.file_type() == kind => {
                 let name = entry.file_name();
                 if name != c"." && name != c".." {
                     names.push(name.to_owned());

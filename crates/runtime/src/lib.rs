@@ -38,6 +38,7 @@ pub mod kill;
 pub mod list;
 pub mod ps;
 pub mod state;
+pub mod stats;
 pub mod status;
 
 pub use error::{Error, Kind, Result};

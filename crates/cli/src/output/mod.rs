@@ -3,6 +3,7 @@
 pub mod list;
 pub mod ps;
 pub mod state;
+pub mod stats;
 pub mod table;
 pub mod time;
 
