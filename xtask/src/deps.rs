@@ -17,13 +17,14 @@ struct Row {
 }
 
 /// Every crate of the workspace, in the order of a container's life. A new edge is a page in docs/decisions.
-const TABLE: [Row; 9] = [
+const TABLE: [Row; 10] = [
     Row { krate: "brig-seccomp", needs: &[], may: &[] },
     Row { krate: "brig-plan", needs: &["brig-handshake", "brig-seccomp", "serde", "serde_json"], may: &[] },
     Row { krate: "brig-sys", needs: &["rustix"], may: &[] },
     Row { krate: "brig-handshake", needs: &[], may: &[] },
     Row { krate: "brig-init", needs: &["brig-handshake", "brig-sys", "rustix"], may: &[] },
-    Row { krate: "brig-cgroup", needs: &["rustix"], may: &["brig-sys"] },
+    Row { krate: "brig-dbus", needs: &[], may: &[] },
+    Row { krate: "brig-cgroup", needs: &["brig-dbus", "rustix"], may: &["brig-sys"] },
     Row {
         krate: "brig-runtime",
         needs: &["brig-cgroup", "brig-handshake", "brig-plan", "brig-seccomp", "brig-sys", "log", "rustix"],

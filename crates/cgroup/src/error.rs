@@ -260,7 +260,7 @@ fn left(f: &mut fmt::Formatter<'_>, causes: &[Error]) -> fmt::Result {
 }
 
 /// `permission denied (EACCES)`.
-struct Words(Errno);
+pub(crate) struct Words(pub(crate) Errno);
 
 impl fmt::Display for Words {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -26,6 +26,8 @@ mod remove;
 mod stats;
 mod wait;
 
+mod systemd;
+
 mod error;
 
 pub use devices::{DeviceDefault, DeviceRules};
@@ -38,3 +40,6 @@ pub use stats::{
     MemoryUsage, Misc, Pids, Pressure, Rdma, RdmaUse, Stall, Statistics, Throttling,
 };
 pub use sub::SubPaths;
+pub use systemd::{
+    Doing, Environment, Failure, Manager, Peer, Server, Socket, Starting, SystemdError, Unit, Whose, servers,
+};

@@ -1,0 +1,317 @@
+//! Units of systemd: starting one for the container, changing its properties, stopping it.
+//! Runs in: the parent, on the host. What the properties are was decided in `plan`; here they are carried over the bus.
+//!
+//! ```text
+//! Manager::connect ─▶ start ─▶ Starting ── the caller does something else ──▶ finish: the unit's cgroup is there
+//!                     (sent in one piece)                                     (reply, and the job's own signal)
+//! ```
+
+mod address;
+mod bus;
+mod failure;
+mod inbox;
+
+use std::time::Instant;
+
+use brig_dbus::{Call, Property, Value};
+
+pub use address::{Environment, Peer, Server, Socket, Whose, servers};
+pub use failure::{Doing, Failure, SystemdError};
+
+use bus::Bus;
+
+/// A unit that is to be started.
+#[derive(Debug, Clone, Copy)]
+pub struct Unit<'u> {
+    /// Its whole name: `brig-c1.scope`.
+    pub name: &'u str,
+    /// All its properties but [`Unit::pids`].
+    pub properties: &'u [Property],
+    /// The processes that it starts with. A scope without one is refused by systemd; a slice with one as well.
+    pub pids: &'u [u32],
+}
+
+/// systemd, by way of one connection.
+#[derive(Debug)]
+pub struct Manager {
+    bus: Bus,
+}
+
+impl Manager {
+    /// Connects to the first server that takes us. Whatever is asked of it has to come to an end before `deadline`.
+    ///
+    /// # Errors
+    /// `Unreachable`.
+    pub fn connect(servers: &[Server], deadline: Instant) -> Result<Manager, SystemdError> {
+        let unreached = |failure| SystemdError { doing: Doing::Ask, unit: String::new(), failure };
+        Bus::connect(servers, deadline).map(|bus| Manager { bus }).map_err(unreached)
+    }
+
+    /// Asks for a transient unit and does not wait.
+    ///
+    /// # Errors
+    /// The connection fails.
+    pub fn start<'u>(mut self, unit: Unit<'u>) -> Result<Starting<'u>, SystemdError> {
+        self.bus.watch_jobs();
+        let properties: Vec<&Property> = unit.properties.iter().collect();
+        let call = self.queue_start(&unit, &properties);
+        self.bus.flush().map_err(failed(Doing::Start, unit.name))?;
+        Ok(Starting { manager: self, unit, call })
+    }
+
+    fn queue_start(&mut self, unit: &Unit<'_>, properties: &[&Property]) -> u32 {
+        let pids = Value::Array("u".to_owned(), unit.pids.iter().map(|pid| Value::U32(*pid)).collect());
+        let pids = (!unit.pids.is_empty()).then(|| pair("PIDs", pids));
+        let properties = properties.iter().map(|property| pair(&property.name, property.value.clone()));
+        let properties = Value::Array("(sv)".to_owned(), pids.into_iter().chain(properties).collect());
+        let others = Value::Array("(sa(sv))".to_owned(), Vec::new());
+        self.call("StartTransientUnit", &[Value::text(unit.name), Value::text("replace"), properties, others])
+    }
+
+    /// Stops a unit and makes systemd forget that it failed, if it did. One that is not there is fine.
+    ///
+    /// # Errors
+    /// `Refused`, `Job`, `Deadline`, or the connection fails.
+    pub fn stop(&mut self, unit: &str) -> Result<(), SystemdError> {
+        let failed = failed(Doing::Stop, unit);
+        self.bus.watch_jobs();
+        let stop = self.call("StopUnit", &[Value::text(unit), Value::text("replace")]);
+        let reset = self.call("ResetFailedUnit", &[Value::text(unit)]);
+        let stopped = self.bus.reply(stop, "an answer to StopUnit").map(|values| job(&values));
+        let job = match stopped {
+            Err(failure) if is(&failure, NO_SUCH_UNIT) => return Ok(()),
+            stopped => stopped.and_then(|job| job.ok_or(Failure::Malformed)).map_err(&failed)?,
+        };
+        // What failed before is forgotten now. Whether it had is all that the answer would say.
+        self.reset_answer(reset).map_err(&failed)?;
+        let result = self.bus.job_end(&job, "the end of the stop job").map_err(&failed)?;
+        if result == DONE {
+            return Ok(());
+        }
+        let reset = self.call("ResetFailedUnit", &[Value::text(unit)]);
+        self.reset_answer(reset).map_err(&failed)?;
+        Err(failed(Failure::Job(result)))
+    }
+
+    fn reset_answer(&mut self, call: u32) -> Result<(), Failure> {
+        match self.bus.reply(call, "an answer to ResetFailedUnit") {
+            // There is nothing to be forgotten.
+            Ok(_) | Err(Failure::Refused { .. }) => Ok(()),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// Changes properties of a unit until the next boot. Of those that this systemd is too old for none are sent.
+    ///
+    /// # Errors
+    /// `Refused`, `Deadline`, or the connection fails.
+    pub fn set_properties(&mut self, unit: &str, properties: &[Property]) -> Result<(), SystemdError> {
+        let failed = failed(Doing::Update, unit);
+        let mut known: Vec<&Property> = properties.iter().collect();
+        loop {
+            if known.is_empty() {
+                return Ok(());
+            }
+            let list = known.iter().map(|property| pair(&property.name, property.value.clone()));
+            let list = Value::Array("(sv)".to_owned(), list.collect());
+            let call = self.call("SetUnitProperties", &[Value::text(unit), Value::Bool(true), list]);
+            match self.bus.reply(call, "an answer to SetUnitProperties") {
+                Ok(_) => return Ok(()),
+                Err(failure) => match self.known_to_it(&failure, &known)? {
+                    Some(fewer) => known = fewer,
+                    None => return Err(failed(failure)),
+                },
+            }
+        }
+    }
+
+    /// Moves processes into the cgroup of a unit, which systemd does for who may not do it himself.
+    ///
+    /// # Errors
+    /// `Refused`, `Deadline`, or the connection fails.
+    pub fn attach(&mut self, unit: &str, pids: &[u32]) -> Result<(), SystemdError> {
+        let pids = Value::Array("u".to_owned(), pids.iter().map(|pid| Value::U32(*pid)).collect());
+        let call = self.call("AttachProcessesToUnit", &[Value::text(unit), Value::text(""), pids]);
+        self.bus
+            .reply(call, "an answer to AttachProcessesToUnit")
+            .map(drop)
+            .map_err(failed(Doing::Attach, unit))
+    }
+
+    /// The cgroup that systemd itself was given: empty for the machine's.
+    ///
+    /// # Errors
+    /// `Refused`, `Deadline`, or the connection fails.
+    pub fn control_group(&mut self) -> Result<String, SystemdError> {
+        self.property("ControlGroup")
+    }
+
+    /// Its version.
+    ///
+    /// # Errors
+    /// `Refused`, `Deadline`, or the connection fails.
+    pub fn version(&mut self) -> Result<u32, SystemdError> {
+        let text = self.property("Version")?;
+        version(&text).ok_or(SystemdError {
+            doing: Doing::Ask,
+            unit: String::new(),
+            failure: Failure::Malformed,
+        })
+    }
+
+    fn property(&mut self, name: &str) -> Result<String, SystemdError> {
+        let serial = self.bus.queue(&Call {
+            interface: "org.freedesktop.DBus.Properties",
+            member: "Get",
+            body: &[Value::text(INTERFACE), Value::text(name)],
+            ..TO_SYSTEMD
+        });
+        let reply = self.bus.reply(serial, "a property of systemd");
+        let text = reply.and_then(|values| {
+            values.first().and_then(Value::as_text).map(str::to_owned).ok_or(Failure::Malformed)
+        });
+        text.map_err(failed(Doing::Ask, ""))
+    }
+
+    fn call(&mut self, member: &str, body: &[Value]) -> u32 {
+        self.bus.queue(&Call { member, body, ..TO_SYSTEMD })
+    }
+
+    /// Where a property is refused because systemd may be too old for it: those that it is not too old for. `None` if it is old
+    /// enough for all, so that something else is wrong.
+    fn known_to_it<'p>(
+        &mut self,
+        failure: &Failure,
+        properties: &[&'p Property],
+    ) -> Result<Option<Vec<&'p Property>>, SystemdError> {
+        let about_a_property = OF_PROPERTIES.iter().any(|name| is(failure, name));
+        if !about_a_property || properties.iter().all(|property| property.since == 0) {
+            return Ok(None);
+        }
+        let version = self.version()?;
+        let known: Vec<&Property> =
+            properties.iter().copied().filter(|property| property.since <= version).collect();
+        Ok((known.len() < properties.len()).then_some(known))
+    }
+}
+
+/// A unit that has been asked for.
+#[derive(Debug)]
+pub struct Starting<'u> {
+    manager: Manager,
+    unit: Unit<'u>,
+    call: u32,
+}
+
+impl Starting<'_> {
+    /// Waits until the unit is there: until its own job has come to its end. A failed unit of the same name is made forgotten,
+    /// and the start tried once more.
+    ///
+    /// # Errors
+    /// `Refused`, `Job`, `Deadline`, or the connection fails. There may be a unit or not: stop it.
+    pub fn finish(mut self) -> Result<(), SystemdError> {
+        let failed = failed(Doing::Start, self.unit.name);
+        let mut properties: Vec<&Property> = self.unit.properties.iter().collect();
+        let mut leftover = Leftover::Possible;
+        let job = loop {
+            let reply = self.manager.bus.reply(self.call, "an answer to StartTransientUnit");
+            let failure = match reply.map(|values| job(&values)) {
+                Ok(Some(job)) => break job,
+                Ok(None) => return Err(failed(Failure::Malformed)),
+                Err(failure) => failure,
+            };
+            if is(&failure, UNIT_EXISTS) && leftover == Leftover::Possible {
+                if self.unit.pids.is_empty() {
+                    // A slice may be there before.
+                    return Ok(());
+                }
+                leftover = Leftover::Forgotten;
+                let reset = self.manager.call("ResetFailedUnit", &[Value::text(self.unit.name)]);
+                self.manager.reset_answer(reset).map_err(&failed)?;
+            } else if let Some(fewer) = self.manager.known_to_it(&failure, &properties)? {
+                properties = fewer;
+            } else {
+                return Err(failed(failure));
+            }
+            self.call = self.manager.queue_start(&self.unit, &properties);
+        };
+        match self.manager.bus.job_end(&job, "the end of the start job").map_err(&failed)? {
+            result if result == DONE => Ok(()),
+            result => Err(failed(Failure::Job(result))),
+        }
+    }
+}
+
+/// Whether a unit of the same name may be one that failed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Leftover {
+    Possible,
+    Forgotten,
+}
+
+fn failed(doing: Doing, unit: &str) -> impl Fn(Failure) -> SystemdError + use<> {
+    let unit = unit.to_owned();
+    move |failure| SystemdError { doing, unit: unit.clone(), failure }
+}
+
+fn is(failure: &Failure, name: &str) -> bool {
+    matches!(failure, Failure::Refused { name: own, .. } if own == name)
+}
+
+fn pair(name: &str, value: Value) -> Value {
+    Value::Struct(vec![Value::text(name), Value::Variant(Box::new(value))])
+}
+
+/// The job of a reply.
+fn job(values: &[Value]) -> Option<String> {
+    match values {
+        [Value::Path(job)] => Some(job.clone()),
+        _ => None,
+    }
+}
+
+/// The number in `257.9-1~deb13u1`, or in `v247.3`.
+fn version(text: &str) -> Option<u32> {
+    let digits = text.trim_start_matches(|sign: char| !sign.is_ascii_digit());
+    digits.split(|sign: char| !sign.is_ascii_digit()).next()?.parse().ok()
+}
+
+const INTERFACE: &str = "org.freedesktop.systemd1.Manager";
+
+const TO_SYSTEMD: Call<'_> = Call {
+    destination: "org.freedesktop.systemd1",
+    path: "/org/freedesktop/systemd1",
+    interface: INTERFACE,
+    member: "",
+    body: &[],
+};
+
+const DONE: &str = "done";
+
+const UNIT_EXISTS: &str = "org.freedesktop.systemd1.UnitExists";
+const NO_SUCH_UNIT: &str = "org.freedesktop.systemd1.NoSuchUnit";
+
+/// What systemd answers to a property that it does not know, or to a value that it does not know.
+const OF_PROPERTIES: [&str; 3] = [
+    "org.freedesktop.DBus.Error.PropertyReadOnly",
+    "org.freedesktop.DBus.Error.UnknownProperty",
+    "org.freedesktop.DBus.Error.InvalidArgs",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_is_the_first_number() {
+        for (text, want) in [
+            ("257.9-1~deb13u1", Some(257)),
+            ("v247.3", Some(247)),
+            ("252", Some(252)),
+            ("new", None),
+            ("", None),
+        ] {
+            assert_eq!(version(text), want, "{text}");
+        }
+    }
+}

@@ -1,0 +1,244 @@
+//! A connection to systemd, or to a bus on which it is. Everything that needs no answer goes out in one piece: greeting, match and
+//! calls, so that a command makes one round trip.
+//! Runs in: the parent. No wait is without a deadline.
+
+use std::collections::VecDeque;
+use std::os::fd::OwnedFd;
+use std::time::Instant;
+
+use brig_dbus::{Call, Kind, Message, Value};
+use rustix::event::{PollFd, PollFlags};
+use rustix::io::{Errno, retry_on_intr};
+use rustix::net::sockopt::{Timeout, set_socket_timeout};
+use rustix::net::{
+    AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType, connect, recv, send,
+    socket_with,
+};
+
+use super::address::{Peer, Server, Socket};
+use super::failure::Failure;
+use super::inbox::{Bad, GREETING, Inbox};
+use crate::wait::poll_until;
+
+/// The connection.
+#[derive(Debug)]
+pub(crate) struct Bus {
+    socket: OwnedFd,
+    peer: Peer,
+    inbox: Inbox,
+    outbox: Vec<u8>,
+    serial: u32,
+    deadline: Instant,
+    /// What came while something else was waited for.
+    jobs: VecDeque<JobEnd>,
+    replies: VecDeque<(u32, Reply)>,
+}
+
+/// The end of a job, as `JobRemoved` tells it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct JobEnd {
+    pub(crate) job: String,
+    pub(crate) result: String,
+}
+
+/// The answer to a call: the values of the reply, or the error.
+pub(crate) type Reply = Result<Vec<Value>, Failure>;
+
+impl Bus {
+    /// Connects to the first server that takes us.
+    pub(crate) fn connect(servers: &[Server], deadline: Instant) -> Result<Bus, Failure> {
+        let mut tried = Vec::new();
+        for server in servers {
+            match open(&server.socket, deadline) {
+                Ok(socket) => return Ok(Bus::on(socket, server.peer, deadline)),
+                Err(errno) => tried.push((name(&server.socket), errno)),
+            }
+        }
+        Err(Failure::Unreachable(tried))
+    }
+
+    fn on(socket: OwnedFd, peer: Peer, deadline: Instant) -> Bus {
+        let mut bus = Bus {
+            socket,
+            peer,
+            inbox: Inbox::default(),
+            outbox: GREETING.to_vec(),
+            serial: 0,
+            deadline,
+            jobs: VecDeque::new(),
+            replies: VecDeque::new(),
+        };
+        if peer == Peer::Bus {
+            bus.queue_to_daemon("Hello", &[]);
+        }
+        bus
+    }
+
+    /// Asks to be told of the ends of jobs. systemd itself tells everybody who is connected to it.
+    pub(crate) fn watch_jobs(&mut self) {
+        if self.peer == Peer::Bus {
+            self.queue_to_daemon("AddMatch", &[Value::text(JOB_REMOVED)]);
+        }
+    }
+
+    fn queue_to_daemon(&mut self, member: &str, body: &[Value]) {
+        let daemon = "org.freedesktop.DBus";
+        self.queue(&Call {
+            destination: daemon,
+            path: "/org/freedesktop/DBus",
+            interface: daemon,
+            member,
+            body,
+        });
+    }
+
+    /// Puts a call to the rest that waits to be sent; the number is what its reply will name.
+    pub(crate) fn queue(&mut self, call: &Call<'_>) -> u32 {
+        self.serial += 1;
+        self.outbox.extend(call.encode(self.serial));
+        self.serial
+    }
+
+    /// Sends all that waits.
+    pub(crate) fn flush(&mut self) -> Result<(), Failure> {
+        while !self.outbox.is_empty() {
+            match retry_on_intr(|| {
+                send(&self.socket, &self.outbox, SendFlags::NOSIGNAL | SendFlags::DONTWAIT)
+            }) {
+                Ok(sent) => drop(self.outbox.drain(..sent.min(self.outbox.len()))),
+                Err(Errno::AGAIN) => self.wait(PollFlags::OUT, "it takes no more calls")?,
+                Err(Errno::PIPE | Errno::CONNRESET) => return Err(self.last_words()),
+                Err(errno) => return Err(Failure::Call(errno)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Who hangs up on us may have said why.
+    fn last_words(&mut self) -> Failure {
+        match self.hear("why it hung up") {
+            Err(failure) => failure,
+            Ok(()) => Failure::Closed,
+        }
+    }
+
+    /// The answer to the call `serial`.
+    pub(crate) fn reply(&mut self, serial: u32, what: &'static str) -> Reply {
+        self.flush()?;
+        loop {
+            if let Some(at) = self.replies.iter().position(|(number, _)| *number == serial)
+                && let Some((_, reply)) = self.replies.remove(at)
+            {
+                return reply;
+            }
+            self.hear(what)?;
+        }
+    }
+
+    /// The result of a job.
+    pub(crate) fn job_end(&mut self, job: &str, what: &'static str) -> Result<String, Failure> {
+        loop {
+            if let Some(at) = self.jobs.iter().position(|end| end.job == job)
+                && let Some(end) = self.jobs.remove(at)
+            {
+                return Ok(end.result);
+            }
+            self.hear(what)?;
+        }
+    }
+
+    /// Takes in at least one message.
+    fn hear(&mut self, what: &'static str) -> Result<(), Failure> {
+        // Who never stops talking is no better than who never begins.
+        if Instant::now() >= self.deadline {
+            return Err(Failure::Deadline(what));
+        }
+        loop {
+            match self.inbox.next() {
+                Ok(Some(bytes)) => return self.sort(&bytes),
+                Ok(None) => {}
+                Err(Bad::Rejected) => return Err(Failure::Rejected),
+                Err(Bad::Malformed) => return Err(Failure::Malformed),
+            }
+            let mut chunk = [0; 4096];
+            match retry_on_intr(|| recv(&self.socket, &mut chunk, RecvFlags::DONTWAIT)) {
+                Ok((0, _)) | Err(Errno::CONNRESET) => return Err(Failure::Closed),
+                Ok((length, _)) => self.inbox.push(chunk.get(..length).unwrap_or_default()),
+                Err(Errno::AGAIN) => self.wait(PollFlags::IN, what)?,
+                Err(errno) => return Err(Failure::Call(errno)),
+            }
+        }
+    }
+
+    fn wait(&self, flags: PollFlags, what: &'static str) -> Result<(), Failure> {
+        let mut fds = [PollFd::new(&self.socket, flags)];
+        match poll_until(&mut fds, self.deadline) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(Failure::Deadline(what)),
+            Err(errno) => Err(Failure::Call(errno)),
+        }
+    }
+
+    /// Keeps what somebody here may be waiting for: answers, and ends of jobs.
+    fn sort(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        let message = Message::parse(bytes).map_err(|_| Failure::Malformed)?;
+        let awaited = message.reply_to.filter(|serial| *serial <= self.serial);
+        match (message.kind, awaited) {
+            (Kind::Return | Kind::Error, Some(_)) if self.replies.len() >= MOST => {}
+            (Kind::Return, Some(serial)) => {
+                let values = message.values().map_err(|_| Failure::Malformed)?;
+                self.replies.push_back((serial, Ok(values)));
+            }
+            (Kind::Error, Some(serial)) => {
+                let text = message.first_text().unwrap_or_default();
+                let refused = Failure::Refused { name: message.error.unwrap_or_default(), message: text };
+                self.replies.push_back((serial, Err(refused)));
+            }
+            (Kind::Signal, _) if message.member.as_deref() == Some("JobRemoved") => {
+                self.jobs.extend(message.values().ok().and_then(|values| job_end(&values)));
+                // Ours is among the last: everybody's jobs are told.
+                self.jobs.drain(..self.jobs.len().saturating_sub(MOST));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// `JobRemoved(u id, o job, s unit, s result)`; somebody else's signal of that name has other arguments.
+fn job_end(values: &[Value]) -> Option<JobEnd> {
+    match values {
+        [Value::U32(_), Value::Path(job), Value::Text(_), Value::Text(result)] => {
+            Some(JobEnd { job: job.clone(), result: result.clone() })
+        }
+        _ => None,
+    }
+}
+
+/// A server whose queue is full is waited for.
+fn open(socket: &Socket, deadline: Instant) -> Result<OwnedFd, Errno> {
+    let address = match socket {
+        Socket::Path(path) => SocketAddrUnix::new(path.as_str())?,
+        Socket::Abstract(name) => SocketAddrUnix::new_abstract_name(name)?,
+    };
+    let opened = socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+    let patience = deadline.saturating_duration_since(Instant::now());
+    set_socket_timeout(&opened, Timeout::Send, Some(patience.max(SHORTEST)))?;
+    retry_on_intr(|| connect(&opened, &address))?;
+    Ok(opened)
+}
+
+fn name(socket: &Socket) -> String {
+    match socket {
+        Socket::Path(path) => path.clone(),
+        Socket::Abstract(name) => format!("@{}", String::from_utf8_lossy(name)),
+    }
+}
+
+/// How much is kept of what may be waited for later.
+const MOST: usize = 256;
+
+/// No time at all would be no limit (socket(7), SO_SNDTIMEO).
+const SHORTEST: std::time::Duration = std::time::Duration::from_millis(1);
+
+const JOB_REMOVED: &str = "type='signal',sender='org.freedesktop.systemd1',path='/org/freedesktop/systemd1',interface='org.freedesktop.systemd1.Manager',member='JobRemoved'";
