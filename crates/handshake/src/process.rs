@@ -52,7 +52,7 @@ wire_struct! {
         /// SELinux label for the next execve.
         pub selinux_label: Option<Text<'a>>,
         /// The filter.
-        pub seccomp: Option<Seccomp<'a>>,
+        pub seccomp: Option<Seccomp>,
     }
 }
 
@@ -139,10 +139,9 @@ wire_struct! {
 }
 
 wire_struct! {
-    /// A seccomp filter and when to load it.
-    pub struct Seccomp<'a> {
-        /// `struct sock_filter[]`.
-        pub program: Cow<'a, [u8]>,
+    /// When and how to load the seccomp filter. Its program, `struct sock_filter[]`, is the message behind the task's: the
+    /// parent compiles it while `brig-init` works.
+    pub struct Seccomp {
         /// `SECCOMP_FILTER_FLAG_*`.
         pub flags: u32,
         /// When.

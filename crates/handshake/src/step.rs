@@ -79,6 +79,8 @@ steps! {
         "before brig-init may exec: with unmapped ids it would lose its capabilities";
     SendTask = 6, Parent, "send the task", "host",
         "its arrival tells brig-init that ids are mapped and the cgroup is joined";
+    CompileFilter = 7, Parent, "compile the seccomp filter", "host",
+        "while brig-init works, since it takes time; before the record, which keeps it for exec, and before anything is answered";
 
     Arrive = 10, Init, "receive the task", "those of the clone",
         "dies with the parent from here on; closes every descriptor that nobody named";

@@ -20,6 +20,16 @@ wire_enum! {
     }
 }
 
+impl<'a> Task<'a> {
+    /// The user's process.
+    pub const fn process(&self) -> &Process<'a> {
+        match self {
+            Self::Init(task) => &task.process,
+            Self::Exec(task) => &task.process,
+        }
+    }
+}
+
 wire_struct! {
     /// The first process.
     pub struct InitTask<'a> {

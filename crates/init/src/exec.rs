@@ -45,14 +45,15 @@ pub(crate) fn become_another(
     scheduling::apply(process)?;
     scheduling::limit(process, parent)?;
     identity::set_labels(process, proc.as_ref())?;
-    seccomp::load_when(process.seccomp.as_ref(), SeccompLoad::BeforeDrop, parent)?;
+    let filter = seccomp::take(process, parent)?;
+    filter.load_when(SeccompLoad::BeforeDrop, parent)?;
     let unprivileged = identity::drop_privileges(process, parent, &inside)?;
     let found = payload::find(process, &unprivileged)?;
-    seccomp::load_when(process.seccomp.as_ref(), SeccompLoad::WithListener, parent)?;
+    filter.load_when(SeccompLoad::WithListener, parent)?;
     fds::leave_any_to_execve(proc);
 
     let environment = payload::environment(process);
     gate::wait(None, task.fds.preserved, parent)?;
-    seccomp::load_when(process.seccomp.as_ref(), SeccompLoad::JustBeforeExec, parent)?;
+    filter.load_when(SeccompLoad::JustBeforeExec, parent)?;
     payload::execute(&found, process, &environment)
 }

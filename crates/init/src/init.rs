@@ -17,6 +17,7 @@ use crate::identity::Unprivileged;
 use crate::parent::Parent;
 use crate::payload::Payload;
 use crate::pivot::Inside;
+use crate::seccomp::Filter;
 use crate::{
     Never, hooks, identity, keyring, namespaces, paths, payload, pivot, procfs, rootfs, scheduling, seccomp,
     sysctl,
@@ -54,12 +55,13 @@ pub(crate) fn become_first(
     }
     finish_rootfs(task, &root, proc.as_ref(), &inside)?;
 
-    let unprivileged = settle(task, proc.as_ref(), parent, &inside)?;
+    let filter = seccomp::take(&task.process, parent)?;
+    let unprivileged = settle(task, proc.as_ref(), parent, &filter, &inside)?;
     let found = payload::find(&task.process, &unprivileged)?;
-    seccomp::load_when(task.process.seccomp.as_ref(), SeccompLoad::WithListener, parent)?;
+    filter.load_when(SeccompLoad::WithListener, parent)?;
     fds::leave_to_execve(root);
     fds::leave_any_to_execve(proc);
-    pass_gate(task, gate, &found, parent)
+    pass_gate(task, gate, &found, &filter, parent)
 }
 
 /// Namespaces and kernel objects that are not files.
@@ -138,6 +140,7 @@ fn settle(
     task: &InitTask<'_>,
     proc: Option<&OwnedFd>,
     parent: &Parent,
+    filter: &Filter<'_>,
     inside: &Inside,
 ) -> Outcome<Unprivileged> {
     let process = &task.process;
@@ -147,16 +150,22 @@ fn settle(
     scheduling::apply(process)?;
     scheduling::limit(process, parent)?;
     identity::set_labels(process, proc)?;
-    seccomp::load_when(process.seccomp.as_ref(), SeccompLoad::BeforeDrop, parent)?;
+    filter.load_when(SeccompLoad::BeforeDrop, parent)?;
     identity::drop_privileges(process, parent, inside)
 }
 
 /// Waits for start, runs the last hooks, executes.
-fn pass_gate(task: &InitTask<'_>, gate: Option<OwnedFd>, found: &Payload<'_>, parent: &mut Parent) -> Never {
+fn pass_gate(
+    task: &InitTask<'_>,
+    gate: Option<OwnedFd>,
+    found: &Payload<'_>,
+    filter: &Filter<'_>,
+    parent: &mut Parent,
+) -> Never {
     let environment = payload::environment(&task.process);
     parent.walls_are_finished()?;
     gate::wait(gate.as_ref(), task.fds.preserved, parent)?;
-    seccomp::load_when(task.process.seccomp.as_ref(), SeccompLoad::JustBeforeExec, parent)?;
+    filter.load_when(SeccompLoad::JustBeforeExec, parent)?;
     hooks::run(&task.hooks, When::StartContainer, &environment, parent.alone)?;
     payload::execute(found, &task.process, &environment)
 }

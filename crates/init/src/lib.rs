@@ -72,6 +72,9 @@ pub fn leave(code: i32) -> ! {
 fn carry_out(parent: &mut Parent, preserved: u32) -> Never {
     let arrival = arrive::arrive(parent, preserved)?;
     let task = arrive::read(&arrival.message)?;
+    if task.process().seccomp.is_some() {
+        parent.program_follows();
+    }
     match &task {
         Task::Init(task) => init::become_first(task, arrival.descriptors, parent),
         Task::Exec(task) => exec::become_another(task, arrival.descriptors, parent),

@@ -19,6 +19,10 @@ use crate::fault::{At, Outcome};
 /// The most descriptors that the kernel lets travel in one message (unix(7), SCM_MAX_FD).
 const MOST_DESCRIPTORS: usize = 253;
 
+/// Docker's profile for three ABIs makes 2.4 kB.
+const USUAL_PROGRAM: usize = 4 << 10;
+const USUAL_REPLY: usize = 16;
+
 /// The parent, behind its socket.
 pub(crate) struct Parent {
     socket: OwnedFd,
@@ -28,11 +32,31 @@ pub(crate) struct Parent {
     pub(crate) alone: Alone,
     /// An answer is on its way that nobody has waited for yet.
     unanswered: Cell<bool>,
+    program: Cell<Program>,
+    /// What was read beyond the message that was wanted.
+    ahead: Cell<Vec<u8>>,
+}
+
+/// The filter's program: the first message behind the task's.
+#[derive(Default)]
+enum Program {
+    #[default]
+    None,
+    /// It is on its way.
+    Follows,
+    Here(Vec<u8>),
 }
 
 impl Parent {
     pub(crate) const fn new(socket: OwnedFd, alone: Alone) -> Self {
-        Self { socket, gone: false, alone, unanswered: Cell::new(false) }
+        Self {
+            socket,
+            gone: false,
+            alone,
+            unanswered: Cell::new(false),
+            program: Cell::new(Program::None),
+            ahead: Cell::new(Vec::new()),
+        }
     }
 
     pub(crate) fn socket(&self) -> BorrowedFd<'_> {
@@ -42,6 +66,33 @@ impl Parent {
     /// Asks and waits for [`Reply::Done`].
     pub(crate) fn ask(&self, step: Step, ask: &Ask<'_>) -> Outcome<()> {
         self.ask_with(step, ask, &[])
+    }
+
+    /// The task says that a program follows.
+    pub(crate) fn program_follows(&self) {
+        self.program.set(Program::Follows);
+    }
+
+    /// That program, waited for if it is not here yet.
+    pub(crate) fn take_program(&self) -> Outcome<Vec<u8>> {
+        self.read_up_to_answers()?;
+        match self.program.take() {
+            Program::Here(program) => Ok(program),
+            Program::Follows | Program::None => Err(Errno::PROTO).at(Step::Seccomp),
+        }
+    }
+
+    /// The program comes before every answer.
+    fn read_up_to_answers(&self) -> Outcome<()> {
+        let program = match self.program.take() {
+            Program::Follows => {
+                let read = |room: &mut [u8]| io::read(&self.socket, room);
+                Program::Here(self.message(USUAL_PROGRAM, read).at(Step::Seccomp)?)
+            }
+            here @ (Program::Here(_) | Program::None) => here,
+        };
+        self.program.set(program);
+        Ok(())
     }
 
     /// Asks with descriptors beside the question.
@@ -64,6 +115,7 @@ impl Parent {
 
     /// Waits for the [`Reply::Done`] to something that was told before.
     pub(crate) fn wait_for_done(&self, step: Step) -> Outcome<()> {
+        self.read_up_to_answers()?;
         match self.plain_reply().at(step)? {
             Reply::Done => Ok(()),
             Reply::Failed | Reply::NoSource(_) => crate::leave(255),
@@ -78,6 +130,7 @@ impl Parent {
         opened: Option<BorrowedFd<'_>>,
     ) -> Outcome<Result<OwnedFd, Errno>> {
         self.walls_are_finished()?;
+        self.read_up_to_answers()?;
         self.tell(&Ask::OpenSource(mount), opened.as_slice()).at(Step::MountSource)?;
         match self.reply().at_entry(Step::MountSource, mount)? {
             (Reply::Done, Some(tree)) => Ok(Ok(tree)),
@@ -107,57 +160,53 @@ impl Parent {
 
     /// An answer without descriptors, read with read(2): for the same reason as in [`Parent::tell`].
     fn plain_reply(&self) -> Result<Reply, Errno> {
-        let mut message = [0; 16];
-        let mut filled = 0;
+        let message = self.message(USUAL_REPLY, |room| io::read(&self.socket, room))?;
+        wire::decode(&message).map_err(|_| Errno::PROTO)
+    }
+
+    fn reply(&self) -> Result<(Reply, Option<OwnedFd>), Errno> {
+        let (message, mut descriptors) = self.receive(USUAL_REPLY)?;
+        let reply = wire::decode(&message).map_err(|_| Errno::PROTO)?;
+        Ok((reply, descriptors.pop()))
+    }
+
+    /// One message and the descriptors beside it. `usual` bytes are made room for at first.
+    pub(crate) fn receive(&self, usual: usize) -> Result<(Vec<u8>, Vec<OwnedFd>), Errno> {
+        let mut descriptors = Vec::new();
+        let message = self.message(usual, |room| self.receive_some(room, &mut descriptors))?;
+        Ok((message, descriptors))
+    }
+
+    /// The next message. What comes with its end is kept for the one behind it, which has no descriptors: only an answer has
+    /// some, and that is never behind another message.
+    fn message(
+        &self,
+        usual: usize,
+        mut read: impl FnMut(&mut [u8]) -> Result<usize, Errno>,
+    ) -> Result<Vec<u8>, Errno> {
+        let ahead = self.ahead.take();
+        let mut filled = ahead.len();
+        // Zeros that are never touched cost nothing: no page of them is there.
+        let mut buffer = alloc::vec![0; filled.max(usual + 4)];
+        buffer[..filled].copy_from_slice(&ahead);
         loop {
-            let wanted =
-                4 + message.first_chunk::<4>().map_or(0, |length| u32::from_le_bytes(*length) as usize);
+            let length = buffer[..filled].first_chunk::<4>().map_or(0, |length| u32::from_le_bytes(*length));
+            let wanted = 4 + usize::try_from(length).map_err(|_| Errno::MSGSIZE)?;
             if filled >= 4 && filled >= wanted {
-                return wire::decode(message.get(4..wanted).unwrap_or_default()).map_err(|_| Errno::PROTO);
+                self.ahead.set(buffer[wanted..filled].to_vec());
+                buffer.truncate(wanted);
+                buffer.drain(..4);
+                return Ok(buffer);
             }
-            // There is never a second answer behind this one.
-            match io::read(&self.socket, &mut message[filled..]) {
+            if buffer.len() < wanted {
+                buffer.resize(wanted, 0);
+            }
+            match read(&mut buffer[filled..]) {
                 Ok(0) => return Err(Errno::CONNRESET),
                 Ok(count) => filled += count,
                 Err(Errno::INTR) => {}
                 Err(errno) => return Err(errno),
             }
-        }
-    }
-
-    fn reply(&self) -> Result<(Reply, Option<OwnedFd>), Errno> {
-        let (message, mut descriptors) = self.receive(16)?;
-        let reply = wire::decode(&message).map_err(|_| Errno::PROTO)?;
-        Ok((reply, descriptors.pop()))
-    }
-
-    /// One message and the descriptors beside it. `expected` bytes are made room for at first.
-    pub(crate) fn receive(&self, expected: usize) -> Result<(Vec<u8>, Vec<OwnedFd>), Errno> {
-        let mut descriptors = Vec::new();
-        let mut buffer = alloc::vec![0; expected + 4];
-        let mut filled = 0;
-        loop {
-            let wanted = match buffer.first_chunk::<4>() {
-                Some(length) if filled >= 4 => {
-                    4 + usize::try_from(u32::from_le_bytes(*length)).map_err(|_| Errno::MSGSIZE)?
-                }
-                _ => 4,
-            };
-            if filled >= 4 && filled >= wanted {
-                buffer.truncate(wanted);
-                buffer.drain(..4);
-                return Ok((buffer, descriptors));
-            }
-            if buffer.len() < wanted {
-                buffer.resize(wanted, 0);
-            }
-            // Never beyond this message: the next one's descriptors are its own.
-            let end = if filled < 4 { buffer.len() } else { wanted };
-            let count = self.receive_some(&mut buffer[filled..end], &mut descriptors)?;
-            if count == 0 {
-                return Err(Errno::CONNRESET);
-            }
-            filled += count;
         }
     }
 

@@ -1,7 +1,9 @@
 //! The filter.
 //! Runs in: init, at the one moment that the plan names.
 
-use brig_handshake::process::{Seccomp, SeccompLoad};
+use alloc::vec::Vec;
+
+use brig_handshake::process::{Process, Seccomp, SeccompLoad};
 use brig_handshake::{Ask, Step};
 use brig_sys::seccomp;
 use rustix::fd::AsRawFd;
@@ -9,12 +11,29 @@ use rustix::fd::AsRawFd;
 use crate::fault::{At, Outcome};
 use crate::parent::Parent;
 
-/// Loads the filter if `now` is its moment. A listener is offered to the parent by number: the parent takes it out of this
-/// process, so that the filter need not allow sending it.
-pub(crate) fn load_when(filter: Option<&Seccomp<'_>>, now: SeccompLoad, parent: &Parent) -> Outcome<()> {
-    let Some(filter) = filter.filter(|filter| filter.load == now) else { return Ok(()) };
-    match seccomp::set_mode_filter(filter.flags, &filter.program).at(Step::Seccomp)? {
-        Some(listener) => parent.ask(Step::Seccomp, &Ask::TakeListener(listener.as_raw_fd().cast_unsigned())),
-        None => Ok(()),
+/// The filter, complete.
+pub(crate) struct Filter<'t>(Option<(&'t Seccomp, Vec<u8>)>);
+
+/// Takes the program, for which the parent has had all the time since the task.
+pub(crate) fn take<'t>(process: &'t Process<'_>, parent: &Parent) -> Outcome<Filter<'t>> {
+    match &process.seccomp {
+        Some(wanted) => Ok(Filter(Some((wanted, parent.take_program()?)))),
+        None => Ok(Filter(None)),
+    }
+}
+
+impl Filter<'_> {
+    /// Loads the filter if `now` is its moment. A listener is offered to the parent by number: the parent takes it out of this
+    /// process, so that the filter need not allow sending it.
+    pub(crate) fn load_when(&self, now: SeccompLoad, parent: &Parent) -> Outcome<()> {
+        let Some((wanted, program)) = self.0.as_ref().filter(|(wanted, _)| wanted.load == now) else {
+            return Ok(());
+        };
+        match seccomp::set_mode_filter(wanted.flags, program).at(Step::Seccomp)? {
+            Some(listener) => {
+                parent.ask(Step::Seccomp, &Ask::TakeListener(listener.as_raw_fd().cast_unsigned()))
+            }
+            None => Ok(()),
+        }
     }
 }

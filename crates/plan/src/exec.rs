@@ -97,7 +97,7 @@ pub fn exec<'a>(template: &ExecTemplate<'a>, request: &ExecRequest<'a>) -> Resul
     };
     process::terminal_has_a_place(process.terminal.as_ref(), request.stdio)?;
     rlimits::assign(&mut limits, &mut process, template.limits_by_parent);
-    process.seccomp = template.process.seccomp.clone().map(|filter| filter_of(filter, &process));
+    process.seccomp = template.process.seccomp.as_ref().map(|filter| filter_of(filter, &process));
     let task = ExecTask {
         fds: Fds {
             stdio: request.stdio == Stdio::Passed,
@@ -126,8 +126,8 @@ fn entry<'a>(template: &ExecTemplate<'_>) -> Entry<'a> {
 }
 
 /// The container's filter, loaded when this process may load it.
-fn filter_of<'a>(filter: Seccomp<'a>, process: &Process<'_>) -> Seccomp<'a> {
-    Seccomp { load: seccomp::load(process.no_new_privileges, filter.flags), ..filter }
+fn filter_of(filter: &Seccomp, process: &Process<'_>) -> Seccomp {
+    Seccomp { load: seccomp::load(process.no_new_privileges, filter.flags), ..*filter }
 }
 
 fn setgroups(template: &ExecTemplate<'_>) -> Setgroups {

@@ -40,6 +40,9 @@ pub fn plan(spec: &Spec<'_>, host: &Host, options: &Options<'_>) -> Result<Plan<
     let (rootfs, sources) = file_system(spec, linux, &listed, host, options, &mut warnings)?;
     let setgroups = setgroups(id_maps.as_ref());
     let mut process = first_process(spec, linux, host, options, setgroups, &listed, &mut warnings)?;
+    let filter = seccomp::plan(linux, process.no_new_privileges, host)?;
+    let (loading, filter) = filter.map_or((None, None), |(loading, profile)| (Some(loading), Some(profile)));
+    process.seccomp = loading;
     let mut limits = rlimits::plan(user_process, "process")?;
     let facts = state::facts(spec, options)?;
     let keyring = keyring(user_process, &listed, options)?;
@@ -66,6 +69,7 @@ pub fn plan(spec: &Spec<'_>, host: &Host, options: &Options<'_>) -> Result<Plan<
         },
         start: Start { create, id_maps, join: listed.join },
         cgroup,
+        filter,
         limits,
         sources,
         hooks: parent_hooks,
@@ -135,7 +139,6 @@ fn first_process<'a>(
     if let Some(terminal) = &mut plan.terminal {
         terminal.console = listed.creates(clone::NEWNS);
     }
-    plan.seccomp = seccomp::plan(linux, plan.no_new_privileges, host)?;
     Ok(plan)
 }
 

@@ -9,6 +9,7 @@ pub use brig_handshake::process::Rlimit;
 use brig_handshake::process::{Capabilities, Keyring, Process};
 use brig_handshake::task::InitTask;
 use brig_handshake::{wire_enum, wire_struct};
+use brig_seccomp::Canonical;
 
 /// Everything about one container.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +20,8 @@ pub struct Plan<'a> {
     pub task: InitTask<'a>,
     /// Its control group.
     pub cgroup: CgroupPlan,
+    /// The profile that the program of `task.process.seccomp` is made from, while `brig-init` works.
+    pub filter: Option<Canonical>,
     /// What the parent sets on the process once it is ready.
     pub limits: Limits,
     /// Bind sources that the parent may have to open, by place in `task.rootfs.mounts`.

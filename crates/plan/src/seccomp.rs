@@ -1,11 +1,12 @@
 //! `linux.seccomp`: the filter, when to load it, and who gets its listener.
 //! Runs in: the parent; pure. Loaded in `brig-init`'s file of the same name.
 
-use std::borrow::Cow;
 use std::str::FromStr;
 
 use brig_handshake::process::{Seccomp, SeccompLoad};
-use brig_seccomp::{Action, Arch, Condition, Flag, Operator, Profile, Rule, UnknownWord};
+use brig_seccomp::{
+    Action, Arch, Canonical, Compiled, Condition, Flag, Operator, Profile, Rule, UnknownWord,
+};
 
 use crate::host::Host;
 use crate::plan::Listener;
@@ -16,29 +17,60 @@ use crate::text::text;
 /// `SECCOMP_FILTER_FLAG_NEW_LISTENER`: seccomp(2).
 const NEW_LISTENER: u32 = 8;
 
-/// Plans the filter of a process.
-pub(crate) fn plan<'a>(
+/// How the filter of a process is loaded, and what its program is compiled from. That takes longer than all other
+/// decisions together, and is done while `brig-init` works.
+pub(crate) fn plan(
     linux: &Linux<'_>,
     no_new_privileges: bool,
     host: &Host,
-) -> Result<Option<Seccomp<'a>>, Refusal> {
+) -> Result<Option<(Seccomp, Canonical)>, Refusal> {
     let Some(configured) = linux.seccomp.as_ref().filter(|profile| filters(profile)) else {
         return Ok(None);
     };
-    let native = Arch::native()
-        .ok_or_else(|| Refusal::at("linux.seccomp", "this architecture has no name in the specification"))?;
-    let compiled = brig_seccomp::compile(&profile(configured, host.seccomp_flags)?, native)
-        .map_err(|error| Refusal::runc("linux.seccomp", error.to_string()))?;
-    let unsupported = compiled.flags & !host.seccomp_flags;
+    let profile = profile(configured, host.seccomp_flags)?;
+    let native = native()?;
+    check(&profile, native)?;
+    let flags = profile.load_flags();
+    let unsupported = flags & !host.seccomp_flags;
     if unsupported & NEW_LISTENER != 0 {
         return Err(Refusal::at("linux.seccomp.syscalls", "this kernel has no SCMP_ACT_NOTIFY (Linux 5.0)"));
     }
     if unsupported != 0 {
-        let words = format!("this kernel does not have all of these flags: {unsupported:#x} is missing");
-        return Err(Refusal::at("linux.seccomp.flags", words));
+        return Err(unsupported_flag(&profile, unsupported));
     }
-    let load = load(no_new_privileges, compiled.flags);
-    Ok(Some(Seccomp { program: Cow::Owned(compiled.to_bytes()), flags: compiled.flags, load }))
+    let loading = Seccomp { flags, load: load(no_new_privileges, flags) };
+    Ok(Some((loading, Canonical::new(&profile, native))))
+}
+
+/// What can be told without compiling.
+fn check(profile: &Profile<'_>, native: Arch) -> Result<(), Refusal> {
+    let foreign = |arch: &Arch| arch.is_big_endian() != native.is_big_endian();
+    let at = match profile.architectures.iter().position(foreign) {
+        Some(index) => format!("linux.seccomp.architectures[{index}]"),
+        None => "linux.seccomp".to_owned(),
+    };
+    profile.check(native).map_err(|error| Refusal::runc(at, error.to_string()))
+}
+
+/// The first flag that the kernel lacks.
+fn unsupported_flag(profile: &Profile<'_>, unsupported: u32) -> Refusal {
+    let flags = profile.flags.as_deref().unwrap_or_default();
+    let index = flags.iter().position(|flag| flag.bit() & unsupported != 0).unwrap_or_default();
+    let name =
+        Flag::NAMES.iter().find(|(_, flag)| flags.get(index) == Some(flag)).map_or("", |(name, _)| *name);
+    Refusal::at(format!("linux.seccomp.flags[{index}]"), format!("this kernel does not have {name}"))
+}
+
+/// The program, as it will be.
+pub(crate) fn compile(profile: &Canonical) -> Result<Compiled, Refusal> {
+    let read = Canonical::read(profile.bytes());
+    let (profile, native) = read.ok_or_else(|| Refusal::at("linux.seccomp", "the plan holds no profile"))?;
+    brig_seccomp::compile(&profile, native).map_err(|error| Refusal::runc("linux.seccomp", error.to_string()))
+}
+
+fn native() -> Result<Arch, Refusal> {
+    Arch::native()
+        .ok_or_else(|| Refusal::at("linux.seccomp", "this architecture has no name in the specification"))
 }
 
 /// A section that says nothing filters nothing.
@@ -58,7 +90,7 @@ pub(crate) fn load(no_new_privileges: bool, flags: u32) -> SeccompLoad {
 /// Who gets the listener, where there is one.
 pub(crate) fn listener<'a>(
     linux: &Linux<'_>,
-    filter: Option<&Seccomp<'_>>,
+    filter: Option<&Seccomp>,
 ) -> Result<Option<Listener<'a>>, Refusal> {
     match (&linux.seccomp, filter.filter(|filter| filter.flags & NEW_LISTENER != 0)) {
         (Some(profile), Some(_)) => Ok(Some(Listener {

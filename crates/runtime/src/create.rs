@@ -5,6 +5,7 @@ mod desk;
 mod pid_file;
 mod request;
 
+use std::borrow::Cow;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
@@ -29,8 +30,9 @@ use crate::record::{self, Intent, PidNamespace, RECORD, Record, Timestamp};
 use crate::spawn::{self, Started};
 use crate::status::Status;
 use crate::store::{ContainerId, Place, Store};
+use crate::talk::Messages;
 use crate::terminal::Terminals;
-use crate::{gate, state};
+use crate::{gate, seccomp, state};
 
 use desk::InitDesk;
 pub use pid_file::write_pid_file;
@@ -67,7 +69,7 @@ pub fn create(store: &Store, id: &ContainerId, request: &Request<'_>) -> Result<
             log::warn!("{warning}");
         }
         let place = store.reserve(id)?;
-        let mut making = Making::new(&place, plan, probed, request).inspect_err(|_| {
+        let mut making = Making::new(store, &place, plan, probed, request).inspect_err(|_| {
             best_effort(place.remove(RECORD), "the first error is the one to report");
         })?;
         match making.carry_out() {
@@ -128,6 +130,7 @@ fn read_config(bundle: &Path) -> Result<Vec<u8>> {
 
 /// A container on its way.
 struct Making<'m> {
+    store: &'m Store,
     place: &'m Place,
     plan: &'m Plan<'m>,
     request: &'m Request<'m>,
@@ -140,9 +143,16 @@ struct Making<'m> {
 }
 
 impl<'m> Making<'m> {
-    fn new(place: &'m Place, plan: &'m Plan<'m>, probed: Probed, request: &'m Request<'m>) -> Result<Self> {
+    fn new(
+        store: &'m Store,
+        place: &'m Place,
+        plan: &'m Plan<'m>,
+        probed: Probed,
+        request: &'m Request<'m>,
+    ) -> Result<Self> {
         let cgroup_paths = probed.cgroup.unwrap_or(brig_cgroup::Paths { places: Vec::new() });
         let making = Self {
+            store,
             place,
             plan,
             request,
@@ -196,22 +206,13 @@ impl<'m> Making<'m> {
 
     /// Sends the task and answers until there is a container.
     fn converse(&self, started: Started, gate: Option<&OwnedFd>) -> Result<Created> {
-        let mut descriptors: Vec<BorrowedFd<'_>> = Vec::new();
-        if let Streams::Passed(streams) = &self.request.streams {
-            descriptors.extend(streams);
-        }
-        descriptors.extend(self.joined.iter().map(AsFd::as_fd));
-        descriptors.extend(gate.map(AsFd::as_fd));
-        let task = Task::Init(self.plan.task.clone());
-        let sent = started.line.send(&task, &descriptors, spawn::deadline());
-        if let Err(errno) = sent
-            && errno != Errno::PIPE
-        {
-            spawn::end(started.pidfd.as_fd());
-            return Err(Error::step(Step::SendTask, "", errno));
-        }
-        let mut desk =
-            InitDesk { making: self, terminals: Terminals::new(&self.request.streams), terminal: None };
+        let filter = self.send(&started, gate).inspect_err(|_| spawn::end(started.pidfd.as_fd()))?;
+        let mut desk = InitDesk {
+            making: self,
+            filter,
+            terminals: Terminals::new(&self.request.streams),
+            terminal: None,
+        };
         let until = if gate.is_some() { Until::Gate } else { Until::Exec };
         let started = parent::attend(started, &mut desk, until).map_err(in_context)?;
         let created =
@@ -220,6 +221,26 @@ impl<'m> Making<'m> {
             self.poststart(&created)?;
         }
         Ok(created)
+    }
+
+    /// Sends the task, then the filter's program, which it returns: brig-init does not wait for that.
+    fn send(&self, started: &Started, gate: Option<&OwnedFd>) -> Result<Cow<'static, [u8]>> {
+        let mut descriptors: Vec<BorrowedFd<'_>> = Vec::new();
+        if let Streams::Passed(streams) = &self.request.streams {
+            descriptors.extend(streams);
+        }
+        descriptors.extend(self.joined.iter().map(AsFd::as_fd));
+        descriptors.extend(gate.map(AsFd::as_fd));
+        let task = Messages::one(&Task::Init(self.plan.task.clone()));
+        spawn::send(started, Step::SendTask, task, &descriptors)?;
+        let (Some(loading), Some(profile)) = (&self.plan.task.process.seccomp, &self.plan.filter) else {
+            return Ok(Cow::Borrowed(&[]));
+        };
+        // runc's words, which its test suite looks for.
+        log::debug!("seccomp filter flags: {}", loading.flags);
+        let program = seccomp::program(self.store, profile)?.bytes;
+        spawn::send(started, Step::CompileFilter, Messages::default().program(&program), &[])?;
+        Ok(program)
     }
 
     /// The program runs: the hooks that wait for that. One that fails ends it.

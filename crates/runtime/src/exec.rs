@@ -20,6 +20,7 @@ use crate::record::{self, Part, Record};
 use crate::spawn::{self, Started};
 use crate::status::{self, Status};
 use crate::store::{ContainerId, Store};
+use crate::talk::Messages;
 use crate::terminal::{self, Terminals};
 use crate::{listener, state, words};
 
@@ -85,14 +86,22 @@ pub fn exec(store: &Store, id: &ContainerId, request: Request<'_>) -> Result<Cre
     for warning in &plan.warnings {
         log::warn!("{warning}");
     }
-    let running =
-        Running { record: &record, template: &template, plan: &plan, request: &request, init: &init };
+    let running = Running {
+        record: &record,
+        template: &template,
+        filter: file.filter()?,
+        plan: &plan,
+        request: &request,
+        init: &init,
+    };
     running.start()
 }
 
 struct Running<'x> {
     record: &'x Record<'x>,
     template: &'x ExecTemplate<'x>,
+    /// The filter's program, if it has one.
+    filter: &'x [u8],
     plan: &'x ExecPlan<'x>,
     request: &'x Request<'x>,
     init: &'x OwnedFd,
@@ -154,13 +163,13 @@ impl Running<'_> {
         if self.plan.task.fds.namespaces > 0 {
             descriptors.push(self.init.as_fd());
         }
-        let sent = started.line.send(&Task::Exec(self.plan.task.clone()), &descriptors, spawn::deadline());
-        if let Err(errno) = sent
-            && errno != Errno::PIPE
-        {
-            spawn::end(started.pidfd.as_fd());
-            return Err(Error::step(Step::SendTask, "", errno));
-        }
+        let task = Messages::one(&Task::Exec(self.plan.task.clone()));
+        let messages = match &self.plan.task.process.seccomp {
+            Some(_) => task.and_then(|task| task.program(self.filter)),
+            None => task,
+        };
+        spawn::send(&started, Step::SendTask, messages, &descriptors)
+            .inspect_err(|_| spawn::end(started.pidfd.as_fd()))?;
         let mut desk =
             ExecDesk { running: self, terminals: Terminals::new(&self.request.streams), terminal: None };
         let started = parent::attend(started, &mut desk, Until::Exec)

@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use brig_handshake::{Ask, Fault, Reply, Step};
 use brig_sys::rlimit::prlimit;
 use rustix::io::Errno;
-use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
+use rustix::process::{Pid, PidfdGetfdFlags, WaitId, WaitIdOptions, pidfd_getfd, waitid};
 
 use brig_plan::plan::Limits;
 
@@ -75,22 +75,14 @@ fn converse(started: &mut Started, desk: &mut dyn Desk, until: Until) -> Result<
     let mut at_gate = false;
     desk.prepare(started.pid)?;
     loop {
-        let deadline = spawn::deadline();
-        let heard =
-            started.line.hear().map_err(|errno| Error::step(last.unwrap_or(Step::SendTask), "", errno))?;
-        let descriptors = match heard {
-            Heard::Message(descriptors) => descriptors,
-            Heard::Closed if at_gate => return Ok(()),
-            Heard::Closed => return Err(died(started, last)),
-            Heard::Silence => {
-                return Err(Error::new(
-                    Kind::Deadline,
-                    format!("brig-init does not answer ({})", talk::last_heard(last)),
-                ));
-            }
+        let descriptors = match hear(started, last)? {
+            Some(descriptors) => descriptors,
+            None if at_gate => return Ok(()),
+            None => return Err(died(started, last)),
         };
         let ask = started.line.ask().map_err(|errno| Error::step(Step::SendTask, "", errno))?;
-        last = Some(step_of(&ask));
+        let step = step_of(&ask);
+        last = Some(step);
         match ask {
             Ask::AtGate => {
                 at_gate = true;
@@ -103,85 +95,64 @@ fn converse(started: &mut Started, desk: &mut dyn Desk, until: Until) -> Result<
             Ask::Note(fault) => desk.note(&fault),
             Ask::Spawned(pid) => {
                 adopt(started, pid, descriptors)?;
-                desk.prepare(started.pid)?;
-                started
-                    .line
-                    .reply(&Reply::Done, None, deadline)
-                    .map_err(|errno| Error::step(Step::SecondClone, "", errno))?;
+                let prepared = desk.prepare(started.pid);
+                answer(started, step, prepared)?;
             }
-            Ask::OpenSource(mount) => {
-                let opened = desk.open_source(mount, descriptors.into_iter().next(), started.pid);
-                let reply = opened
-                    .as_ref()
-                    .map_or_else(|errno| Reply::NoSource(errno.raw_os_error()), |_| Reply::Done);
-                let tree = opened.as_ref().ok().map(AsFd::as_fd);
-                started
-                    .line
-                    .reply(&reply, tree, deadline)
-                    .map_err(|errno| Error::step(Step::MountSource, "", errno))?;
-            }
-            Ask::MapIds
-            | Ask::FinishWalls
-            | Ask::RunHooks
-            | Ask::TakeTerminal
-            | Ask::TakeListener(_)
-            | Ask::Ready => {
-                let ask = talk_free(&ask);
-                let done = serve(ask, descriptors, started, desk);
-                let reply = if done.is_ok() { Reply::Done } else { Reply::Failed };
-                let sent = started.line.reply(&reply, None, deadline);
-                done?;
-                match sent {
-                    // It left meanwhile: why, is what we hear next.
-                    Ok(()) | Err(Errno::PIPE) => {}
-                    Err(errno) => return Err(Error::step(last.unwrap_or(Step::Ready), "", errno)),
-                }
-            }
+            Ask::OpenSource(mount) => open_source(started, mount, descriptors, desk)?,
+            Ask::MapIds => answer(started, step, desk.map_ids(started.pid))?,
+            Ask::FinishWalls => answer(started, step, desk.finish_walls())?,
+            Ask::RunHooks => answer(started, step, desk.run_hooks(started.pid))?,
+            Ask::TakeTerminal => answer(started, step, take_terminal(descriptors, desk))?,
+            Ask::TakeListener(fd) => answer(started, step, take_listener(started, fd, desk))?,
+            Ask::Ready => answer(started, step, desk.ready(started.pid))?,
         }
     }
 }
 
-/// The asks that are done or failed, and carry no borrowed text.
-enum Wish {
-    MapIds,
-    FinishWalls,
-    RunHooks,
-    TakeTerminal,
-    TakeListener(u32),
-    Ready,
-}
-
-fn talk_free(ask: &Ask<'_>) -> Wish {
-    match ask {
-        Ask::MapIds => Wish::MapIds,
-        Ask::FinishWalls => Wish::FinishWalls,
-        Ask::RunHooks => Wish::RunHooks,
-        Ask::TakeTerminal => Wish::TakeTerminal,
-        Ask::TakeListener(fd) => Wish::TakeListener(*fd),
-        Ask::Ready | Ask::Spawned(_) | Ask::OpenSource(_) | Ask::AtGate | Ask::Failed(_) | Ask::Note(_) => {
-            Wish::Ready
+/// The descriptors beside the next message; `None` when there will be none.
+fn hear(started: &mut Started, last: Option<Step>) -> Result<Option<Vec<OwnedFd>>> {
+    let heard = started.line.hear();
+    match heard.map_err(|errno| Error::step(last.unwrap_or(Step::SendTask), "", errno))? {
+        Heard::Message(descriptors) => Ok(Some(descriptors)),
+        Heard::Closed => Ok(None),
+        Heard::Silence => {
+            let words = format!("brig-init does not answer ({})", talk::last_heard(last));
+            Err(Error::new(Kind::Deadline, words))
         }
     }
 }
 
-fn serve(wish: Wish, descriptors: Vec<OwnedFd>, started: &Started, desk: &mut dyn Desk) -> Result<()> {
-    match wish {
-        Wish::MapIds => desk.map_ids(started.pid),
-        Wish::FinishWalls => desk.finish_walls(),
-        Wish::RunHooks => desk.run_hooks(started.pid),
-        Wish::TakeTerminal => {
-            let missing = || Error::step(Step::Terminal, "", Errno::BADF);
-            desk.take_terminal(descriptors.into_iter().next().ok_or_else(missing)?)
-        }
-        Wish::TakeListener(fd) => {
-            let fd = i32::try_from(fd).map_err(|_| Error::step(Step::Seccomp, "", Errno::BADF))?;
-            let listener =
-                rustix::process::pidfd_getfd(&started.pidfd, fd, rustix::process::PidfdGetfdFlags::empty())
-                    .map_err(|errno| Error::step(Step::Seccomp, "", errno))?;
-            desk.take_listener(listener, started.pid)
-        }
-        Wish::Ready => desk.ready(started.pid),
+/// Says that something was done, or that it was not.
+fn answer(started: &Started, step: Step, done: Result<()>) -> Result<()> {
+    let reply = if done.is_ok() { Reply::Done } else { Reply::Failed };
+    let sent = started.line.reply(&reply, None, spawn::deadline());
+    done?;
+    match sent {
+        // It left meanwhile: why, is what we hear next.
+        Ok(()) | Err(Errno::PIPE) => Ok(()),
+        Err(errno) => Err(Error::step(step, "", errno)),
     }
+}
+
+fn open_source(started: &Started, mount: u32, beside: Vec<OwnedFd>, desk: &mut dyn Desk) -> Result<()> {
+    let opened = desk.open_source(mount, beside.into_iter().next(), started.pid);
+    let reply = opened.as_ref().map_or_else(|errno| Reply::NoSource(errno.raw_os_error()), |_| Reply::Done);
+    let tree = opened.as_ref().ok().map(AsFd::as_fd);
+    let sent = started.line.reply(&reply, tree, spawn::deadline());
+    sent.map_err(|errno| Error::step(Step::MountSource, "", errno))
+}
+
+fn take_terminal(beside: Vec<OwnedFd>, desk: &mut dyn Desk) -> Result<()> {
+    let missing = || Error::step(Step::Terminal, "", Errno::BADF);
+    desk.take_terminal(beside.into_iter().next().ok_or_else(missing)?)
+}
+
+/// Out of the process that has it.
+fn take_listener(started: &Started, fd: u32, desk: &mut dyn Desk) -> Result<()> {
+    let failed = |errno| Error::step(Step::Seccomp, "", errno);
+    let fd = i32::try_from(fd).map_err(|_| failed(Errno::BADF))?;
+    let listener = pidfd_getfd(&started.pidfd, fd, PidfdGetfdFlags::empty()).map_err(failed)?;
+    desk.take_listener(listener, started.pid)
 }
 
 fn step_of(ask: &Ask<'_>) -> Step {

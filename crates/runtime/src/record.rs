@@ -2,10 +2,11 @@
 //! Runs in: the parent. `create` writes it twice, the first time before the first side effect; everybody else reads it.
 //!
 //! ```text
-//! "brig"  version u16  length of head u32  length of template u32 │ head: Stage │ template: ExecTemplate
+//! "brig"  version u16  lengths of head, template, filter u32 │ head: Stage │ template: ExecTemplate │ filter: program
 //! ```
 //!
-//! All but `exec` need no more than the head, which one read gets. What is read is not trusted: it may be cut short, or
+//! All but `exec` need no more than the head, which one read gets. The filter's program is as it was loaded: `exec` neither
+//! compiles nor looks for one. What is read is not trusted: it may be cut short, or
 //! written by another version, and is then an error that says so.
 
 use std::borrow::Cow;
@@ -169,15 +170,20 @@ impl Place {
     /// `Os`.
     pub fn write_intent(&self, intent: &Intent<'_>) -> Result<()> {
         // A copy is cheap here, and what is read back is of the enum's type.
-        self.write(RECORD, &file(&encode(&Stage::Intent(intent.clone())), &[])?)
+        self.write(RECORD, &file(&encode(&Stage::Intent(intent.clone())), &[], &[])?)
     }
 
     /// Writes the record of a container that is there.
     ///
     /// # Errors
     /// `Os`, or `Record` for more than 4 GiB.
-    pub fn write_record(&self, record: &Record<'_>, template: &ExecTemplate<'_>) -> Result<()> {
-        self.prepare_record(record, template)?;
+    pub fn write_record(
+        &self,
+        record: &Record<'_>,
+        template: &ExecTemplate<'_>,
+        filter: &[u8],
+    ) -> Result<()> {
+        self.prepare_record(record, template, filter)?;
         self.settle_record()
     }
 
@@ -185,8 +191,13 @@ impl Place {
     ///
     /// # Errors
     /// `Os`, or `Record` for more than 4 GiB.
-    pub(crate) fn prepare_record(&self, record: &Record<'_>, template: &ExecTemplate<'_>) -> Result<()> {
-        self.prepare(RECORD, &file(&encode(&Stage::Ready(record.clone())), &encode(template))?)
+    pub(crate) fn prepare_record(
+        &self,
+        record: &Record<'_>,
+        template: &ExecTemplate<'_>,
+        filter: &[u8],
+    ) -> Result<()> {
+        self.prepare(RECORD, &file(&encode(&Stage::Ready(record.clone())), &encode(template), filter)?)
     }
 
     /// Puts the one that was prepared in place.
@@ -265,8 +276,21 @@ impl RecordFile {
     /// # Errors
     /// `Record`.
     pub fn exec_template(&self) -> Result<ExecTemplate<'_>> {
-        let template = self.bytes.get(self.header.end(Part::Head)?..self.header.end(Part::Whole)?);
-        decode(template.ok_or_else(|| Error::record("cut short"))?).map_err(malformed)
+        decode(self.behind_head()?.0).map_err(malformed)
+    }
+
+    /// The filter's program; empty: there is none. For a record of which the whole was read.
+    ///
+    /// # Errors
+    /// `Record`.
+    pub fn filter(&self) -> Result<&[u8]> {
+        Ok(self.behind_head()?.1)
+    }
+
+    fn behind_head(&self) -> Result<(&[u8], &[u8])> {
+        let both = self.bytes.get(self.header.end(Part::Head)?..self.header.end(Part::Whole)?);
+        let template = usize::try_from(self.header.template).map_err(|_| Error::record("too long"))?;
+        both.and_then(|both| both.split_at_checked(template)).ok_or_else(|| Error::record("cut short"))
     }
 }
 
@@ -274,24 +298,26 @@ impl RecordFile {
 struct Header {
     head: u32,
     template: u32,
+    filter: u32,
 }
 
 impl Header {
     fn read(bytes: &[u8]) -> Result<Self> {
         let rest = bytes.strip_prefix(MAGIC).ok_or_else(|| not_one(bytes))?;
-        let take = |input: &mut &[u8]| Ok((u16::take(input)?, u32::take(input)?, u32::take(input)?));
-        let (version, head, template) =
-            take(&mut { rest }).map_err(|_: Malformed| Error::record("cut short"))?;
+        let cut_short = |_: Malformed| Error::record("cut short");
+        let mut rest = rest;
+        let version = u16::take(&mut rest).map_err(cut_short)?;
         if version != VERSION {
             let words = format!("of version {version}, while this brig reads version {VERSION}");
             return Err(Error::record(words));
         }
-        Ok(Self { head, template })
+        let mut length = || u32::take(&mut rest).map_err(cut_short);
+        Ok(Self { head: length()?, template: length()?, filter: length()? })
     }
 
     fn end(self, part: Part) -> Result<usize> {
-        let template = if part == Part::Whole { self.template } else { 0 };
-        let end = u64::from(self.head) + u64::from(template) + HEADER as u64;
+        let (template, filter) = if part == Part::Whole { (self.template, self.filter) } else { (0, 0) };
+        let end = u64::from(self.head) + u64::from(template) + u64::from(filter) + HEADER as u64;
         usize::try_from(end).map_err(|_| Error::record("too long"))
     }
 }
@@ -304,15 +330,18 @@ fn malformed(error: Malformed) -> Error {
     Error::record(error)
 }
 
-fn file(head: &[u8], template: &[u8]) -> Result<Vec<u8>> {
+fn file(head: &[u8], template: &[u8], filter: &[u8]) -> Result<Vec<u8>> {
     let length = |part: &[u8]| u32::try_from(part.len()).map_err(|_| Error::record("too long"));
-    let mut bytes = Vec::with_capacity(HEADER + head.len() + template.len());
+    let parts = [head, template, filter];
+    let mut bytes = Vec::with_capacity(HEADER + parts.iter().map(|part| part.len()).sum::<usize>());
     bytes.extend_from_slice(MAGIC);
     VERSION.put(&mut bytes);
-    length(head)?.put(&mut bytes);
-    length(template)?.put(&mut bytes);
-    bytes.extend_from_slice(head);
-    bytes.extend_from_slice(template);
+    for part in parts {
+        length(part)?.put(&mut bytes);
+    }
+    for part in parts {
+        bytes.extend_from_slice(part);
+    }
     Ok(bytes)
 }
 
@@ -360,10 +389,10 @@ pub(crate) const RECORD: &str = "record";
 const MAGIC: &[u8] = b"brig";
 
 /// Raised with every change of what is encoded.
-const VERSION: u16 = 1;
+const VERSION: u16 = 2;
 
-/// Magic, version, two lengths.
-const HEADER: usize = 14;
+/// Magic, version, three lengths.
+const HEADER: usize = 18;
 
 #[cfg(test)]
 pub(crate) mod tests;

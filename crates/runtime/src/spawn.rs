@@ -16,7 +16,7 @@ use rustix::process::Pid;
 
 use crate::error::{Error, Kind, Result, best_effort};
 use crate::executable;
-use crate::talk::{self, Line};
+use crate::talk::{self, Line, Messages};
 
 /// `CLONE_NEWUSER`.
 const USER: u32 = 0x1000_0000;
@@ -209,6 +209,19 @@ fn write_file(pid: Pid, name: &str, bytes: &[u8]) -> Result<(), Errno> {
     match write(&file, bytes)? {
         count if count == bytes.len() => Ok(()),
         _ => Err(Errno::IO),
+    }
+}
+
+/// Sends what `step` is about. That `brig-init` has left meanwhile is no failure: why, is what is heard next.
+pub(crate) fn send(
+    started: &Started,
+    step: Step,
+    messages: Result<Messages, Errno>,
+    descriptors: &[BorrowedFd<'_>],
+) -> Result<()> {
+    match messages.and_then(|messages| started.line.send(&messages, descriptors, deadline())) {
+        Ok(()) | Err(Errno::PIPE) => Ok(()),
+        Err(errno) => Err(Error::step(step, "", errno)),
     }
 }
 

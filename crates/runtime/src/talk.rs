@@ -41,6 +41,34 @@ pub(crate) enum Heard {
     Silence,
 }
 
+/// What is sent at once: one message behind another, each with its length before it.
+#[derive(Debug, Default)]
+pub(crate) struct Messages(Vec<u8>);
+
+impl Messages {
+    /// One message.
+    pub(crate) fn one<'a, T: Wire<'a>>(message: &T) -> Result<Self, Errno> {
+        let mut messages = Self(Vec::with_capacity(4096));
+        messages.put(|bytes| message.put(bytes))?;
+        Ok(messages)
+    }
+
+    /// The filter's program.
+    pub(crate) fn program(mut self, program: &[u8]) -> Result<Self, Errno> {
+        self.put(|bytes| bytes.extend_from_slice(program))?;
+        Ok(self)
+    }
+
+    fn put(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Result<(), Errno> {
+        let start = self.0.len();
+        self.0.extend_from_slice(&[0; 4]);
+        write(&mut self.0);
+        let length = u32::try_from(self.0.len() - start - 4).map_err(|_| Errno::MSGSIZE)?;
+        self.0[start..start + 4].copy_from_slice(&length.to_le_bytes());
+        Ok(())
+    }
+}
+
 /// The connection.
 #[derive(Debug)]
 pub(crate) struct Line {
@@ -62,15 +90,14 @@ impl Line {
             .map(drop)
     }
 
-    /// Sends a message with descriptors beside it.
-    pub(crate) fn send<'a, T: Wire<'a>>(
+    /// Sends messages, with descriptors beside the first.
+    pub(crate) fn send(
         &self,
-        message: &T,
+        messages: &Messages,
         descriptors: &[BorrowedFd<'_>],
         deadline: Instant,
     ) -> Result<(), Errno> {
-        let body = wire::encode(message);
-        let length = u32::try_from(body.len()).map_err(|_| Errno::MSGSIZE)?.to_le_bytes();
+        let bytes = messages.0.as_slice();
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST_DESCRIPTORS))];
         let mut control = SendAncillaryBuffer::new(&mut space);
         if !descriptors.is_empty() && !control.push(SendAncillaryMessage::ScmRights(descriptors)) {
@@ -78,12 +105,9 @@ impl Line {
         }
         let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
         let mut sent = 0;
-        while sent < 4 + body.len() {
-            let parts = [
-                IoSlice::new(length.get(sent..).unwrap_or_default()),
-                IoSlice::new(&body[sent.saturating_sub(4)..]),
-            ];
-            match sendmsg(&self.socket, &parts, &mut control, flags) {
+        while sent < bytes.len() {
+            let rest = [IoSlice::new(bytes.get(sent..).unwrap_or_default())];
+            match sendmsg(&self.socket, &rest, &mut control, flags) {
                 Ok(count) => sent += count,
                 Err(Errno::INTR) => continue,
                 Err(Errno::AGAIN) => {
@@ -108,7 +132,7 @@ impl Line {
         descriptor: Option<BorrowedFd<'_>>,
         deadline: Instant,
     ) -> Result<(), Errno> {
-        self.send(reply, descriptor.as_slice(), deadline)
+        self.send(&Messages::one(reply)?, descriptor.as_slice(), deadline)
     }
 
     /// Waits for the next message, as long as [`pair`] lets it.

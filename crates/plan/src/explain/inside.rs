@@ -6,11 +6,12 @@ use brig_handshake::hooks::Hook;
 use brig_handshake::mounts::{Cgroup1, Extra, Filesystem, Mount, Opener, Target, What};
 use brig_handshake::process::{Process, SeccompLoad};
 use brig_handshake::rootfs::RootSwitch;
+use brig_seccomp::Shape;
 
 use super::words::{attributes, flags, list, or, or_none, propagation, quoted, texts};
 use super::{Known, Section};
-use crate::capabilities;
 use crate::plan::Plan;
+use crate::{capabilities, seccomp};
 
 pub(super) fn file_system(plan: &Plan<'_>) -> Section {
     let (mut section, rootfs) = (Section::new("file system"), &plan.task.rootfs);
@@ -160,8 +161,15 @@ pub(super) fn process(plan: &Plan<'_>) -> Section {
             SeccompLoad::JustBeforeExec => "just before execve",
             SeccompLoad::WithListener => "while the parent takes the listener",
         };
-        let value = format!("{} instructions, flags {:#x}, {when}", filter.program.len() / 8, filter.flags);
-        section.line("seccomp", value, Known::Now);
+        let program = match plan.filter.as_ref().map(seccomp::compile) {
+            Some(Ok(compiled)) => {
+                let Shape { instructions, deepest } = brig_seccomp::shape(&compiled.program);
+                format!("{instructions} instructions, at most {deepest} for a call")
+            }
+            Some(Err(refusal)) => format!("refused: {refusal}"),
+            None => "no program".to_owned(),
+        };
+        section.line("seccomp", format!("{program}, flags {:#x}, {when}", filter.flags), Known::Now);
     }
     section.line("user", format!("{}:{}", process.uid, process.gid), Known::Now);
     let groups =

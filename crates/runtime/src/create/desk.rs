@@ -1,6 +1,7 @@
 //! What the parent does for a container's first process when it asks.
 //! Runs in: the parent, on the host.
 
+use std::borrow::Cow;
 use std::os::fd::OwnedFd;
 
 use brig_handshake::{Fault, Step};
@@ -19,6 +20,8 @@ use crate::{sources, spawn, state, words};
 
 pub(super) struct InitDesk<'d, 'm> {
     pub(super) making: &'d Making<'m>,
+    /// The filter's program; empty: none.
+    pub(super) filter: Cow<'static, [u8]>,
     pub(super) terminals: Terminals<'d>,
     /// The master of a foreground terminal.
     pub(super) terminal: Option<OwnedFd>,
@@ -83,7 +86,7 @@ impl Desk for InitDesk<'_, '_> {
     }
 
     fn prepare(&mut self, pid: Pid) -> Result<()> {
-        self.making.place.prepare_record(&self.making.record(pid)?, &self.making.plan.exec)
+        self.making.place.prepare_record(&self.making.record(pid)?, &self.making.plan.exec, &self.filter)
     }
 
     fn settle(&mut self, pidfd: &OwnedFd) -> Result<()> {

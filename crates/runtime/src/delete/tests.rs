@@ -40,7 +40,7 @@ impl Drop for Init {
 
 fn put(scratch: &Scratch, record: &Record<'_>) -> Place {
     let place = scratch.store().reserve(&id("a")).unwrap();
-    place.write_record(record, &template()).unwrap();
+    place.write_record(record, &template(), &[]).unwrap();
     place
 }
 
@@ -97,7 +97,7 @@ fn a_creator_that_finishes_after_its_intent_was_read_left_nothing_behind() {
     let place = scratch.store().reserve(&id("a")).unwrap();
     place.write_intent(&intent(Identity::of_self().unwrap())).unwrap();
     let (reader, file) = scratch.store().load(&id("a"), Part::Head).unwrap();
-    place.write_record(&record(init.identity()), &template()).unwrap();
+    place.write_record(&record(init.identity()), &template(), &[]).unwrap();
     drop(place);
     assert_eq!(status::status(&reader, &file.stage().unwrap()).unwrap(), Status::Running);
     assert_eq!(crate::state::of(&reader, &file).unwrap().pid, init.0.id());
@@ -131,7 +131,7 @@ fn force_takes_down_what_a_creator_finishes_meanwhile() {
         place.write_intent(&intent(Identity::of_self().unwrap())).unwrap();
         std::thread::sleep(Duration::from_millis(50));
         assert!(!deleter.is_finished());
-        place.write_record(&record(init.identity()), &template()).unwrap();
+        place.write_record(&record(init.identity()), &template(), &[]).unwrap();
         assert_eq!(deleter.join().unwrap(), Ok(()));
     });
     assert!(init.is_killed() && scratch.store().ids().unwrap().is_empty());

@@ -109,14 +109,18 @@ fn rich() -> Record<'static> {
 }
 
 fn whole_file() -> Vec<u8> {
-    file(&encode(&Stage::Ready(rich())), &encode(&template())).unwrap()
+    file(&encode(&Stage::Ready(rich())), &encode(&template()), b"filter").unwrap()
 }
 
 /// All that a reader does with the bytes of a file.
 fn read_all(bytes: &[u8]) -> Result<(Record<'static>, u32)> {
     let file = RecordFile::new(bytes.to_vec(), Part::Whole)?;
     let namespaces = file.exec_template()?.namespaces;
-    if file.ready()? == rich() { Ok((rich(), namespaces)) } else { Err(Error::record("another one")) }
+    if file.ready()? == rich() && file.filter()?.len() == 6 {
+        Ok((rich(), namespaces))
+    } else {
+        Err(Error::record("another one"))
+    }
 }
 
 #[test]
@@ -128,10 +132,11 @@ fn what_is_written_is_read() {
     let file = place.record(Part::Head).unwrap().unwrap();
     assert_eq!(file.stage().unwrap(), Stage::Intent(intent(somebody())));
     assert_eq!(file.ready().unwrap_err().to_string(), "container not running");
-    place.write_record(&rich(), &template()).unwrap();
+    place.write_record(&rich(), &template(), b"filter").unwrap();
     let (_, file) = scratch.store().load(&id("a"), Part::Whole).unwrap();
     assert_eq!(file.ready().unwrap(), rich());
     assert_eq!(file.exec_template().unwrap(), template());
+    assert_eq!(file.filter().unwrap(), b"filter");
     assert_eq!(file.stage().unwrap().cgroup(), rich().cgroup);
 }
 
@@ -144,10 +149,12 @@ fn heads_and_templates_of_any_length_are_read() {
         record.facts.annotations[0].value = text(&"x".repeat(length));
         let mut template = template();
         template.process.args[0] = text(&"y".repeat(length));
-        place.write_record(&record, &template).unwrap();
+        let filter = vec![b'z'; length];
+        place.write_record(&record, &template, &filter).unwrap();
         assert_eq!(place.record(Part::Head).unwrap().unwrap().ready().unwrap(), record);
         let file = place.record(Part::Whole).unwrap().unwrap();
         assert_eq!((file.ready().unwrap(), file.exec_template().unwrap()), (record, template));
+        assert_eq!(file.filter().unwrap(), filter);
     }
 }
 
@@ -186,9 +193,9 @@ fn garbage_and_other_versions_are_named() {
     assert_eq!(read(b""), "record: cut short");
     let mut other = whole_file();
     other[4] = 9;
-    assert_eq!(read(&other), "record: of version 9, while this brig reads version 1");
+    assert_eq!(read(&other), "record: of version 9, while this brig reads version 2");
     let mut longer = whole_file();
-    longer[6..14].fill(0xff);
+    longer[6..18].fill(0xff);
     assert_eq!(read(&longer), "record: cut short");
 }
 
