@@ -1,29 +1,30 @@
 //! Making the container's cgroup: each missing level, refused if somebody already lives there, and made fit to be joined.
 //! Runs in: the parent, before the container's first process exists.
 //!
-//! Limits are written by nobody yet; `wanted` names the controllers that they will need.
+//! `needed` names the controllers that limits will need; on v2 all others are enabled as well, for they count what is used.
 
 use rustix::fs::{AtFlags, Mode, mkdirat, unlinkat};
 use rustix::io::Errno;
 
 use crate::beneath;
+use crate::controllers;
 use crate::error::{Error, Step, best_effort};
 use crate::group::{Cgroup, Denied, Group, Scope, Threads};
 use crate::path::{Paths, Place, absolute};
 
 impl Cgroup {
-    /// Makes the cgroup in every hierarchy, or takes one that is there and has no processes. `wanted` controllers are
-    /// enabled in the parents on v2, where they are not already. On failure everything made is removed again.
+    /// Makes the cgroup in every hierarchy, or takes one that is there and has no processes. On v2 all
+    /// controllers are enabled in the parents, where they are not already; those that are not `needed` as far as that can be. On failure everything made is removed again.
     ///
     /// # Errors
     /// `NotEmpty`, `Frozen`, `Controller`, or what the kernel answers: `is_permission` tells an ordinary user's case.
-    pub fn create(paths: &Paths, wanted: &[&str], denied: Denied) -> Result<Cgroup, Error> {
+    pub fn create(paths: &Paths, needed: &[&str], denied: Denied) -> Result<Cgroup, Error> {
         let pure_v2 = matches!(paths.places.as_slice(), [only] if only.is_v2());
-        let wanted = if pure_v2 { wanted } else { &[] };
+        let needed = if pure_v2 { Some(needed) } else { None };
         let mut cgroup = Cgroup { groups: Vec::with_capacity(paths.places.len()), denied };
         let mut refused = Error::NotMounted;
         for place in &paths.places {
-            match make(place, wanted) {
+            match make(place, needed) {
                 Ok(group) => cgroup.groups.push(group),
                 Err(error) if denied == Denied::Skip && error.is_permission() => refused = error,
                 Err(error) => {
@@ -42,11 +43,12 @@ impl Cgroup {
     }
 }
 
-fn make(place: &Place, wanted: &[&str]) -> Result<Group, Error> {
+fn make(place: &Place, needed: Option<&[&str]>) -> Result<Group, Error> {
     let mut group = Group::new(place);
-    let threaded = wanted.iter().all(|controller| THREADED_CONTROLLERS.contains(controller));
+    let threaded =
+        needed.iter().copied().flatten().all(|controller| THREADED_CONTROLLERS.contains(controller));
     group.threads = if threaded { Threads::WillDo } else { Threads::WillNotDo };
-    let result = make_levels(&mut group).and_then(|found| prepare(&group, found, wanted));
+    let result = make_levels(&mut group).and_then(|found| prepare(&group, found, needed));
     if result.is_err() {
         group.undo();
     }
@@ -97,13 +99,13 @@ fn make_level(group: &mut Group, level: &str) -> Result<Found, Error> {
     }
 }
 
-fn prepare(group: &Group, found: Found, wanted: &[&str]) -> Result<(), Error> {
+fn prepare(group: &Group, found: Found, needed: Option<&[&str]>) -> Result<(), Error> {
     group.dir(Step::Create)?;
     if found == Found::Cgroup {
         check_unused(group)?;
     }
-    if !wanted.is_empty() {
-        enable(group, wanted)?;
+    if let Some(needed) = needed {
+        controllers::enable(group, needed)?;
     }
     if group.place.has("cpuset") { fill_cpuset(group) } else { Ok(()) }
 }
@@ -115,55 +117,6 @@ fn check_unused(group: &Group) -> Result<(), Error> {
         0 => Ok(()),
         processes => Err(Error::NotEmpty { path: path(), processes }),
     }
-}
-
-/// Enables controllers for the children of every cgroup above ours (v2). A controller is on in a cgroup only if it is on in
-/// all above, so the usual case is one read.
-fn enable(group: &Group, wanted: &[&str]) -> Result<(), Error> {
-    let below = &group.place.below;
-    let parents: Vec<&str> =
-        std::iter::once("").chain(below.match_indices('/').filter_map(|(end, _)| below.get(..end))).collect();
-    let mut first = parents.len();
-    while first > 0 {
-        let parent = parents.get(first - 1).copied().unwrap_or_default();
-        if missing(group, parent, wanted)?.is_empty() {
-            break;
-        }
-        first -= 1;
-    }
-    parents.iter().skip(first).try_for_each(|parent| enable_in(group, parent, wanted))
-}
-
-fn enable_in(group: &Group, parent: &str, wanted: &[&str]) -> Result<(), Error> {
-    let missing = missing(group, parent, wanted)?;
-    let words: Vec<String> = missing.iter().map(|name| format!("+{name}")).collect();
-    let mount = group.mount(Step::Create)?;
-    let file = subtree_control(parent);
-    if words.is_empty() || beneath::write_file(mount, &file, &words.join(" ")).is_ok() {
-        return Ok(());
-    }
-    // All or none: one by one it is known which the kernel refuses.
-    for (word, controller) in words.iter().zip(missing) {
-        beneath::write_file(mount, &file, word).map_err(|errno| Error::Controller {
-            controller: controller.to_owned(),
-            path: absolute(&group.place.mount, &file),
-            errno,
-        })?;
-    }
-    Ok(())
-}
-
-fn missing<'a>(group: &Group, parent: &str, wanted: &[&'a str]) -> Result<Vec<&'a str>, Error> {
-    let file = subtree_control(parent);
-    let text = beneath::read_file(group.mount(Step::Create)?, &file)
-        .map_err(|errno| Error::call(Step::Create, absolute(&group.place.mount, &file), errno))?;
-    let text = String::from_utf8_lossy(&text);
-    let enabled: Vec<&str> = text.split_ascii_whitespace().collect();
-    Ok(wanted.iter().copied().filter(|name| !enabled.contains(name)).collect())
-}
-
-fn subtree_control(parent: &str) -> String {
-    crate::path::join(parent, "cgroup.subtree_control")
 }
 
 /// A new cpuset of v1 has no processors and no memory nodes, and nobody can join it (cpuset(7)): copies those of the nearest

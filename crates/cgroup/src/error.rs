@@ -18,6 +18,8 @@ pub enum Step {
     Open,
     /// Filling `cpuset.cpus` and `cpuset.mems` from the parents (v1).
     Cpuset,
+    /// Writing a limit.
+    Limits,
     /// Putting the device rules into force.
     Devices,
     /// Moving a process in.
@@ -46,6 +48,7 @@ impl fmt::Display for Step {
             Step::Create => "create cgroup",
             Step::Open => "open cgroup",
             Step::Cpuset => "fill cpuset",
+            Step::Limits => "write",
             Step::Devices => "apply linux.resources.devices",
             Step::Join => "join cgroup",
             Step::List => "list cgroup",
@@ -80,6 +83,23 @@ pub enum Error {
         path: String,
         /// What the kernel said.
         errno: Errno,
+    },
+    /// A limit needs a controller that the cgroup does not have: it is not mounted, not enabled above, or a hierarchy that did
+    /// not take us.
+    NoController {
+        /// Name of the controller.
+        controller: String,
+        /// The cgroup; `None`: there is none in a hierarchy of that controller (v1).
+        path: Option<String>,
+    },
+    /// The memory limit is below what is in use and cannot be given back (v1).
+    Busy {
+        /// What was asked for.
+        limit: String,
+        /// Bytes in use.
+        usage: u64,
+        /// The most that ever were.
+        peak: u64,
     },
     /// The deadline passed.
     TimedOut {
@@ -159,7 +179,9 @@ impl Error {
     pub fn errno(&self) -> Option<Errno> {
         match self {
             Error::Call { errno, .. } | Error::Controller { errno, .. } => Some(*errno),
-            Error::TimedOut { .. }
+            Error::Busy { .. } => Some(Errno::BUSY),
+            Error::NoController { .. }
+            | Error::TimedOut { .. }
             | Error::NotEmpty { .. }
             | Error::Frozen { .. }
             | Error::NotDomain { .. }
@@ -210,6 +232,18 @@ impl fmt::Display for Error {
             Error::Call { step, path, errno } => write!(f, "{step}: {path}: {}", Words(*errno)),
             Error::Controller { controller, path, errno } => {
                 write!(f, "enable controller {controller}: {path}: {}", Words(*errno))
+            }
+            Error::NoController { controller, path: None } => {
+                write!(f, "cannot set {controller} limit: container could not join or create cgroup")
+            }
+            Error::NoController { controller, path: Some(path) } => {
+                write!(f, "cannot set {controller} limit: controller {controller:?} not available in {path}")
+            }
+            Error::Busy { limit, usage, peak } => {
+                write!(
+                    f,
+                    "unable to set memory limit to {limit} (current usage: {usage}, peak usage: {peak})"
+                )
             }
             Error::TimedOut { step, path, pids } => timed_out(f, *step, path, pids),
             Error::NotEmpty { processes, .. } => {
@@ -299,6 +333,7 @@ const NAMES: &[(Errno, &str)] = &[
     (Errno::MFILE, "EMFILE"),
     (Errno::NOSPC, "ENOSPC"),
     (Errno::ROFS, "EROFS"),
+    (Errno::RANGE, "ERANGE"),
     (Errno::NAMETOOLONG, "ENAMETOOLONG"),
     (Errno::NOSYS, "ENOSYS"),
     (Errno::NOTEMPTY, "ENOTEMPTY"),

@@ -7,7 +7,7 @@
 //!                      the record) ─open─┘
 //! ```
 //!
-//! It knows nothing of the container's `Spec`, writes no limits but device rules, and never logs: it returns typed errors.
+//! It knows nothing of the container's `Spec`, writes what limits it is given without asking what they mean, and never logs: it returns typed errors.
 #![forbid(unsafe_code)]
 
 mod hierarchy;
@@ -15,9 +15,11 @@ mod path;
 mod sub;
 
 mod beneath;
+mod controllers;
 mod create;
 mod devices;
 mod group;
+mod limits;
 mod tree;
 
 mod freeze;
@@ -34,6 +36,7 @@ pub use devices::{DeviceDefault, DeviceRules};
 pub use error::{Error, Step};
 pub use group::{Cgroup, Denied, Scope};
 pub use hierarchy::{Hierarchy, Layout, parse_mountinfo};
+pub use limits::{NotSet, Refused, Write};
 pub use path::{Membership, Paths, Place};
 pub use stats::{
     BlockIo, Cpu, CpuUsage, Cpuset, DeviceCount, Hugetlb, HugetlbUsage, Limit, Memory, MemoryEvents,

@@ -111,6 +111,18 @@ impl<'a> Wire<'a> for Cow<'a, [u8]> {
     }
 }
 
+impl<'a> Wire<'a> for Cow<'a, str> {
+    fn put(&self, out: &mut Vec<u8>) {
+        put_length(self.len(), out);
+        out.extend_from_slice(self.as_bytes());
+    }
+
+    fn take(input: &mut &'a [u8]) -> Result<Self, Malformed> {
+        let length = take_length(input)?;
+        core::str::from_utf8(bytes(input, length)?).map(Cow::Borrowed).map_err(|_| Malformed)
+    }
+}
+
 impl<'a> Wire<'a> for Text<'a> {
     fn put(&self, out: &mut Vec<u8>) {
         let raw = self.to_bytes_with_nul();

@@ -1,29 +1,63 @@
-//! The container's control group: whether it may be missing, and what is not applied to it yet.
+//! The container's control group: whether it may be missing, its limits, and when its walls are finished.
 //! Runs in: the parent; pure. Done in the crate `brig-cgroup`.
 
 use brig_handshake::mounts::{Mount, What};
 use brig_handshake::rootfs::Rootfs;
 use brig_handshake::task::Walls;
 
-use crate::device_rules;
 use crate::host::{Cgroups, Host};
+use crate::limits::Version;
 use crate::options::Options;
 use crate::plan::CgroupPlan;
 use crate::refusal::Refusal;
-use crate::spec::{Linux, LinuxBlockIo, LinuxCpu, LinuxMemory, LinuxResources};
+use crate::resources::Resources;
+use crate::spec::{Linux, LinuxResources};
+use crate::{device_rules, limits, resources};
 
-/// Whether the container can do without a group, and its device rules.
+/// Whether the container can do without a group, its limits, and its device rules.
 pub(crate) fn plan(
     linux: &Linux<'_>,
     options: &Options<'_>,
     host: &Host,
     warnings: &mut Vec<String>,
 ) -> Result<CgroupPlan, Refusal> {
-    let limits = linux.resources.as_ref().is_some_and(|resources| !limits(resources).is_empty());
+    let spec = linux.resources.as_ref();
+    let mut resources = spec.map(resources::settle).unwrap_or_default();
+    // Engines write it without meaning anything by it.
+    resources.memory.disable_oom_killer = resources.memory.disable_oom_killer.filter(|&disable| disable);
+    let version = version(host);
+    limits::check(&resources, version, "linux.resources")?;
+    warn(spec, &resources, version, warnings);
     Ok(CgroupPlan {
-        optional: options.rootless_cgroups && linux.cgroups_path.is_empty() && !limits,
+        optional: options.rootless_cgroups && linux.cgroups_path.is_empty() && resources.is_empty(),
+        limits: limits::writes(&resources, version),
+        resources,
         devices: device_rules::plan(linux, host, warnings)?,
     })
+}
+
+fn version(host: &Host) -> Version {
+    match host.cgroups {
+        Cgroups::V1 { .. } => Version::V1,
+        Cgroups::V2 { .. } | Cgroups::None => Version::V2,
+    }
+}
+
+fn warn(
+    spec: Option<&LinuxResources<'_>>,
+    resources: &Resources<'_>,
+    version: Version,
+    warnings: &mut Vec<String>,
+) {
+    let memory = spec.and_then(|spec| spec.memory.as_ref());
+    if memory
+        .is_some_and(|memory| [memory.kernel, memory.kernel_tcp].iter().flatten().any(|&limit| limit != 0))
+    {
+        warnings.push("linux.resources.memory: limits of kernel memory are ignored".to_owned());
+    }
+    for field in limits::without_effect(resources, version) {
+        warnings.push(format!("linux.resources.{field}: has no effect on cgroup v2"));
+    }
 }
 
 /// When device rules come into force. They would keep `brig-init` from mounting a block device that they do not allow, as
@@ -42,8 +76,8 @@ pub(crate) fn walls(cgroup: &CgroupPlan, rootfs: &Rootfs<'_>, host: &Host) -> Wa
     }
 }
 
-/// Refuses, or warns about, what the configuration asks for and nobody does yet.
-pub(crate) fn not_yet(linux: &Linux<'_>, warnings: &mut Vec<String>) -> Result<(), Refusal> {
+/// Refuses what the configuration asks for and nobody does yet.
+pub(crate) fn not_yet(linux: &Linux<'_>) -> Result<(), Refusal> {
     if linux.intel_rdt.is_some() {
         let words = "intelRdt is specified in config, but Intel RDT is not enabled";
         return Err(Refusal::runc("linux.intelRdt", words));
@@ -51,55 +85,5 @@ pub(crate) fn not_yet(linux: &Linux<'_>, warnings: &mut Vec<String>) -> Result<(
     if !linux.net_devices.is_empty() {
         return Err(Refusal::at("linux.netDevices", "moving network devices is not supported yet"));
     }
-    let limits = linux.resources.as_ref().map(limits).unwrap_or_default();
-    if !limits.is_empty() {
-        warnings.push(format!("linux.resources: not applied yet: {}", limits.join(", ")));
-    }
     Ok(())
-}
-
-/// The sections of `linux.resources` that limit something, besides the device rules.
-fn limits(resources: &LinuxResources<'_>) -> Vec<&'static str> {
-    [
-        ("memory", resources.memory.as_ref().is_some_and(limits_memory)),
-        ("cpu", resources.cpu.as_ref().is_some_and(limits_cpu)),
-        ("pids", resources.pids.as_ref().is_some_and(|pids| asks(&[pids.limit]))),
-        ("blockIO", resources.block_io.as_ref().is_some_and(limits_block_io)),
-        ("hugepageLimits", !resources.hugepage_limits.is_empty()),
-        ("network", resources.network.is_some()),
-        ("rdma", !resources.rdma.is_empty()),
-        ("unified", !resources.unified.is_empty()),
-    ]
-    .into_iter()
-    .filter_map(|(name, set)| set.then_some(name))
-    .collect()
-}
-
-/// Engines write sections whose every number is 0, which is their word for "as it is".
-fn asks<T: Copy + Default + PartialEq>(values: &[Option<T>]) -> bool {
-    values.iter().flatten().any(|value| *value != T::default())
-}
-
-fn limits_memory(memory: &LinuxMemory) -> bool {
-    asks(&[memory.limit, memory.reservation, memory.swap])
-        || memory.swappiness.is_some()
-        || asks(&[memory.disable_oom_killer])
-}
-
-fn limits_cpu(cpu: &LinuxCpu<'_>) -> bool {
-    asks(&[cpu.shares, cpu.burst, cpu.period, cpu.realtime_period])
-        || asks(&[cpu.quota, cpu.realtime_runtime, cpu.idle])
-        || !(cpu.cpus.is_empty() && cpu.mems.is_empty())
-}
-
-fn limits_block_io(block: &LinuxBlockIo) -> bool {
-    let throttles = [
-        &block.throttle_read_bps_device,
-        &block.throttle_write_bps_device,
-        &block.throttle_read_iops_device,
-        &block.throttle_write_iops_device,
-    ];
-    asks(&[block.weight, block.leaf_weight])
-        || !block.weight_device.is_empty()
-        || throttles.iter().any(|devices| !devices.is_empty())
 }

@@ -62,6 +62,9 @@ mod hooks;
 mod state;
 
 mod cgroup;
+pub mod resources;
+
+pub mod limits;
 
 pub mod exec;
 

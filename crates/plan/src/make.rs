@@ -31,7 +31,7 @@ pub fn plan(spec: &Spec<'_>, host: &Host, options: &Options<'_>) -> Result<Plan<
     let (no_linux, no_process) = (Linux::default(), spec::Process::default());
     let linux = spec.linux.as_ref().unwrap_or(&no_linux);
     let user_process = spec.process.as_ref().unwrap_or(&no_process);
-    cgroup::not_yet(linux, &mut warnings)?;
+    cgroup::not_yet(linux)?;
 
     let listed = namespaces::listed(linux)?;
     let Namespaces { create, entry, cgroup: cgroup_namespace } =

@@ -11,6 +11,9 @@ use brig_handshake::task::InitTask;
 use brig_handshake::{wire_enum, wire_struct};
 use brig_seccomp::Canonical;
 
+use crate::limits::Write;
+use crate::resources::Resources;
+
 /// Everything about one container.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan<'a> {
@@ -99,6 +102,10 @@ wire_enum! {
 pub struct CgroupPlan {
     /// A group that cannot be made is done without: rootless, no `cgroupsPath`, no limits asked for.
     pub optional: bool,
+    /// What was asked of it, for the record.
+    pub resources: Resources<'static>,
+    /// The same as files.
+    pub limits: Vec<Write>,
     /// Which devices may be used; `None`: all.
     pub devices: Option<DeviceRules>,
 }

@@ -1,6 +1,7 @@
 //! From a bundle to a container that waits for `start`, or runs.
 //! Runs in: the parent. Read [`create`] from top to bottom.
 
+mod cgroup;
 mod desk;
 mod pid_file;
 mod request;
@@ -9,8 +10,7 @@ use std::borrow::Cow;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
-use brig_cgroup::{Cgroup, Denied, DeviceDefault, DeviceRules};
-use brig_handshake::task::Walls;
+use brig_cgroup::Cgroup;
 use brig_handshake::{Step, Task};
 use brig_plan::options::{Options, Stdio};
 use brig_plan::plan::Plan;
@@ -255,38 +255,6 @@ impl<'m> Making<'m> {
             .inspect_err(|_| spawn::end(created.pidfd.as_fd()))
     }
 
-    fn make_cgroup(&mut self) -> Result<()> {
-        if self.cgroup_paths.places.is_empty() {
-            return match self.plan.cgroup.devices {
-                Some(_) => Err(in_cgroup(brig_cgroup::Error::NoDeviceRules)),
-                None => Ok(()),
-            };
-        }
-        let denied = if self.plan.cgroup.optional { Denied::Skip } else { Denied::Refuse };
-        match Cgroup::create(&self.cgroup_paths, &[], denied) {
-            Ok(cgroup) => {
-                self.cgroup = Some(cgroup);
-                self.has_cgroup = true;
-            }
-            Err(error) if self.plan.cgroup.optional && error.is_permission() => {
-                log::debug!("no cgroup: {error}");
-            }
-            Err(error) => return Err(in_cgroup(error)),
-        }
-        if self.plan.task.walls == Walls::Finished { self.restrict_devices() } else { Ok(()) }
-    }
-
-    /// Device rules. A program of version 2 takes the kernel longer than all else that the parent does: it is loaded while
-    /// brig-init builds the file system. A group that was forgiven has none.
-    fn restrict_devices(&self) -> Result<()> {
-        match &self.plan.cgroup.devices {
-            Some(rules) if self.has_cgroup => {
-                Cgroup::open(&self.cgroup_paths).restrict_devices(&device_rules(rules)).map_err(in_cgroup)
-            }
-            Some(_) | None => Ok(()),
-        }
-    }
-
     fn open_namespaces(&self) -> Result<Vec<OwnedFd>> {
         let open = |join: &brig_plan::plan::Join<'_>| {
             openat(CWD, &*join.path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).map_err(|errno| {
@@ -319,6 +287,7 @@ impl<'m> Making<'m> {
             created: self.created.clone(),
             init,
             cgroup,
+            resources: self.plan.cgroup.resources.clone(),
             owner: geteuid().as_raw(),
             pid_namespace: if private { PidNamespace::Private } else { PidNamespace::Shared },
             namespaces: self.plan.exec.namespaces,
@@ -352,18 +321,6 @@ impl<'m> Making<'m> {
             cgroup.undo();
         }
     }
-}
-
-fn device_rules(rules: &brig_plan::plan::DeviceRules) -> DeviceRules<'_> {
-    let default = match rules.default {
-        brig_plan::plan::DeviceDefault::Allow => DeviceDefault::Allow,
-        brig_plan::plan::DeviceDefault::Deny => DeviceDefault::Deny,
-    };
-    DeviceRules { default, exceptions: &rules.exceptions, program: &rules.program }
-}
-
-fn in_cgroup(error: brig_cgroup::Error) -> Error {
-    Error::from(error).within("unable to start container process: unable to apply cgroup configuration")
 }
 
 /// What runc says before everything that goes wrong once there is a process.

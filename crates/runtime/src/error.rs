@@ -149,6 +149,12 @@ impl Error {
         Self { words: format!("{prefix}: {}", self.words), kind: self.kind }
     }
 
+    /// The same failure with more behind its words.
+    #[must_use]
+    pub(crate) fn followed_by(self, suffix: impl fmt::Display) -> Self {
+        Self { words: format!("{}{suffix}", self.words), kind: self.kind }
+    }
+
     /// What kind of failure it is.
     pub fn kind(&self) -> &Kind {
         &self.kind

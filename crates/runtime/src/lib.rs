@@ -18,6 +18,7 @@ pub mod store;
 
 pub mod create;
 mod executable;
+mod limits;
 mod listener;
 mod parent;
 mod sources;

@@ -3,6 +3,7 @@
 
 use super::words::{list, namespaces, or_none, quoted, texts};
 use super::{Known, Section};
+use crate::limits::Refused;
 use crate::plan::{DeviceDefault, IdMap, MapWriter, MountMaps, ParentHook, Plan};
 use crate::rlimits;
 
@@ -12,6 +13,10 @@ pub(super) fn start(plan: &Plan<'_>) -> Section {
     section.line("bundle", quoted(&plan.facts.bundle), Known::Now);
     let cgroup = if plan.cgroup.optional { "may be missing" } else { "must be made" };
     section.line("cgroup", cgroup, Known::Now);
+    for limit in &plan.cgroup.limits {
+        let known = if limit.refused == Refused::Fail { Known::Now } else { Known::WhenDone };
+        section.line("limit", format!("{} = {}", limit.file, limit.value), known);
+    }
     if let Some(rules) = &plan.cgroup.devices {
         let lines = list(rules.exceptions.iter(), ", ");
         let value = match rules.default {

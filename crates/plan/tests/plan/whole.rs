@@ -53,11 +53,27 @@ fn only_a_rootless_caller_does_without_a_cgroup_and_only_when_nothing_is_asked_o
 }
 
 #[test]
-fn what_is_not_done_yet_is_said() {
+fn limits_are_planned_as_files_and_shown() {
     let plan = planned(
-        r#""linux":{"namespaces":[{"type":"mount"}],"resources":{"memory":{"limit":1048576},"unified":{"a.b":"c"}}}"#,
+        r#""linux":{"namespaces":[{"type":"mount"}],"resources":{
+            "memory":{"limit":1048576,"kernel":5,"swappiness":10},"unified":{"memory.high":"9"}}}"#,
     );
-    assert_eq!(plan.warnings, ["linux.resources: not applied yet: memory, unified"]);
+    let lines: Vec<String> =
+        plan.cgroup.limits.iter().map(|it| format!("{} {} ({})", it.file, it.value, it.field)).collect();
+    assert_eq!(lines, ["memory.max 1048576 (memory.limit)", "memory.high 9 (unified[\"memory.high\"])"]);
+    assert_eq!(plan.cgroup.resources.memory.limit, Some(1_048_576));
+    assert!(plan.explain().contains("  limit: memory.max = 1048576\n"), "{}", plan.explain());
+    assert_eq!(
+        plan.warnings,
+        [
+            "linux.resources.memory: limits of kernel memory are ignored",
+            "linux.resources.memory.swappiness: has no effect on cgroup v2"
+        ]
+    );
+}
+
+#[test]
+fn what_is_not_done_yet_is_refused() {
     let rdt = refused(r#""linux":{"intelRdt":{"closID":"a"}}"#);
     assert_eq!(rdt, "intelRdt is specified in config, but Intel RDT is not enabled (linux.intelRdt)");
     let devices = refused(r#""linux":{"namespaces":[{"type":"network"}],"netDevices":{"eth0":{}}}"#);

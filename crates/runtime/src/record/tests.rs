@@ -28,6 +28,7 @@ pub(crate) fn record(init: Identity) -> Record<'static> {
         created: Timestamp { secs: 1_795_290_083, nanos: 120_000_000 },
         init,
         cgroup: Vec::new(),
+        resources: Resources::default(),
         owner: 0,
         pid_namespace: PidNamespace::Private,
         namespaces: 0x2000_0000,

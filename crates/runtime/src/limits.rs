@@ -1,0 +1,45 @@
+//! Limits between the plan, which decides them, and the cgroup, which takes them.
+//! Runs in: the parent.
+
+use brig_cgroup::NotSet;
+use brig_plan::limits::{Refused, Write};
+
+use crate::error::Error;
+
+/// As the cgroup takes them.
+pub(crate) fn borrowed(writes: &[Write]) -> Vec<brig_cgroup::Write<'_>> {
+    writes
+        .iter()
+        .map(|write| brig_cgroup::Write {
+            controller: &write.controller,
+            file: &write.file,
+            value: &write.value,
+            refused: refused(&write.refused),
+        })
+        .collect()
+}
+
+fn refused(refused: &Refused) -> brig_cgroup::Refused<'_> {
+    match refused {
+        Refused::Fail => brig_cgroup::Refused::Fail,
+        Refused::PassOver => brig_cgroup::Refused::PassOver,
+        Refused::Again => brig_cgroup::Refused::Again,
+        Refused::RaiseParents => brig_cgroup::Refused::RaiseParents,
+        Refused::Instead { file, value } => brig_cgroup::Refused::Instead { file, value },
+    }
+}
+
+/// The controllers whose files are written, each once.
+pub(crate) fn controllers(writes: &[Write]) -> Vec<&str> {
+    let mut names: Vec<&str> = writes.iter().map(|write| &*write.controller).collect();
+    names.dedup();
+    // The files of the core, which every cgroup has.
+    names.retain(|name| *name != "cgroup");
+    names
+}
+
+/// `why (linux.resources.memory.limit)`; `at` is where the resources stand in their document.
+pub(crate) fn not_set(writes: &[Write], at: &str, NotSet { index, cause }: NotSet) -> Error {
+    let field = writes.get(index).map(|write| write.field.as_ref()).unwrap_or_default();
+    Error::from(cause).followed_by(format_args!(" ({at}{field})"))
+}
