@@ -5,6 +5,8 @@ use std::fmt;
 
 use rustix::io::Errno;
 
+use crate::resctrl;
+
 /// What was being done when a call failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
@@ -163,6 +165,8 @@ pub enum Error {
         /// What it says, or the beginning of that.
         text: String,
     },
+    /// resctrl refused something.
+    Resctrl(resctrl::Error),
     /// In several hierarchies the cgroup could not be removed.
     Left {
         /// One for each hierarchy.
@@ -180,6 +184,7 @@ impl Error {
         match self {
             Error::Call { errno, .. } | Error::Controller { errno, .. } => Some(*errno),
             Error::Busy { .. } => Some(Errno::BUSY),
+            Error::Resctrl(error) => error.errno(),
             Error::NoController { .. }
             | Error::TimedOut { .. }
             | Error::NotEmpty { .. }
@@ -272,6 +277,7 @@ impl fmt::Display for Error {
             }
             Error::SubArgument { reason } => write!(f, "invalid --cgroup argument{reason}"),
             Error::Malformed { path, text } => write!(f, "read cgroup: {path}: {text:?} makes no sense"),
+            Error::Resctrl(error) => error.fmt(f),
             Error::Left { causes } => left(f, causes),
         }
     }

@@ -97,6 +97,16 @@ pub fn parse_mountinfo(text: &[u8]) -> Layout {
     }
 }
 
+/// Where a file system of that kind is mounted first, in the text of `/proc/PID/mountinfo`.
+pub(crate) fn mountpoint_of(text: &[u8], kind: &[u8]) -> Option<String> {
+    text.split(|&byte| byte == b'\n').find_map(|line| {
+        let mut fields = line.split(|&byte| byte == b' ');
+        let mountpoint = fields.nth(4)?;
+        let found = fields.skip_while(|field| *field != b"-").nth(1)?;
+        if found == kind { unescape(mountpoint) } else { None }
+    })
+}
+
 enum Version {
     V1,
     V2,
@@ -253,6 +263,15 @@ mod tests {
         for line in lines {
             assert_eq!(parse_mountinfo(line), Layout::None, "{}", String::from_utf8_lossy(line));
         }
+    }
+
+    #[test]
+    fn a_file_system_of_another_kind_is_found_by_its_name_alone() {
+        let text = b"1 1 0:1 / /resctrl rw shared:1 - tmpfs resctrl rw\n\
+            2 1 0:2 / /mnt/a\\040b rw - resctrl none rw\n3 1 0:2 / /later rw - resctrl resctrl rw\n";
+        assert_eq!(mountpoint_of(text, b"resctrl").as_deref(), Some("/mnt/a b"));
+        assert_eq!(mountpoint_of(text, b"cgroup2"), None);
+        assert_eq!(mountpoint_of(b"1 2 3\n\n", b"resctrl"), None);
     }
 
     #[test]

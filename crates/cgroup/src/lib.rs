@@ -7,6 +7,8 @@
 //!                      the record) ─open─┘
 //! ```
 //!
+//! Beside them, in the same manner, [`resctrl`]: the classes of service of Intel RDT.
+//!
 //! It knows nothing of the container's `Spec`, writes what limits it is given without asking what they mean, and never logs: it returns typed errors.
 #![forbid(unsafe_code)]
 
@@ -30,6 +32,8 @@ mod wait;
 
 mod systemd;
 
+pub mod resctrl;
+
 mod error;
 
 pub use devices::{DeviceDefault, DeviceRules};
@@ -38,6 +42,7 @@ pub use group::{Cgroup, Denied, Scope};
 pub use hierarchy::{Hierarchy, Layout, parse_mountinfo};
 pub use limits::{NotSet, Refused, Write};
 pub use path::{Membership, Paths, Place};
+pub use resctrl::Resctrl;
 pub use stats::{
     BlockIo, Cpu, CpuUsage, Cpuset, DeviceCount, Hugetlb, HugetlbUsage, Limit, Memory, MemoryEvents,
     MemoryUsage, Misc, Pids, Pressure, Rdma, RdmaUse, Stall, Statistics, Throttling,

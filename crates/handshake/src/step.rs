@@ -71,15 +71,19 @@ steps! {
         "before the first side effect, so that whatever is killed later can be cleaned up from it";
     MakeCgroup = 2, Parent, "make the cgroup", "host",
         "before the process exists, so that it starts inside finished walls";
-    Clone = 3, Parent, "clone brig-init", "host; the child is in its new namespaces and, on cgroup v2, in its cgroup",
+    MakeClass = 3, Parent, "make the class of service", "host",
+        "with `linux.intelRdt` only; before the process exists, so that its schemata hold from the first instruction on";
+    Clone = 4, Parent, "clone brig-init", "host; the child is in its new namespaces and, on cgroup v2, in its cgroup",
         "between clone and exec there is only the exec, so the caller may have threads";
-    JoinCgroup = 4, Parent, "put brig-init into its cgroup", "host",
+    JoinCgroup = 5, Parent, "put brig-init into its cgroup", "host",
         "only where clone3 could not; before the task is sent, so that nothing of it runs outside";
-    MapIds = 5, Parent, "write the id maps", "host, into the new user namespace",
+    MapIds = 6, Parent, "write the id maps", "host, into the new user namespace",
         "before brig-init may exec: with unmapped ids it would lose its capabilities";
-    SendTask = 6, Parent, "send the task", "host",
+    JoinClass = 7, Parent, "put brig-init into its class of service", "host",
+        "while it is one thread: only a thread is moved, and what it clones is in the class too";
+    SendTask = 8, Parent, "send the task", "host",
         "its arrival tells brig-init that ids are mapped and the cgroup is joined";
-    CompileFilter = 7, Parent, "compile the seccomp filter", "host",
+    CompileFilter = 9, Parent, "compile the seccomp filter", "host",
         "while brig-init works, since it takes time; before the record, which keeps it for exec, and before anything is answered";
 
     Arrive = 10, Init, "receive the task", "those of the clone",

@@ -78,10 +78,6 @@ pub(crate) fn walls(cgroup: &CgroupPlan, rootfs: &Rootfs<'_>, host: &Host) -> Wa
 
 /// Refuses what the configuration asks for and nobody does yet.
 pub(crate) fn not_yet(linux: &Linux<'_>) -> Result<(), Refusal> {
-    if linux.intel_rdt.is_some() {
-        let words = "intelRdt is specified in config, but Intel RDT is not enabled";
-        return Err(Refusal::runc("linux.intelRdt", words));
-    }
     if !linux.net_devices.is_empty() {
         return Err(Refusal::at("linux.netDevices", "moving network devices is not supported yet"));
     }

@@ -14,6 +14,8 @@ pub struct Host {
     pub last_capability: u8,
     /// Control groups as they are mounted.
     pub cgroups: Cgroups,
+    /// resctrl, looked at where `linux.intelRdt` asks for it; `None` also where it is not mounted.
+    pub resctrl: Option<Resctrl>,
     /// AppArmor is on.
     pub apparmor: bool,
     /// SELinux is on.
@@ -50,4 +52,17 @@ pub struct V1Hierarchy {
     pub controllers: Vec<String>,
     /// Absolute path of the container's group in it.
     pub container: String,
+}
+
+/// The file system of Intel RDT, as it is mounted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resctrl {
+    /// Where.
+    pub mount: String,
+    /// The L3 cache can be divided (CAT).
+    pub cache: bool,
+    /// Memory bandwidth can be limited (MBA).
+    pub bandwidth: bool,
+    /// Cache and bandwidth can be monitored (CMT, MBM).
+    pub monitoring: bool,
 }

@@ -66,6 +66,8 @@ pub mod resources;
 
 pub mod limits;
 
+pub mod intel_rdt;
+
 pub mod exec;
 
 mod explain;

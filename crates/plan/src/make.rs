@@ -17,8 +17,8 @@ use crate::rules::{self, CgroupRights, Euid, Facts, JoinedNetwork};
 use crate::spec::{self, Linux, Spec};
 use crate::text::{optional_text, text};
 use crate::{
-    capabilities, cgroup, devices, hooks, id_maps, mounts, namespaces, process, rlimits, rootfs, scheduler,
-    seccomp, state, sysctl,
+    capabilities, cgroup, devices, hooks, id_maps, intel_rdt, mounts, namespaces, process, rlimits, rootfs,
+    scheduler, seccomp, state, sysctl,
 };
 
 /// Plans a container.
@@ -70,6 +70,7 @@ pub fn plan(spec: &Spec<'_>, host: &Host, options: &Options<'_>) -> Result<Plan<
         start: Start { create, id_maps, join: listed.join },
         cgroup,
         filter,
+        intel_rdt: intel_rdt::plan(linux, host, options.id)?,
         limits,
         sources,
         hooks: parent_hooks,

@@ -25,6 +25,8 @@ pub struct Plan<'a> {
     pub cgroup: CgroupPlan,
     /// The profile that the program of `task.process.seccomp` is made from, while `brig-init` works.
     pub filter: Option<Canonical>,
+    /// Its class of service and monitoring group of Intel RDT.
+    pub intel_rdt: Option<IntelRdtPlan>,
     /// What the parent sets on the process once it is ready.
     pub limits: Limits,
     /// Bind sources that the parent may have to open, by place in `task.rootfs.mounts`.
@@ -128,6 +130,33 @@ pub enum DeviceDefault {
     Allow,
     /// None but the exceptions may be used.
     Deny,
+}
+
+/// Where the container's processes stand in resctrl.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IntelRdtPlan {
+    /// Where resctrl is mounted.
+    pub mount: String,
+    /// The class of service.
+    pub class: Class,
+    /// Lines for its `schemata`, each with its newline, written in one go; empty: it stays as it is.
+    pub schemata: String,
+    /// Name of the monitoring group within the class.
+    pub monitoring: Option<String>,
+}
+
+/// A class of service: a directory of resctrl.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Class {
+    /// The root, which all tasks are in that nobody moved.
+    Root,
+    /// Named like the container: made if it is missing, and then removed with the container.
+    Own(String),
+    /// Named by `closID`, without schemata: it must be there.
+    Existing(String),
+    /// Named by `closID`, with schemata: made if it is missing, and never removed. If it is there it must have them already:
+    /// others rely on it.
+    Shared(String),
 }
 
 wire_struct! {

@@ -2,6 +2,7 @@
 //! Runs in: the parent. Read [`create`] from top to bottom.
 
 mod cgroup;
+mod class;
 mod desk;
 mod pid_file;
 mod request;
@@ -32,7 +33,7 @@ use crate::status::Status;
 use crate::store::{ContainerId, Place, Store};
 use crate::talk::Messages;
 use crate::terminal::Terminals;
-use crate::{gate, seccomp, state};
+use crate::{gate, intel_rdt, seccomp, state};
 
 use desk::InitDesk;
 pub use pid_file::write_pid_file;
@@ -54,7 +55,7 @@ pub fn with_plan<T>(
     let text = read_config(request.bundle)?;
     let spec = load::config(&text)?;
     probe::rootfs(&spec, request.bundle)?;
-    let probed = probe::host(&spec, id)?;
+    let probed = probe::host(&spec, id, request.resctrl)?;
     let plan = plan(&spec, &probed, id, store, request)?;
     with(&plan, probed)
 }
@@ -139,7 +140,8 @@ struct Making<'m> {
     joined: Vec<OwnedFd>,
     notify: Option<Notify>,
     has_cgroup: bool,
-    created: Timestamp,
+    intent: Intent<'m>,
+    class_is_made: bool,
 }
 
 impl<'m> Making<'m> {
@@ -151,7 +153,17 @@ impl<'m> Making<'m> {
         request: &'m Request<'m>,
     ) -> Result<Self> {
         let cgroup_paths = probed.cgroup.unwrap_or(brig_cgroup::Paths { places: Vec::new() });
-        let making = Self {
+        let intent = Intent {
+            id: plan.facts.id.clone(),
+            bundle: plan.facts.bundle.clone(),
+            cgroup: record::keep_paths(&cgroup_paths),
+            intel_rdt: plan.intel_rdt.as_ref().map(intel_rdt::look).transpose()?,
+            created: Timestamp::now(),
+            creator: Identity::of_self()?,
+            owner: geteuid().as_raw(),
+        };
+        place.write_intent(&intent)?;
+        Ok(Self {
             store,
             place,
             plan,
@@ -161,18 +173,9 @@ impl<'m> Making<'m> {
             joined: Vec::new(),
             notify: None,
             has_cgroup: false,
-            created: Timestamp::now(),
-        };
-        let intent = Intent {
-            id: plan.facts.id.clone(),
-            bundle: plan.facts.bundle.clone(),
-            cgroup: record::keep_paths(&making.cgroup_paths),
-            created: making.created.clone(),
-            creator: Identity::of_self()?,
-            owner: geteuid().as_raw(),
-        };
-        place.write_intent(&intent)?;
-        Ok(making)
+            intent,
+            class_is_made: false,
+        })
     }
 
     fn carry_out(&mut self) -> Result<Created> {
@@ -184,6 +187,7 @@ impl<'m> Making<'m> {
             }
         }
         self.make_cgroup()?;
+        self.make_class().map_err(in_context)?;
         self.joined = self.open_namespaces()?;
         let gate = match self.request.gate {
             true => Some(self.make_gate()?),
@@ -206,6 +210,7 @@ impl<'m> Making<'m> {
 
     /// Sends the task and answers until there is a container.
     fn converse(&self, started: Started, gate: Option<&OwnedFd>) -> Result<Created> {
+        self.join_class(&started).map_err(in_context)?;
         let filter = self.send(&started, gate).inspect_err(|_| spawn::end(started.pidfd.as_fd()))?;
         let mut desk = InitDesk {
             making: self,
@@ -284,10 +289,11 @@ impl<'m> Making<'m> {
         let cgroup = self.cgroup_places();
         Ok(Record {
             facts: self.plan.facts.clone(),
-            created: self.created.clone(),
+            created: self.intent.created.clone(),
             init,
             cgroup,
             resources: self.plan.cgroup.resources.clone(),
+            intel_rdt: self.kept_class(),
             owner: geteuid().as_raw(),
             pid_namespace: if private { PidNamespace::Private } else { PidNamespace::Shared },
             namespaces: self.plan.exec.namespaces,
@@ -308,6 +314,7 @@ impl<'m> Making<'m> {
         let remains = Remains {
             init: None,
             cgroup: self.cgroup.as_ref(),
+            intel_rdt: self.made_class(),
             pid_namespace: PidNamespace::Shared,
             rootless_cgroups: self.request.rootless_cgroups,
             mode: delete::Mode::Force,

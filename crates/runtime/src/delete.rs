@@ -16,6 +16,7 @@ use rustix::io::Errno;
 
 use crate::error::{Error, Kind, Result};
 use crate::hooks::{self, Hooks};
+use crate::intel_rdt::{self, IntelRdt, Remove};
 use crate::kill::{SIGKILL, send, thaw};
 use crate::pid::{Identity, poll_until, wait_exit};
 use crate::record::{self, Intent, Part, PidNamespace, RECORD, Record, Stage};
@@ -98,6 +99,7 @@ fn delete_ready(place: &Place, record: &Record<'_>, mode: Mode) -> Result<()> {
         &Remains {
             init: init.as_ref().map(AsFd::as_fd),
             cgroup: Some(&cgroup),
+            intel_rdt: record.intel_rdt.as_ref().map(|rdt| (rdt, Remove::All)),
             pid_namespace: record.pid_namespace,
             rootless_cgroups: record.rootless_cgroups,
             mode,
@@ -114,6 +116,8 @@ pub struct Remains<'a> {
     pub init: Option<BorrowedFd<'a>>,
     /// Its cgroup.
     pub cgroup: Option<&'a Cgroup>,
+    /// Its class of service, and what of it to remove.
+    pub intel_rdt: Option<(&'a IntelRdt<'a>, Remove)>,
     /// Whose its PID namespace is.
     pub pid_namespace: PidNamespace,
     /// Failures to reach its cgroup are forgiven.
@@ -136,6 +140,9 @@ pub fn destroy(place: &Place, remains: &Remains<'_>) -> Result<()> {
     kill_init(remains, deadline)?;
     if let Some(cgroup) = remains.cgroup {
         forgive(remains, empty_and_remove(cgroup, remains, deadline))?;
+    }
+    if let Some((rdt, which)) = remains.intel_rdt {
+        intel_rdt::remove(rdt, which)?;
     }
     match place.remove(RECORD)? {
         Removal::Mine => run_poststop(remains),
@@ -207,6 +214,9 @@ fn delete_intent(place: &Place, intent: &Intent<'_>) -> Result<()> {
     if kill_begun(intent, deadline)? == Begun::Ours {
         let removed = Cgroup::open(&record::paths(&intent.cgroup)).remove(deadline);
         removed.map_err(|error| Error::from(error).within("unable to remove container's cgroup"))?;
+    }
+    if let Some(rdt) = &intent.intel_rdt {
+        intel_rdt::remove(rdt, Remove::Unused)?;
     }
     place.remove(RECORD).map(drop)
 }

@@ -22,7 +22,7 @@ use crate::status::{self, Status};
 use crate::store::{ContainerId, Store};
 use crate::talk::Messages;
 use crate::terminal::{self, Terminals};
-use crate::{listener, state, words};
+use crate::{intel_rdt, listener, state, words};
 
 /// What the caller of exec chose.
 #[derive(Debug)]
@@ -156,6 +156,7 @@ impl Running<'_> {
     }
 
     fn converse(&self, started: Started) -> Result<Created> {
+        self.join_class(&started)?;
         let mut descriptors: Vec<BorrowedFd<'_>> = Vec::new();
         if let Streams::Passed(streams) = &self.request.streams {
             descriptors.extend(streams);
@@ -176,6 +177,22 @@ impl Running<'_> {
             .map_err(|error| error.within("unable to start container process"))?;
         let terminal = desk.terminal.take();
         Ok(Created { pid: started.pid, pidfd: started.pidfd, terminal, notify: None })
+    }
+}
+
+impl Running<'_> {
+    fn join_class(&self, started: &Started) -> Result<()> {
+        let Some(rdt) = &self.record.intel_rdt else { return Ok(()) };
+        match intel_rdt::join(rdt, started.pid) {
+            // Somebody removed the class: the container's processes are in the root's by now.
+            Err(error) if error.errno() == Some(Errno::NOENT) => {
+                log::warn!("{error}");
+                Ok(())
+            }
+            joined => joined
+                .map_err(|error| error.within("unable to start container process"))
+                .inspect_err(|_| spawn::end(started.pidfd.as_fd())),
+        }
     }
 }
 

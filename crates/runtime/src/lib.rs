@@ -18,6 +18,7 @@ pub mod store;
 
 pub mod create;
 mod executable;
+pub mod intel_rdt;
 mod limits;
 mod listener;
 mod parent;

@@ -14,6 +14,7 @@ use rustix::io::{Errno, read, retry_on_intr};
 use rustix::process::{getegid, geteuid};
 
 use crate::error::{Error, Result};
+use crate::intel_rdt;
 use crate::store::ContainerId;
 
 /// What was found.
@@ -25,11 +26,11 @@ pub struct Probed {
     pub cgroup: Option<Paths>,
 }
 
-/// Looks at the machine for the plan of `spec`.
+/// Looks at the machine for the plan of `spec`; at the resctrl mounted on `resctrl`, if that is given.
 ///
 /// # Errors
 /// `Os`, `Cgroup`.
-pub fn host(spec: &Spec<'_>, id: &ContainerId) -> Result<Probed> {
+pub fn host(spec: &Spec<'_>, id: &ContainerId, resctrl: Option<&str>) -> Result<Probed> {
     let linux = spec.linux.as_ref();
     let layout = Layout::probe()?;
     let cgroup = cgroup(&layout, linux, id)?;
@@ -38,12 +39,14 @@ pub fn host(spec: &Spec<'_>, id: &ContainerId) -> Result<Probed> {
     let wants_selinux = process.is_some_and(|process| !process.selinux_label.is_empty())
         || linux.is_some_and(|linux| !linux.mount_label.is_empty());
     let wants_seccomp = linux.is_some_and(|linux| linux.seccomp.is_some());
+    let wants_resctrl = linux.is_some_and(|linux| linux.intel_rdt.is_some());
     let host = Host {
         euid: geteuid().as_raw(),
         egid: getegid().as_raw(),
         in_user_namespace: in_user_namespace()?,
         last_capability: last_capability()?,
         cgroups: cgroup.as_ref().map_or(Cgroups::None, cgroups),
+        resctrl: if wants_resctrl { intel_rdt::probe(resctrl)? } else { None },
         apparmor: wants_apparmor && has_apparmor(),
         selinux: wants_selinux && has_selinux(),
         seccomp_flags: if wants_seccomp { seccomp_flags() } else { 0 },

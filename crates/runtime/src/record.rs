@@ -19,6 +19,7 @@ use brig_plan::plan::{ExecTemplate, IdMaps, ParentHook, StateFacts};
 use brig_plan::resources::Resources;
 
 use crate::error::{Error, Result};
+use crate::intel_rdt::IntelRdt;
 use crate::pid::Identity;
 use crate::store::{ContainerId, Place, Store};
 
@@ -44,6 +45,8 @@ wire_struct! {
         pub bundle: Text<'a>,
         /// The cgroup that will be made; empty: none.
         pub cgroup: Vec<CgroupPlace<'a>>,
+        /// Its class of service.
+        pub intel_rdt: Option<IntelRdt<'a>>,
         /// When.
         pub created: Timestamp,
         /// Who.
@@ -66,6 +69,8 @@ wire_struct! {
         pub cgroup: Vec<CgroupPlace<'a>>,
         /// What was asked of it, by config.json and since.
         pub resources: Resources<'a>,
+        /// Its class of service.
+        pub intel_rdt: Option<IntelRdt<'a>>,
         /// Effective user id of the creator.
         pub owner: u32,
         /// Whose its PID namespace is.

@@ -156,6 +156,7 @@ impl Demo {
             notify_socket: false,
             pidfd_socket: None,
             rootless_cgroups: true,
+            resctrl: None,
         };
         create::create(&self.store, &self.id, &request).map_err(|error| match missing::words(&error) {
             Some(words) => Failure::new(format!("{words} ({error})")),

@@ -29,6 +29,7 @@ pub(super) fn run(global: &Global, args: ExplainArgs) -> Outcome {
         notify_socket: false,
         pidfd_socket: None,
         rootless_cgroups: store::rootless(global),
+        resctrl: None,
     };
     let text = create::with_plan(&ContainerId::new(ID)?, &store::open(global)?, &request, |plan, _| {
         Ok(match args.format {

@@ -82,6 +82,7 @@ impl Setup {
             notify_socket: notify_socket().is_some(),
             pidfd_socket: args.pidfd_socket.as_deref(),
             rootless_cgroups: self.rootless,
+            resctrl: None,
         }
     }
 }

@@ -65,6 +65,7 @@ fn a_container_that_may_use_all_devices_has_no_rules() {
         in_user_namespace: false,
         last_capability: 40,
         cgroups: crate::host::Cgroups::None,
+        resctrl: None,
         apparmor: false,
         selinux: false,
         seccomp_flags: 0,

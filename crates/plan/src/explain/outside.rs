@@ -4,7 +4,7 @@
 use super::words::{list, namespaces, or_none, quoted, texts};
 use super::{Known, Section};
 use crate::limits::Refused;
-use crate::plan::{DeviceDefault, IdMap, MapWriter, MountMaps, ParentHook, Plan};
+use crate::plan::{Class, DeviceDefault, IdMap, IntelRdtPlan, MapWriter, MountMaps, ParentHook, Plan};
 use crate::rlimits;
 
 pub(super) fn start(plan: &Plan<'_>) -> Section {
@@ -24,6 +24,9 @@ pub(super) fn start(plan: &Plan<'_>) -> Section {
             DeviceDefault::Deny => format!("none but {lines}"),
         };
         section.line("usable devices", value, Known::Now);
+    }
+    if let Some(rdt) = &plan.intel_rdt {
+        intel_rdt(&mut section, rdt);
     }
     if let Some(adj) = plan.limits.oom_score_adj {
         section.line("oom_score_adj", adj, Known::Now);
@@ -45,6 +48,22 @@ pub(super) fn start(plan: &Plan<'_>) -> Section {
         section.line("setgroups", if maps.deny_setgroups { "denied" } else { "allowed" }, Known::Now);
     }
     section
+}
+
+fn intel_rdt(section: &mut Section, rdt: &IntelRdtPlan) {
+    let (class, known) = match &rdt.class {
+        Class::Root => ("the root's".to_owned(), Known::Now),
+        Class::Own(name) => (format!("{name}, made if it is missing"), Known::WhenDone),
+        Class::Existing(name) => (format!("{name}, which must be there"), Known::WhenDone),
+        Class::Shared(name) => (format!("{name}, made if it is missing and kept"), Known::WhenDone),
+    };
+    section.line("class of service", format!("{class} ({})", rdt.mount), known);
+    if !rdt.schemata.is_empty() {
+        section.line("schemata", list(rdt.schemata.lines(), ", "), Known::Now);
+    }
+    if let Some(name) = &rdt.monitoring {
+        section.line("monitoring group", name, Known::Now);
+    }
 }
 
 pub(super) fn entry(plan: &Plan<'_>) -> Section {

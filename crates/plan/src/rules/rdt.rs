@@ -12,7 +12,7 @@ pub(super) fn check(linux: &Linux<'_>, warnings: &mut Vec<Warning>) -> Result<()
     if matches!(clos_id, "." | "..") || (clos_id.len() > 1 && clos_id.contains('/')) {
         return Err(Refusal::runc("linux.intelRdt.closID", format!("invalid intelRdt.ClosID {clos_id:?}")));
     }
-    no_nul(format_args!("linux.intelRdt.closID"), clos_id)?;
+    one_line("linux.intelRdt.closID", clos_id)?;
     for (i, line) in rdt.schemata.iter().enumerate() {
         one_line(&format!("linux.intelRdt.schemata[{i}]"), line)?;
     }

@@ -4,6 +4,7 @@
 mod devices;
 mod exec;
 mod hooks;
+mod intel_rdt;
 mod mounts;
 mod namespaces;
 mod process;
@@ -27,6 +28,7 @@ fn host() -> Host {
         in_user_namespace: false,
         last_capability: 40,
         cgroups: Cgroups::V2 { container: "/sys/fs/cgroup/brig/c".to_owned() },
+        resctrl: None,
         apparmor: false,
         selinux: false,
         seccomp_flags: 0x3f,

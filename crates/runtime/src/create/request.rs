@@ -37,6 +37,8 @@ pub struct Request<'r> {
     pub pidfd_socket: Option<&'r Path>,
     /// Failures to make the cgroup are forgiven where nothing was asked of it.
     pub rootless_cgroups: bool,
+    /// Where resctrl is mounted, for `linux.intelRdt`; `None`: look for it.
+    pub resctrl: Option<&'r str>,
 }
 
 /// Who holds the standard streams.

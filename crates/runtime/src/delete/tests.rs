@@ -267,6 +267,7 @@ fn a_creation_is_undone_by_its_creator() {
     let facts = crate::record::tests::facts();
     let remains = Remains {
         init: Some(pidfd.as_fd()),
+        intel_rdt: None,
         cgroup: None,
         pid_namespace: PidNamespace::Private,
         rootless_cgroups: false,

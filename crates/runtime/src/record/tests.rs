@@ -29,6 +29,7 @@ pub(crate) fn record(init: Identity) -> Record<'static> {
         init,
         cgroup: Vec::new(),
         resources: Resources::default(),
+        intel_rdt: None,
         owner: 0,
         pid_namespace: PidNamespace::Private,
         namespaces: 0x2000_0000,
@@ -45,6 +46,7 @@ pub(crate) fn intent(creator: Identity) -> Intent<'static> {
         id: text("a"),
         bundle: text("/b"),
         cgroup: Vec::new(),
+        intel_rdt: None,
         created: Timestamp { secs: 1, nanos: 0 },
         creator,
         owner: 7,
@@ -194,10 +196,25 @@ fn garbage_and_other_versions_are_named() {
     assert_eq!(read(b""), "record: cut short");
     let mut other = whole_file();
     other[4] = 9;
-    assert_eq!(read(&other), "record: of version 9, while this brig reads version 2");
+    assert_eq!(read(&other), format!("record: of version 9, while this brig reads version {VERSION}"));
     let mut longer = whole_file();
     longer[6..18].fill(0xff);
     assert_eq!(read(&longer), "record: cut short");
+}
+
+#[test]
+fn the_groups_of_resctrl_come_back_as_they_were() {
+    let bytes = |text: &'static str| Cow::Borrowed(text.as_bytes());
+    let rdt = IntelRdt {
+        mount: bytes("/sys/fs/resctrl"),
+        class: bytes("gold"),
+        monitoring: Some(bytes("gold/mon_groups/a")),
+        made: vec![bytes("gold"), bytes("gold/mon_groups/a")],
+    };
+    let whole = Record { intel_rdt: Some(rdt.clone()), ..record(Identity { pid: 1, start_time: 2 }) };
+    assert_eq!(decode::<Record<'_>>(&encode(&whole)).unwrap(), whole);
+    let begun = Intent { intel_rdt: Some(rdt), ..intent(Identity { pid: 1, start_time: 2 }) };
+    assert_eq!(decode::<Intent<'_>>(&encode(&begun)).unwrap(), begun);
 }
 
 #[test]
