@@ -169,7 +169,7 @@ pub(crate) fn remove(rdt: &IntelRdt<'_>, which: Remove) -> Result<()> {
         Remove::All => None,
         Remove::Unused => Some(resctrl.lock(Instant::now() + DEADLINE).map_err(failed)?),
     };
-    for group in rdt.made.iter().rev().map(text) {
+    for group in rdt.made.iter().rev().map(|group| text(group)) {
         if which == Remove::Unused && is_used(&resctrl.tasks(&group).map_err(failed)?)? {
             log::warn!("{}/{group} is left alone: others are in it", text(&rdt.mount));
             return Ok(());
@@ -195,7 +195,7 @@ fn is_used(tasks: &[u32]) -> Result<bool> {
 /// # Errors
 /// `Cgroup`.
 pub fn statistics(rdt: &IntelRdt<'_>) -> Result<Statistics> {
-    let monitoring = rdt.monitoring.as_ref().map(text);
+    let monitoring = rdt.monitoring.as_deref().map(text);
     Resctrl::open(&text(&rdt.mount))
         .and_then(|resctrl| resctrl.statistics(&text(&rdt.class), monitoring.as_deref()))
         .map_err(|error| failed(error).within("unable to get container Intel RDT stats"))
@@ -237,7 +237,7 @@ fn keep(text: String) -> Cow<'static, [u8]> {
     Cow::Owned(text.into_bytes())
 }
 
-fn text(bytes: &Cow<'_, [u8]>) -> String {
+fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
