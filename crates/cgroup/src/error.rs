@@ -40,6 +40,8 @@ pub enum Step {
     Remove,
     /// Reading what was used.
     Statistics,
+    /// Waiting for what happens.
+    Watch,
 }
 
 impl fmt::Display for Step {
@@ -60,6 +62,7 @@ impl fmt::Display for Step {
             Step::Wait => "wait for empty cgroup",
             Step::Remove => "remove cgroup",
             Step::Statistics => "read cgroup",
+            Step::Watch => "watch cgroup",
         })
     }
 }

@@ -24,8 +24,10 @@ mod group;
 mod limits;
 mod tree;
 
+mod events;
 mod freeze;
 mod kill;
+mod oom;
 mod remove;
 mod stats;
 mod wait;
@@ -38,9 +40,11 @@ mod error;
 
 pub use devices::{DeviceDefault, DeviceRules};
 pub use error::{Error, Step};
+pub use events::{Event, PressureThreshold, PressureWatch, Resource, Waiting, Watch};
 pub use group::{Cgroup, Denied, Scope};
 pub use hierarchy::{Hierarchy, Layout, parse_mountinfo};
 pub use limits::{NotSet, Refused, Write};
+pub use oom::OutOfMemory;
 pub use path::{Membership, Paths, Place};
 pub use resctrl::Resctrl;
 pub use stats::{

@@ -31,6 +31,7 @@ pub use scalar::Misc;
 use crate::error::{Error, Step};
 use crate::group::{Cgroup, Group};
 use files::Files;
+pub(crate) use text::{Pairs, number};
 
 /// What the cgroup of a container, and those below it, have used since they were made.
 #[derive(Debug, Clone, Default, PartialEq)]

@@ -33,7 +33,7 @@ use crate::status::Status;
 use crate::store::{ContainerId, Place, Store};
 use crate::talk::Messages;
 use crate::terminal::Terminals;
-use crate::{gate, intel_rdt, seccomp, state};
+use crate::{gate, intel_rdt, oom, seccomp, state};
 
 use desk::InitDesk;
 pub use pid_file::write_pid_file;
@@ -76,6 +76,8 @@ pub fn create(store: &Store, id: &ContainerId, request: &Request<'_>) -> Result<
         match making.carry_out() {
             Ok(created) => Ok(created),
             Err(error) => {
+                // Its cgroup knows, and goes next.
+                let error = making.cgroup.iter().fold(error, oom::explain);
                 making.undo();
                 Err(error)
             }

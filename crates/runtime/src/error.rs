@@ -41,6 +41,13 @@ pub enum Kind {
         /// What the kernel said; `None` where the words say all.
         errno: Option<Errno>,
     },
+    /// `brig-init` was killed (SIGKILL) before it became the user's program.
+    InitKilled,
+    /// The OOM killer ended the start of a container.
+    OutOfMemory {
+        /// The container's memory limit in bytes, if it has one.
+        limit: Option<u64>,
+    },
     /// A hook failed, or ran too long.
     Hook,
     /// A control group could not be made, read, emptied or removed.
@@ -172,6 +179,8 @@ impl Error {
             | Kind::WrongStatus
             | Kind::Paused
             | Kind::Refused(_)
+            | Kind::InitKilled
+            | Kind::OutOfMemory { .. }
             | Kind::Hook
             | Kind::Deadline
             | Kind::Record => None,

@@ -36,8 +36,10 @@ pub mod notify;
 pub mod start;
 
 pub mod delete;
+pub mod events;
 pub mod kill;
 pub mod list;
+pub mod oom;
 pub mod ps;
 pub mod state;
 pub mod stats;

@@ -197,12 +197,18 @@ fn died(started: &Started, last: Option<Step>) -> Error {
         Some((Some(code), _)) => {
             Error::new(kind, format!("brig-init ended with exit status {code} ({after})"))
         }
+        Some((None, Some(KILL))) => {
+            Error::new(Kind::InitKilled, format!("brig-init was killed by signal {KILL} ({after})"))
+        }
         Some((None, Some(signal))) => {
             Error::new(kind, format!("brig-init was killed by signal {signal} ({after})"))
         }
         Some((None, None)) | None => Error::new(kind, format!("brig-init is gone ({after})")),
     }
 }
+
+/// SIGKILL, which nobody sends by mistake: another one who ends the start, or the OOM killer.
+const KILL: i32 = 9;
 
 /// Sets the limits of a process that is ready.
 pub(crate) fn set_limits(pid: Pid, limits: &Limits) -> Result<()> {

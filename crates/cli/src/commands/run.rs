@@ -47,6 +47,9 @@ pub(super) fn run(global: &Global, args: RunArgs) -> Outcome {
         });
     }
     let code = foreground::attend(&created, &signals, terminal.get()).map_err(store::failure);
+    if !matches!(code, Ok(0)) {
+        setup.report_oom();
+    }
     if !args.keep
         && let Err(failure) = setup.delete()
     {

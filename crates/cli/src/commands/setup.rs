@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use brig_runtime::create::{self, Created, Request, Streams};
 use brig_runtime::store::ContainerId;
-use brig_runtime::{delete, foreground};
+use brig_runtime::{delete, foreground, oom};
 
 use super::store;
 use crate::{
@@ -63,6 +63,15 @@ impl Setup {
     /// Removes the container with everything that is left of it.
     pub(super) fn delete(&self) -> Result<(), Failure> {
         delete::delete(&self.store, &self.id, delete::Mode::Force).map_err(store::failure)
+    }
+
+    /// Says so if the OOM killer was at work in the container. For one that has ended and did not end well.
+    pub(super) fn report_oom(&self) {
+        match oom::out_of_memory(&self.store, &self.id) {
+            Ok(Some(found)) => log::warn!("{found}"),
+            Ok(None) => {}
+            Err(error) => log::debug!("{error}"),
+        }
     }
 
     pub(super) fn request<'r>(

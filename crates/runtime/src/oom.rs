@@ -1,0 +1,58 @@
+//! What the OOM killer has done to a container: for its exit, and in the words for a start that it ended.
+//! Runs in: the parent.
+
+use std::fmt;
+
+use brig_cgroup::Cgroup;
+
+use crate::error::{Error, Kind, Result, best_effort};
+use crate::record::{self, Part};
+use crate::store::{ContainerId, Store};
+
+/// The OOM killer was at work in a container.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OutOfMemory {
+    /// How many of its processes were killed, at least one.
+    pub kills: u64,
+    /// Its memory limit in bytes; without one it was the machine that ran out, or a cgroup above.
+    pub limit: Option<u64>,
+}
+
+/// Whether the OOM killer was at work, until now or until the end. To be asked before the container is deleted: its cgroup knows.
+///
+/// # Errors
+/// `NotFound`, `Cgroup`, `Record`, `Os`.
+pub fn out_of_memory(store: &Store, id: &ContainerId) -> Result<Option<OutOfMemory>> {
+    let (_, file) = store.load(id, Part::Head)?;
+    of_cgroup(&Cgroup::open(&record::paths(file.stage()?.cgroup())))
+}
+
+fn of_cgroup(cgroup: &Cgroup) -> Result<Option<OutOfMemory>> {
+    let brig_cgroup::OutOfMemory { kills, limit } = cgroup.out_of_memory()?;
+    Ok((kills > 0).then_some(OutOfMemory { kills, limit }))
+}
+
+/// The error of a start that failed, in other words if memory was what it lacked.
+pub(crate) fn explain(error: Error, cgroup: &Cgroup) -> Error {
+    if *error.kind() != Kind::InitKilled {
+        return error;
+    }
+    let why = "the first error is the one to report";
+    let Some(Some(found)) = best_effort(of_cgroup(cgroup), why) else { return error };
+    // runc's words, and what it leaves to be guessed.
+    let limit = found.limit.map(|limit| format!(": the limit is {limit} bytes")).unwrap_or_default();
+    let words = format!(
+        "unable to start container process: container init was OOM-killed (memory limit too low?){limit}"
+    );
+    Error::new(Kind::OutOfMemory { limit: found.limit }, words)
+}
+
+impl fmt::Display for OutOfMemory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "container ran out of memory: {} process(es) OOM-killed", self.kills)?;
+        match self.limit {
+            Some(limit) => write!(f, ", the limit is {limit} bytes"),
+            None => f.write_str(", though not by a limit of its own"),
+        }
+    }
+}
