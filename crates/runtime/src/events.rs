@@ -102,7 +102,7 @@ impl Events {
         if let Some(watch) = &watch {
             add(watch.as_fd(), CGROUP)?;
         }
-        let (pid_namespace, waiting, stage) = (record.pid_namespace.clone(), Vec::new(), Stage::Runs);
+        let (pid_namespace, waiting, stage) = (record.pid_namespace, Vec::new(), Stage::Runs);
         Ok(Some(Self { epoll, watch, init, pid_namespace, cancel, waiting, stage }))
     }
 
