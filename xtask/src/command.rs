@@ -55,8 +55,8 @@ pub(crate) fn which(name: &str) -> Option<PathBuf> {
 }
 
 /// A program that tests use, and the Debian package that has it.
-const NEEDED: [(&str, &str); 3] =
-    [("busybox", "busybox-static"), ("newuidmap", "uidmap"), ("strace", "strace")];
+const NEEDED: [(&str, &str); 4] =
+    [("busybox", "busybox-static"), ("ip", "iproute2"), ("newuidmap", "uidmap"), ("strace", "strace")];
 
 /// Installs what the tests use and this machine lacks, when we may; otherwise says what is missing.
 pub(crate) fn provide_tools() {

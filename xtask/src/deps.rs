@@ -17,17 +17,27 @@ struct Row {
 }
 
 /// Every crate of the workspace, in the order of a container's life. A new edge is a page in docs/decisions.
-const TABLE: [Row; 10] = [
+const TABLE: [Row; 11] = [
     Row { krate: "brig-seccomp", needs: &[], may: &[] },
     Row { krate: "brig-plan", needs: &["brig-handshake", "brig-seccomp", "serde", "serde_json"], may: &[] },
     Row { krate: "brig-sys", needs: &["rustix"], may: &[] },
     Row { krate: "brig-handshake", needs: &[], may: &[] },
     Row { krate: "brig-init", needs: &["brig-handshake", "brig-sys", "rustix"], may: &[] },
     Row { krate: "brig-dbus", needs: &[], may: &[] },
+    Row { krate: "brig-netlink", needs: &["netlink-packet-core", "rustix"], may: &[] },
     Row { krate: "brig-cgroup", needs: &["brig-dbus", "rustix"], may: &["brig-sys"] },
     Row {
         krate: "brig-runtime",
-        needs: &["brig-cgroup", "brig-handshake", "brig-plan", "brig-seccomp", "brig-sys", "log", "rustix"],
+        needs: &[
+            "brig-cgroup",
+            "brig-handshake",
+            "brig-netlink",
+            "brig-plan",
+            "brig-seccomp",
+            "brig-sys",
+            "log",
+            "rustix",
+        ],
         may: &[],
     },
     Row {

@@ -104,64 +104,66 @@ steps! {
         "the caller's keys must not be readable inside";
     Loopback = 18, Init, "bring lo up", "all",
         "needs CAP_NET_ADMIN over the new network namespace";
+    Network = 19, Parent, "set up the network", "host; the container's through a socket of brig-init's",
+        "while brig-init builds the file system; before hooks and kernel parameters, which may be about the devices";
 
-    Walls = 19, Parent, "finish the walls of the cgroup", "host",
+    Walls = 20, Parent, "finish the walls of the cgroup", "host",
         "while brig-init works, since it takes time; brig-init waits for it before anything of the container's own runs";
 
-    Propagation = 20, Init, "stop mounts from reaching the host", "all; host's tree",
+    Propagation = 21, Init, "stop mounts from reaching the host", "all; host's tree",
         "before the first mount, or it would be seen outside";
-    BindRootfs = 21, Init, "make the rootfs a mount", "all; host's tree",
+    BindRootfs = 22, Init, "make the rootfs a mount", "all; host's tree",
         "pivot_root wants a mount point; everything later is resolved beneath it";
-    MountSource = 22, Init, "open the mount source", "all; host's tree",
+    MountSource = 23, Init, "open the mount source", "all; host's tree",
         "host paths end at the root switch";
-    MountTarget = 23, Init, "open the mount target", "all; beneath the rootfs",
+    MountTarget = 24, Init, "open the mount target", "all; beneath the rootfs",
         "the image's own links must not lead outside: resolved once, beneath the rootfs, to a descriptor";
-    Mount = 24, Init, "mount", "all; beneath the rootfs", "in the order of the file";
-    MountAttributes = 25, Init, "set mount attributes", "all; beneath the rootfs",
+    Mount = 25, Init, "mount", "all; beneath the rootfs", "in the order of the file";
+    MountAttributes = 26, Init, "set mount attributes", "all; beneath the rootfs",
         "on the mount itself, by descriptor";
-    DeviceNode = 26, Init, "make a device node", "all; beneath the rootfs", "after the mounts: /dev is one of them";
-    DeviceLink = 27, Init, "make a link in /dev", "all; beneath the rootfs", "as above";
-    MakeCwd = 28, Init, "make the working directory", "all; beneath the rootfs", "while the root is still writable";
-    RuntimeHooks = 29, Parent, "run prestart and createRuntime hooks", "host",
+    DeviceNode = 27, Init, "make a device node", "all; beneath the rootfs", "after the mounts: /dev is one of them";
+    DeviceLink = 28, Init, "make a link in /dev", "all; beneath the rootfs", "as above";
+    MakeCwd = 29, Init, "make the working directory", "all; beneath the rootfs", "while the root is still writable";
+    RuntimeHooks = 30, Parent, "run prestart and createRuntime hooks", "host",
         "the specification: after the namespaces, before the root switch";
-    CreateContainerHook = 30, Init, "run a createContainer hook", "all; host's tree",
+    CreateContainerHook = 31, Init, "run a createContainer hook", "all; host's tree",
         "the specification: in the container's namespaces, before the root switch";
-    PivotRoot = 31, Init, "switch the root", "all", "from here on no host path exists";
-    Terminal = 32, Init, "make the terminal", "all; inside",
+    PivotRoot = 32, Init, "switch the root", "all", "from here on no host path exists";
+    Terminal = 33, Init, "make the terminal", "all; inside",
         "from the container's own devpts; the host opens nothing of it (CVE-2025-52565)";
-    Remount = 33, Init, "make a mount read-only", "all; inside", "devices, links and the console had to be made first";
-    ReadonlyRoot = 34, Init, "make the root read-only", "all; inside", "as above";
-    Hostname = 35, Init, "set the hostname", "all; inside", "needs CAP_SYS_ADMIN over the UTS namespace";
-    Domainname = 36, Init, "set the domainname", "all; inside", "as above";
-    Sysctl = 37, Init, "set a kernel parameter", "all; inside",
+    Remount = 34, Init, "make a mount read-only", "all; inside", "devices, links and the console had to be made first";
+    ReadonlyRoot = 35, Init, "make the root read-only", "all; inside", "as above";
+    Hostname = 36, Init, "set the hostname", "all; inside", "needs CAP_SYS_ADMIN over the UTS namespace";
+    Domainname = 37, Init, "set the domainname", "all; inside", "as above";
+    Sysctl = 38, Init, "set a kernel parameter", "all; inside",
         "through a proc of our own, never the container's (CVE-2025-52881); before paths in it become read-only";
-    ReadonlyPath = 38, Init, "make a path read-only", "all; inside", "after everything that writes there";
-    MaskedPath = 39, Init, "mask a path", "all; inside",
+    ReadonlyPath = 39, Init, "make a path read-only", "all; inside", "after everything that writes there";
+    MaskedPath = 40, Init, "mask a path", "all; inside",
         "after the read-only paths, which may contain it; from a verified /dev/null or an empty read-only directory (CVE-2025-31133)";
 
-    NoNewPrivileges = 40, Init, "set no_new_privs", "all; inside", "cannot be taken back";
-    Scheduler = 41, Init, "set the scheduler", "all; inside", "needs CAP_SYS_NICE";
-    IoPriority = 42, Init, "set the I/O priority", "all; inside", "needs CAP_SYS_ADMIN for real time";
-    Personality = 43, Init, "set the personality", "all; inside", "inherited over execve";
-    MemoryPolicy = 44, Init, "set the memory policy", "all; inside", "inherited over execve";
-    Limits = 45, Init, "set the resource limits", "all; inside",
+    NoNewPrivileges = 41, Init, "set no_new_privs", "all; inside", "cannot be taken back";
+    Scheduler = 42, Init, "set the scheduler", "all; inside", "needs CAP_SYS_NICE";
+    IoPriority = 43, Init, "set the I/O priority", "all; inside", "needs CAP_SYS_ADMIN for real time";
+    Personality = 44, Init, "set the personality", "all; inside", "inherited over execve";
+    MemoryPolicy = 45, Init, "set the memory policy", "all; inside", "inherited over execve";
+    Limits = 46, Init, "set the resource limits", "all; inside",
         "as late as possible: our own work shall not run into them; before the capability to raise them goes";
-    Ready = 46, Parent, "set the limits from outside", "host",
+    Ready = 47, Parent, "set the limits from outside", "host",
         "only where brig-init may not: raising a hard limit needs a privilege that a user namespace does not give";
-    Label = 47, Init, "set the security label", "all; inside", "takes effect at execve; through a proc of our own (CVE-2019-16884)";
-    Seccomp = 48, Init, "load the seccomp filter", "all; inside",
+    Label = 48, Init, "set the security label", "all; inside", "takes effect at execve; through a proc of our own (CVE-2019-16884)";
+    Seccomp = 49, Init, "load the seccomp filter", "all; inside",
         "before privileges drop where loading needs one of them, otherwise behind the gate";
-    Bounding = 49, Init, "drop capabilities from the bounding set", "all; inside", "needs CAP_SETPCAP";
-    Groups = 50, Init, "set the groups", "all; inside", "before the user: afterwards it may not";
-    User = 51, Init, "set the user", "all; inside", "keeps its capabilities for one more step";
-    Cwd = 52, Init, "change to the working directory", "all; inside; user's ids",
+    Bounding = 50, Init, "drop capabilities from the bounding set", "all; inside", "needs CAP_SETPCAP";
+    Groups = 51, Init, "set the groups", "all; inside", "before the user: afterwards it may not";
+    User = 52, Init, "set the user", "all; inside", "keeps its capabilities for one more step";
+    Cwd = 53, Init, "change to the working directory", "all; inside; user's ids",
         "as the user, who must be able to reach it; checked to lie inside the root (CVE-2024-21626)";
-    Capabilities = 53, Init, "set the capabilities", "all; inside; user's ids", "last of the credentials: everything above needed more";
-    FindExecutable = 54, Init, "find the executable", "all; inside; user's rights", "with the user's own eyes, and while create can still report it";
-    Record = 55, Parent, "write the record", "host", "prepared while brig-init worked; from here on the container exists for others";
-    Gate = 56, Init, "wait for start", "all; inside; user's rights", "everything is done; what waits is as small as it gets";
-    StartContainerHook = 57, Init, "run a startContainer hook", "all; inside; user's rights", "the specification: after start, before the user's program";
-    Exec = 58, Init, "execute the user's program", "all; inside; user's rights", "the end of brig-init";
+    Capabilities = 54, Init, "set the capabilities", "all; inside; user's ids", "last of the credentials: everything above needed more";
+    FindExecutable = 55, Init, "find the executable", "all; inside; user's rights", "with the user's own eyes, and while create can still report it";
+    Record = 56, Parent, "write the record", "host", "prepared while brig-init worked; from here on the container exists for others";
+    Gate = 57, Init, "wait for start", "all; inside; user's rights", "everything is done; what waits is as small as it gets";
+    StartContainerHook = 58, Init, "run a startContainer hook", "all; inside; user's rights", "the specification: after start, before the user's program";
+    Exec = 59, Init, "execute the user's program", "all; inside; user's rights", "the end of brig-init";
 }
 
 impl<'a> Wire<'a> for Step {

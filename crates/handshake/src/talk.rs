@@ -33,6 +33,9 @@ wire_enum! {
         /// Finish the walls of the cgroup: device rules. The answer is waited for later, before anything of the container's
         /// own runs.
         FinishWalls = 11,
+        /// Set up the network: a route socket of the container's network namespace is beside this. The answer is waited for
+        /// later, before anything that may be about the devices.
+        SetUpNetwork = 12,
         /// One way: something was asked for that this kernel or these rights do not allow, and that may be left out.
         Note(fault: Fault<'a>) = 10,
     }

@@ -41,6 +41,8 @@ wire_struct! {
         pub cgroup_namespace: bool,
         /// Bring `lo` up (a network namespace of our own).
         pub loopback: bool,
+        /// The parent has devices for the network namespace: [`Ask::SetUpNetwork`](crate::Ask::SetUpNetwork).
+        pub network: bool,
         /// The session keyring to make.
         pub keyring: Option<Keyring<'a>>,
         /// `hostname`.

@@ -53,6 +53,7 @@ pub(crate) fn become_first(
     if let Some(wanted) = &task.process.terminal {
         terminal::take(wanted, &root, parent, &inside)?;
     }
+    parent.network_is_up()?;
     finish_rootfs(task, &root, proc.as_ref(), &inside)?;
 
     let filter = seccomp::take(&task.process, parent)?;
@@ -77,6 +78,11 @@ fn enter_rest(task: &InitTask<'_>, parent: &Parent) -> Outcome<()> {
             .at(Step::Loopback)?;
         netdevice::loopback_up(&socket).at(Step::Loopback)?;
         fds::leave_to_execve(socket);
+    }
+    if task.network {
+        let socket = socket_with(AddressFamily::NETLINK, SocketType::RAW, SocketFlags::CLOEXEC, None)
+            .at(Step::Network)?;
+        parent.set_up_network(socket.as_fd())?;
     }
     Ok(())
 }

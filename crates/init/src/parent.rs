@@ -30,8 +30,10 @@ pub(crate) struct Parent {
     gone: bool,
     /// This process may be copied.
     pub(crate) alone: Alone,
-    /// An answer is on its way that nobody has waited for yet.
-    unanswered: Cell<bool>,
+    /// Answers are on their way that nobody has waited for yet: to this first…
+    network_unanswered: Cell<bool>,
+    /// …then to this, in the order in which they were asked.
+    walls_unanswered: Cell<bool>,
     program: Cell<Program>,
     /// What was read beyond the message that was wanted.
     ahead: Cell<Vec<u8>>,
@@ -53,7 +55,8 @@ impl Parent {
             socket,
             gone: false,
             alone,
-            unanswered: Cell::new(false),
+            network_unanswered: Cell::new(false),
+            walls_unanswered: Cell::new(false),
             program: Cell::new(Program::None),
             ahead: Cell::new(Vec::new()),
         }
@@ -102,15 +105,27 @@ impl Parent {
         self.wait_for_done(step)
     }
 
-    /// Asks for the walls to be finished, without waiting.
-    pub(crate) fn finish_walls(&self) -> Outcome<()> {
-        self.unanswered.set(true);
-        self.tell(&Ask::FinishWalls, &[]).at(Step::Walls)
+    /// Asks for the network to be set up by way of a socket in it, without waiting. Before [`Parent::finish_walls`].
+    pub(crate) fn set_up_network(&self, socket: BorrowedFd<'_>) -> Outcome<()> {
+        self.network_unanswered.set(true);
+        self.tell(&Ask::SetUpNetwork, &[socket]).at(Step::Network)
     }
 
     /// Waits for that, if it was asked for.
+    pub(crate) fn network_is_up(&self) -> Outcome<()> {
+        if self.network_unanswered.take() { self.wait_for_done(Step::Network) } else { Ok(()) }
+    }
+
+    /// Asks for the walls to be finished, without waiting.
+    pub(crate) fn finish_walls(&self) -> Outcome<()> {
+        self.walls_unanswered.set(true);
+        self.tell(&Ask::FinishWalls, &[]).at(Step::Walls)
+    }
+
+    /// Waits for that, if it was asked for, and for all that was asked for before.
     pub(crate) fn walls_are_finished(&self) -> Outcome<()> {
-        if self.unanswered.take() { self.wait_for_done(Step::Walls) } else { Ok(()) }
+        self.network_is_up()?;
+        if self.walls_unanswered.take() { self.wait_for_done(Step::Walls) } else { Ok(()) }
     }
 
     /// Waits for the [`Reply::Done`] to something that was told before.

@@ -75,11 +75,3 @@ pub(crate) fn walls(cgroup: &CgroupPlan, rootfs: &Rootfs<'_>, host: &Host) -> Wa
         Some(_) => Walls::Finished,
     }
 }
-
-/// Refuses what the configuration asks for and nobody does yet.
-pub(crate) fn not_yet(linux: &Linux<'_>) -> Result<(), Refusal> {
-    if !linux.net_devices.is_empty() {
-        return Err(Refusal::at("linux.netDevices", "moving network devices is not supported yet"));
-    }
-    Ok(())
-}

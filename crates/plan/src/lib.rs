@@ -61,6 +61,8 @@ mod hooks;
 
 mod state;
 
+mod network;
+
 mod cgroup;
 pub mod resources;
 

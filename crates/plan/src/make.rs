@@ -17,8 +17,8 @@ use crate::rules::{self, CgroupRights, Euid, Facts, JoinedNetwork};
 use crate::spec::{self, Linux, Spec};
 use crate::text::{optional_text, text};
 use crate::{
-    capabilities, cgroup, devices, hooks, id_maps, intel_rdt, mounts, namespaces, process, rlimits, rootfs,
-    scheduler, seccomp, state, sysctl,
+    capabilities, cgroup, devices, hooks, id_maps, intel_rdt, mounts, namespaces, network, process, rlimits,
+    rootfs, scheduler, seccomp, state, sysctl,
 };
 
 /// Plans a container.
@@ -31,7 +31,6 @@ pub fn plan(spec: &Spec<'_>, host: &Host, options: &Options<'_>) -> Result<Plan<
     let (no_linux, no_process) = (Linux::default(), spec::Process::default());
     let linux = spec.linux.as_ref().unwrap_or(&no_linux);
     let user_process = spec.process.as_ref().unwrap_or(&no_process);
-    cgroup::not_yet(linux)?;
 
     let listed = namespaces::listed(linux)?;
     let Namespaces { create, entry, cgroup: cgroup_namespace } =
@@ -51,12 +50,14 @@ pub fn plan(spec: &Spec<'_>, host: &Host, options: &Options<'_>) -> Result<Plan<
 
     let parent_hooks = hooks::of_parent(spec)?;
     let cgroup = cgroup::plan(linux, options, host, &mut warnings)?;
+    let network = network::plan(linux)?;
     Ok(Plan {
         task: InitTask {
             fds: fds(&listed, options),
             entry,
             cgroup_namespace,
             loopback: listed.creates(clone::NEWNET),
+            network: !network.is_empty(),
             keyring,
             hostname: optional_text(&spec.hostname, format_args!("hostname"))?,
             domainname: optional_text(&spec.domainname, format_args!("domainname"))?,
@@ -71,6 +72,7 @@ pub fn plan(spec: &Spec<'_>, host: &Host, options: &Options<'_>) -> Result<Plan<
         cgroup,
         filter,
         intel_rdt: intel_rdt::plan(linux, host, options.id)?,
+        network,
         limits,
         sources,
         hooks: parent_hooks,

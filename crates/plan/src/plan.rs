@@ -27,6 +27,8 @@ pub struct Plan<'a> {
     pub filter: Option<Canonical>,
     /// Its class of service and monitoring group of Intel RDT.
     pub intel_rdt: Option<IntelRdtPlan>,
+    /// What the parent sets up in its network namespace.
+    pub network: NetworkPlan,
     /// What the parent sets on the process once it is ready.
     pub limits: Limits,
     /// Bind sources that the parent may have to open, by place in `task.rootfs.mounts`.
@@ -157,6 +159,31 @@ pub enum Class {
     /// Named by `closID`, with schemata: made if it is missing, and never removed. If it is there it must have them already:
     /// others rely on it.
     Shared(String),
+}
+
+/// What the parent sets up in the container's network namespace; loopback is `brig-init`'s.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NetworkPlan {
+    /// Devices that move into it, in the order of the file.
+    pub devices: Vec<NetDevice>,
+}
+
+impl NetworkPlan {
+    /// Whether there is nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.devices.is_empty()
+    }
+}
+
+/// A network device of the host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NetDevice {
+    /// Its name on the host.
+    pub name: String,
+    /// Its name in the container.
+    pub inside: String,
+    /// Its place in config.json.
+    pub at: String,
 }
 
 wire_struct! {

@@ -219,9 +219,14 @@ impl<'m> Making<'m> {
             filter,
             terminals: Terminals::new(&self.request.streams),
             terminal: None,
+            network: None,
         };
         let until = if gate.is_some() { Until::Gate } else { Until::Exec };
-        let started = parent::attend(started, &mut desk, until).map_err(in_context)?;
+        let attended = parent::attend(started, &mut desk, until);
+        if let (Err(_), Some(network)) = (&attended, desk.network.take()) {
+            network.take_back();
+        }
+        let started = attended.map_err(in_context)?;
         let created =
             Created { pid: started.pid, pidfd: started.pidfd, terminal: desk.terminal.take(), notify: None };
         if until == Until::Exec {

@@ -217,6 +217,10 @@ impl Desk for ExecDesk<'_> {
         Err(Errno::INVAL)
     }
 
+    fn set_up_network(&mut self, _: OwnedFd, _: Pid) -> Result<()> {
+        Ok(())
+    }
+
     fn finish_walls(&mut self) -> Result<()> {
         Ok(())
     }

@@ -22,6 +22,9 @@ pub(crate) trait Desk {
     /// The tree of a mount source, which `brig-init` may have `opened` itself.
     fn open_source(&mut self, mount: u32, opened: Option<OwnedFd>, pid: Pid) -> Result<OwnedFd, Errno>;
 
+    /// Set up the network by way of this route socket in the container's namespace.
+    fn set_up_network(&mut self, inside: OwnedFd, pid: Pid) -> Result<()>;
+
     /// prestart and createRuntime hooks.
     fn run_hooks(&mut self, pid: Pid) -> Result<()>;
 
@@ -100,6 +103,7 @@ fn converse(started: &mut Started, desk: &mut dyn Desk, until: Until) -> Result<
             }
             Ask::OpenSource(mount) => open_source(started, mount, descriptors, desk)?,
             Ask::MapIds => answer(started, step, desk.map_ids(started.pid))?,
+            Ask::SetUpNetwork => answer(started, step, set_up_network(started, descriptors, desk))?,
             Ask::FinishWalls => answer(started, step, desk.finish_walls())?,
             Ask::RunHooks => answer(started, step, desk.run_hooks(started.pid))?,
             Ask::TakeTerminal => answer(started, step, take_terminal(descriptors, desk))?,
@@ -142,6 +146,11 @@ fn open_source(started: &Started, mount: u32, beside: Vec<OwnedFd>, desk: &mut d
     sent.map_err(|errno| Error::step(Step::MountSource, "", errno))
 }
 
+fn set_up_network(started: &Started, beside: Vec<OwnedFd>, desk: &mut dyn Desk) -> Result<()> {
+    let missing = || Error::step(Step::Network, "", Errno::BADF);
+    desk.set_up_network(beside.into_iter().next().ok_or_else(missing)?, started.pid)
+}
+
 fn take_terminal(beside: Vec<OwnedFd>, desk: &mut dyn Desk) -> Result<()> {
     let missing = || Error::step(Step::Terminal, "", Errno::BADF);
     desk.take_terminal(beside.into_iter().next().ok_or_else(missing)?)
@@ -160,6 +169,7 @@ fn step_of(ask: &Ask<'_>) -> Step {
         Ask::Spawned(_) => Step::SecondClone,
         Ask::MapIds => Step::BecomeRoot,
         Ask::OpenSource(_) => Step::MountSource,
+        Ask::SetUpNetwork => Step::Network,
         Ask::FinishWalls => Step::Walls,
         Ask::RunHooks => Step::RuntimeHooks,
         Ask::TakeTerminal => Step::Terminal,

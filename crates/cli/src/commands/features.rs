@@ -40,7 +40,7 @@ pub(super) fn run() -> Outcome {
             intel_rdt: IntelRdtFeatures { enabled: true, schemata: true, monitoring: true },
             memory_policy: MemoryPolicyFeatures { modes: &MEMORY_MODES, flags: &MEMORY_FLAGS },
             mount_extensions: MountExtensions { idmap: Enabled::YES },
-            net_devices: Enabled::NO,
+            net_devices: Enabled::YES,
         },
         annotations: BTreeMap::from([
             ("io.github.brig-containers.brig.commit", version::COMMIT),

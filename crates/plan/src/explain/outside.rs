@@ -94,6 +94,10 @@ pub(super) fn entry(plan: &Plan<'_>) -> Section {
 
 pub(super) fn parent_while_init_works(plan: &Plan<'_>) -> Section {
     let mut section = Section::new("parent, while brig-init works");
+    for device in &plan.network.devices {
+        let value = format!("{}, called {} in the container", device.name, device.inside);
+        section.line("move network device", value, Known::WhenDone);
+    }
     for source in &plan.sources {
         let mount = plan.task.rootfs.mounts.get(usize::try_from(source.mount).unwrap_or(usize::MAX));
         let destination = mount.map(|mount| quoted(&mount.destination)).unwrap_or_default();

@@ -7,6 +7,7 @@ mod hooks;
 mod intel_rdt;
 mod mounts;
 mod namespaces;
+mod network;
 mod process;
 mod rootfs;
 mod seccomp;

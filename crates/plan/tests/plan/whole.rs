@@ -76,8 +76,6 @@ fn limits_are_planned_as_files_and_shown() {
 fn what_is_not_done_yet_is_refused() {
     let rdt = refused(r#""linux":{"intelRdt":{"closID":"a"}}"#);
     assert_eq!(rdt, "intelRdt is specified in config, but Intel RDT is not enabled (linux.intelRdt)");
-    let devices = refused(r#""linux":{"namespaces":[{"type":"network"}],"netDevices":{"eth0":{}}}"#);
-    assert_eq!(devices, "linux.netDevices: moving network devices is not supported yet");
 }
 
 #[test]

@@ -13,10 +13,14 @@ use rustix::process::Pid;
 use super::Making;
 use crate::error::{Error, Result, best_effort};
 use crate::hooks::{self, Hooks};
+use crate::network::Network;
 use crate::parent::{self, Desk};
 use crate::status::Status;
 use crate::terminal::Terminals;
 use crate::{sources, spawn, state, words};
+
+/// `CLONE_NEWNET`.
+const NETWORK: u32 = 0x4000_0000;
 
 pub(super) struct InitDesk<'d, 'm> {
     pub(super) making: &'d Making<'m>,
@@ -25,6 +29,8 @@ pub(super) struct InitDesk<'d, 'm> {
     pub(super) terminals: Terminals<'d>,
     /// The master of a foreground terminal.
     pub(super) terminal: Option<OwnedFd>,
+    /// What was set up for it.
+    pub(super) network: Option<Network>,
 }
 
 impl InitDesk<'_, '_> {
@@ -48,6 +54,17 @@ impl Desk for InitDesk<'_, '_> {
 
     fn open_source(&mut self, mount: u32, opened: Option<OwnedFd>, pid: Pid) -> Result<OwnedFd, Errno> {
         sources::open(self.making.plan, mount, opened, pid, &self.making.joined)
+    }
+
+    fn set_up_network(&mut self, inside: OwnedFd, pid: Pid) -> Result<()> {
+        let plan = self.making.plan;
+        let joined = plan.start.join.iter().find(|join| join.kind == NETWORK);
+        let namespace = joined.map_or_else(
+            || format!("/proc/{}/ns/net", pid.as_raw_nonzero()),
+            |join| join.path.to_string_lossy().into_owned(),
+        );
+        self.network = Some(Network::set_up(&plan.network, inside, &namespace)?);
+        Ok(())
     }
 
     fn finish_walls(&mut self) -> Result<()> {
