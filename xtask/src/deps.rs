@@ -42,7 +42,7 @@ const TABLE: [Row; 11] = [
     },
     Row {
         krate: "brig",
-        needs: &["brig-plan", "brig-runtime", "log", "rustix", "serde", "serde_json"],
+        needs: &["brig-plan", "brig-runtime", "brig-seccomp", "log", "rustix", "serde", "serde_json"],
         may: &["lexopt"],
     },
     Row { krate: "xtask", needs: &["brig-handshake", "serde_json"], may: &[] },

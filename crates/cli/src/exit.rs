@@ -9,6 +9,10 @@ pub enum Exit {
     Success,
     /// 1: any error but those below.
     Failure,
+    /// 1, as an answer: what `seccomp` was asked is not so.
+    No,
+    /// 2: `seccomp` has no answer.
+    Trouble,
     /// 3: there is no such command.
     UnknownCommand,
     /// 255: `exec` failed before its process ran.
@@ -23,7 +27,8 @@ impl Exit {
     pub fn code(self) -> u8 {
         match self {
             Self::Success => 0,
-            Self::Failure => 1,
+            Self::Failure | Self::No => 1,
+            Self::Trouble => 2,
             Self::UnknownCommand => 3,
             Self::ExecFailure => 255,
             Self::Process(status) => status,

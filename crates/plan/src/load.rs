@@ -9,7 +9,7 @@
 mod place;
 
 use crate::refusal::Refusal;
-use crate::spec::{LinuxResources, Process, Spec};
+use crate::spec::{LinuxResources, LinuxSeccomp, Process, Spec};
 use serde::Deserialize;
 
 /// Reads config.json.
@@ -34,6 +34,14 @@ pub fn process(text: &[u8]) -> Result<Process<'_>, Refusal> {
 /// As for [`config`].
 pub fn resources(text: &[u8]) -> Result<LinuxResources<'_>, Refusal> {
     read::<Option<LinuxResources<'_>>>(text).map(Option::unwrap_or_default)
+}
+
+/// Reads the `linux.seccomp` object by itself.
+///
+/// # Errors
+/// As for [`config`].
+pub fn seccomp(text: &[u8]) -> Result<LinuxSeccomp<'_>, Refusal> {
+    read::<Option<LinuxSeccomp<'_>>>(text)?.ok_or_else(|| Refusal::runc("", "profile cannot be null"))
 }
 
 fn read<'a, T: Deserialize<'a>>(text: &'a [u8]) -> Result<T, Refusal> {

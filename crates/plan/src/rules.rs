@@ -29,7 +29,7 @@ mod sysctl;
 pub use members::Members;
 
 use crate::refusal::Refusal;
-use crate::spec::{Linux, LinuxIdMapping, LinuxNamespace, LinuxResources, Process, Spec, Str};
+use crate::spec::{Linux, LinuxIdMapping, LinuxNamespace, LinuxResources, LinuxSeccomp, Process, Spec, Str};
 use std::fmt;
 
 /// What the rules have to know besides the configuration.
@@ -155,6 +155,16 @@ pub fn check_process(process: &Process<'_>, at: &str) -> Result<(), Refusal> {
 pub fn check_resources(resources: &LinuxResources<'_>, at: &str) -> Result<Vec<Warning>, Refusal> {
     let mut warnings = Vec::new();
     resources::check(resources, at, &mut warnings)?;
+    Ok(warnings)
+}
+
+/// Checks a seccomp profile by itself; JSON paths are those of config.json.
+///
+/// # Errors
+/// The first rule that is broken.
+pub fn check_seccomp(profile: &LinuxSeccomp<'_>) -> Result<Vec<Warning>, Refusal> {
+    let mut warnings = Vec::new();
+    seccomp::profile(profile, &mut warnings)?;
     Ok(warnings)
 }
 

@@ -11,6 +11,7 @@ use brig_seccomp::{
 use crate::host::Host;
 use crate::plan::Listener;
 use crate::refusal::Refusal;
+use crate::rules;
 use crate::spec::{Linux, LinuxSeccomp, LinuxSeccompArg, LinuxSyscall, Str};
 use crate::text::text;
 
@@ -40,6 +41,20 @@ pub(crate) fn plan(
     }
     let loading = Seccomp { flags, load: load(no_new_privileges, flags) };
     Ok(Some((loading, Canonical::new(&profile, native))))
+}
+
+/// A profile by itself, held to the same rules as in a config.json, for any kernel.
+///
+/// # Errors
+/// What is refused in a config.json too, with the same JSON paths; a profile that says nothing.
+pub fn by_itself<'s>(configured: &'s LinuxSeccomp<'_>, native: Arch) -> Result<Profile<'s>, Refusal> {
+    if !filters(configured) {
+        return Err(Refusal::at("linux.seccomp", "filters nothing: neither defaultAction nor syscalls"));
+    }
+    rules::check_seccomp(configured)?;
+    let profile = profile(configured, u32::MAX)?;
+    check(&profile, native)?;
+    Ok(profile)
 }
 
 /// What can be told without compiling.

@@ -112,7 +112,7 @@ fn refuse_notify(profile: &Profile<'_>) -> Result<(), Error> {
 }
 
 /// The native one first: it is asked for most.
-fn architectures(profile: &Profile<'_>, native: Arch) -> Result<Vec<Arch>, Error> {
+pub(crate) fn architectures(profile: &Profile<'_>, native: Arch) -> Result<Vec<Arch>, Error> {
     let mut all = vec![native];
     for &arch in &profile.architectures {
         if arch.is_big_endian() != native.is_big_endian() {

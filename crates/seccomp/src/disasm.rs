@@ -5,7 +5,7 @@ use alloc::string::{String, ToString};
 use alloc::vec;
 use alloc::vec::Vec;
 
-use crate::arch::Arch;
+use crate::arch::{Arch, X32_BIT};
 use crate::insn::{AND, ARCH, ARGS, Insn, JUMP, JUMP_EQ, JUMP_GE, JUMP_GT, JUMP_SET, LOAD, NR, RETURN};
 use crate::interp::ByteOrder;
 
@@ -44,67 +44,102 @@ fn exits(at: usize, insn: &Insn) -> Vec<usize> {
 /// One line per instruction, then its size and depth. Numbers are named where the architecture is known by then.
 #[must_use]
 pub fn disassemble(program: &[Insn], order: ByteOrder) -> String {
-    let known = architectures(program);
+    let known = known(program);
     let mut text = String::new();
-    let mut loaded = "?".to_string();
-    for (at, insn) in program.iter().enumerate() {
-        let arch = known[at];
+    for (at, (insn, known)) in program.iter().zip(&known).enumerate() {
+        let test = |sign: &str| branch(at, insn, &known.tested(order), sign, &known.constant(insn.k));
         let line = match insn.code {
-            LOAD => {
-                loaded = word(insn.k, order);
-                format!("load {loaded}")
-            }
+            LOAD => format!("load {}", word(insn.k, order)),
             AND => format!("and {:#x}", insn.k),
             RETURN => format!("return {}", action(insn.k)),
             JUMP => format!("goto {}", at + 1 + insn.k as usize),
-            JUMP_EQ => branch(at, insn, "==", &constant(insn.k, &loaded, arch)),
-            JUMP_GE => branch(at, insn, ">=", &constant(insn.k, &loaded, arch)),
-            JUMP_GT => branch(at, insn, ">", &constant(insn.k, &loaded, arch)),
-            JUMP_SET => branch(at, insn, "&", &format!("{:#x}", insn.k)),
+            JUMP_EQ => test("=="),
+            JUMP_GE => test(">="),
+            JUMP_GT => test(">"),
+            JUMP_SET => branch(at, insn, &known.tested(order), "&", &format!("{:#x}", insn.k)),
             code => format!("code {code:#06x} {} {} {:#x}", insn.jt, insn.jf, insn.k),
         };
-        text.push_str(&format!("{at:4}  {line}\n"));
+        let comment = match insn.code {
+            JUMP_EQ | JUMP_GE | JUMP_GT => known.name(insn.k),
+            _ => None,
+        };
+        match comment {
+            Some(name) => text.push_str(&format!("{at:4}  {line:42} ; {name}\n")),
+            None => text.push_str(&format!("{at:4}  {line}\n")),
+        }
     }
     let Shape { instructions, deepest } = shape(program);
     let bytes = instructions * 8;
     text + &format!("{instructions} instructions, {bytes} bytes, deepest path {deepest}\n")
 }
 
-/// For each instruction the audit number that every way to it has compared with, if it is one.
-fn architectures(program: &[Insn]) -> Vec<Option<Arch>> {
-    #[derive(Clone, Copy, PartialEq)]
-    enum Seen {
-        Nothing,
-        One(Option<Arch>),
-    }
-    let mut seen = vec![Seen::Nothing; program.len() + 1];
-    let meet = |seen: &mut Vec<Seen>, at: usize, arch: Option<Arch>| {
-        if let Some(place) = seen.get_mut(at) {
-            *place = match *place {
-                Seen::Nothing => Seen::One(arch),
-                Seen::One(other) if other == arch => *place,
-                Seen::One(_) => Seen::One(None),
-            };
+/// What holds on every way to an instruction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+struct Known {
+    /// The architecture, by a comparison with its audit number.
+    arch: Option<Arch>,
+    /// The word that was loaded last: its offset.
+    loaded: Option<u32>,
+    /// It was masked since.
+    masked: bool,
+}
+
+impl Known {
+    /// What holds on both of two ways.
+    fn meet(self, other: Known) -> Known {
+        Known {
+            arch: self.arch.filter(|_| self.arch == other.arch),
+            loaded: self.loaded.filter(|_| self.loaded == other.loaded),
+            masked: self.masked || other.masked,
         }
-    };
-    let mut loaded = None;
-    meet(&mut seen, 0, None);
+    }
+
+    /// Behind `insn`, on its way number `way`.
+    fn behind(self, insn: &Insn, way: usize) -> Known {
+        match insn.code {
+            LOAD => Known { loaded: Some(insn.k), masked: false, ..self },
+            AND => Known { masked: true, ..self },
+            JUMP_EQ if way == 0 && self.loaded == Some(ARCH) => Known { arch: of_audit(insn.k), ..self },
+            _ => self,
+        }
+    }
+
+    fn tested(self, order: ByteOrder) -> String {
+        let word = self.loaded.map_or("?".to_string(), |offset| word(offset, order));
+        if self.masked { format!("masked {word}") } else { word }
+    }
+
+    /// Numbers of calls are decimal, as in the tables of them.
+    fn constant(self, k: u32) -> String {
+        match self.loaded {
+            Some(NR) if k < X32_BIT => format!("{k}"),
+            _ => format!("{k:#x}"),
+        }
+    }
+
+    fn name(self, k: u32) -> Option<String> {
+        match self.loaded {
+            Some(ARCH) => of_audit(k).map(|arch| arch.name().to_string()),
+            Some(NR) => self.arch.and_then(|arch| name_of_number(arch, k)).map(ToString::to_string),
+            _ => None,
+        }
+    }
+}
+
+/// For each instruction what holds on every way to it; jumps go forward only.
+fn known(program: &[Insn]) -> Vec<Known> {
+    let mut all: Vec<Option<Known>> = vec![None; program.len() + 1];
+    all[0] = Some(Known::default());
     for (at, insn) in program.iter().enumerate() {
-        let arch = match seen[at] {
-            Seen::One(arch) => arch,
-            Seen::Nothing => None,
-        };
-        if insn.code == LOAD {
-            loaded = Some(insn.k);
-        }
+        let here = all[at].unwrap_or_default();
         for (way, target) in exits(at, insn).into_iter().enumerate() {
-            let named = (insn.code == JUMP_EQ && way == 0 && loaded == Some(ARCH))
-                .then(|| of_audit(insn.k))
-                .flatten();
-            meet(&mut seen, target, named.or(arch));
+            if let Some(place) = all.get_mut(target) {
+                let there = here.behind(insn, way);
+                *place = Some(place.map_or(there, |other| other.meet(there)));
+            }
         }
     }
-    seen.into_iter().map(|seen| if let Seen::One(arch) = seen { arch } else { None }).collect()
+    all.into_iter().take(program.len()).map(Option::unwrap_or_default).collect()
 }
 
 fn of_audit(audit: u32) -> Option<Arch> {
@@ -123,24 +158,9 @@ fn word(offset: u32, order: ByteOrder) -> String {
     }
 }
 
-fn branch(at: usize, insn: &Insn, sign: &str, constant: &str) -> String {
-    format!(
-        "if {sign} {constant} goto {} else {}",
-        at + 1 + usize::from(insn.jt),
-        at + 1 + usize::from(insn.jf)
-    )
-}
-
-fn constant(k: u32, loaded: &str, arch: Option<Arch>) -> String {
-    let name = match loaded {
-        "arch" => of_audit(k).map(Arch::name),
-        "nr" => arch.and_then(|arch| name_of_number(arch, k)),
-        _ => None,
-    };
-    match name {
-        Some(name) => format!("{k:#x} ({name})"),
-        None => format!("{k:#x}"),
-    }
+fn branch(at: usize, insn: &Insn, tested: &str, sign: &str, constant: &str) -> String {
+    let (yes, no) = (at + 1 + usize::from(insn.jt), at + 1 + usize::from(insn.jf));
+    format!("if {tested} {sign} {constant} goto {yes} else {no}")
 }
 
 /// x32 shares x86_64's audit number.
@@ -149,8 +169,9 @@ fn name_of_number(arch: Arch, number: u32) -> Option<&'static str> {
     arch.syscall_name(number).or_else(x32)
 }
 
-/// A return value in the words of the OCI spec.
-fn action(value: u32) -> String {
+/// What a filter returns, in the words of the OCI spec.
+#[must_use]
+pub fn action(value: u32) -> String {
     let data = value & 0xffff;
     match value & 0xffff_0000 {
         0x8000_0000 => "KILL_PROCESS".to_string(),

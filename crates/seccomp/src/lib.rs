@@ -59,11 +59,13 @@ mod disasm;
 mod error;
 mod insn;
 pub mod interp;
+mod reason;
 
 pub use arch::Arch;
 pub use canonical::{Canonical, hash};
 pub use compile::{Compiled, compile};
-pub use disasm::{Shape, disassemble, shape};
+pub use disasm::{Shape, action, disassemble, shape};
 pub use error::Error;
 pub use insn::Insn;
 pub use profile::{Action, Condition, Flag, Operator, Profile, Rule, UnknownWord};
+pub use reason::{Held, Match, Reason, reason};

@@ -4,6 +4,7 @@
 use std::{ffi::OsString, path::PathBuf, time::Duration};
 
 pub use super::criu::{CheckpointArgs, CriuArgs, CriuSwitch, ManageCgroups, RestoreArgs};
+pub use super::seccomp::{ProfilePath, SeccompAction, SeccompArgs};
 use super::table::CommandRow;
 
 /// The options before the command.
@@ -80,6 +81,8 @@ pub enum Command {
     Resume(IdArgs),
     /// `run`
     Run(RunArgs),
+    /// `seccomp`
+    Seccomp(SeccompArgs),
     /// `spec`
     Spec(SpecArgs),
     /// `start`

@@ -9,6 +9,7 @@ pub mod command;
 mod criu;
 mod read;
 mod scan;
+mod seccomp;
 pub mod table;
 mod value;
 
@@ -104,12 +105,18 @@ fn check_count(program: &str, row: &'static CommandRow, given: usize) -> Result<
 }
 
 /// Words that parsed but make no sense: `exec` reports them like any other failure of its own.
-fn refused_words(row: &CommandRow, message: String) -> Refused {
+fn refused_words(row: &'static CommandRow, message: String) -> Refused {
     match row.name {
         "exec" => {
             Refused { message: format!("exec failed: {message}"), usage: None, exit: Exit::ExecFailure }
         }
         "help" => Refused { message, usage: None, exit: Exit::UnknownCommand },
+        // 1 is an answer.
+        "seccomp" => Refused {
+            message,
+            usage: Some(Usage { heading: "Incorrect Usage.".to_owned(), command: Some(row) }),
+            exit: Exit::Trouble,
+        },
         _ => Refused { message, usage: None, exit: Exit::Failure },
     }
 }

@@ -69,6 +69,11 @@ struct Typed {
 }
 
 impl Found {
+    /// Whether a flag was given at all.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.last(name).is_some()
+    }
+
     /// Whether a switch was given, and not as `--flag=false`.
     pub(crate) fn switch(&self, name: &str) -> bool {
         matches!(self.last(name), Some(Value::Switch(true)))

@@ -1,7 +1,7 @@
 //! The commands and their flags: one table, from which words are parsed and help is printed.
 //! Flags and their names are runc's; `explain` and `demo` are brig's own. Runs in: parent.
 
-use super::{Command, read, scan::Found};
+use super::{Command, read, scan::Found, seccomp};
 
 /// One command: a row of [`COMMANDS`].
 #[derive(Debug)]
@@ -302,6 +302,21 @@ pub static COMMANDS: &[CommandRow] = &[
             BUNDLE, CONSOLE_SOCKET, PIDFD_SOCKET, DETACH,
             switch("keep", "do not delete the container when its process ends"),
             PID_FILE, NO_SUBREAPER, NO_PIVOT, NO_NEW_KEYRING, PRESERVE_FDS,
+        ],
+    },
+    CommandRow {
+        name: "seccomp", alias: None, summary: "compile, show, try out or compare seccomp profiles",
+        usage: "compile|show <profile> || check <profile> <syscall> [arguments...] || diff <profile> <profile>",
+        description: "compile writes the program (struct sock_filter[]), show prints it for a person, check says what a call\n\
+                      gets and which rule says so, diff says for which calls two profiles differ. A profile is a file with\n\
+                      the linux.seccomp object, a config.json, a bundle, or - for standard input.\n\
+                      Exit code of check: 0 the call is let through, 1 it is not; of diff: 0 they agree, 1 they differ;\n\
+                      2 is trouble.",
+        order: WordOrder::FlagsAnywhere, count: Count::AtLeast(1), read: seccomp::read,
+        flags: &[
+            bytes("output", "compile: write the program to this file").short("o"),
+            text("arch", "check: architecture of the call, such as x86 (default: the machine's own)"),
+            text("machine", "architecture of the machine that the filter is for, such as aarch64 (default: this one)"),
         ],
     },
     CommandRow {

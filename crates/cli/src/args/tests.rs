@@ -511,7 +511,12 @@ fn sample(flag: &Flag) -> &'static str {
 
 /// The typed command without the flag, and with it under each of its names.
 fn effects(row: &CommandRow, flag: &Flag) -> (String, Vec<String>) {
-    let arguments = if matches!(row.count, Count::Exactly(0)) { "" } else { "c1" };
+    let arguments = match (row.name, flag.name, row.count) {
+        ("seccomp", "arch", _) => "check c1 read",
+        ("seccomp", ..) => "compile c1",
+        (.., Count::Exactly(0)) => "",
+        (.., Count::Exactly(_) | Count::AtLeast(_) | Count::Between(..)) => "c1",
+    };
     let behind = if row.name == "exec" { "sh" } else { "" };
     let told = |flags: &str| {
         let line = format!("{} {flags} {arguments} {behind}", row.name);

@@ -57,6 +57,22 @@ pub(super) fn integer(text: &str) -> Result<i64, NumberError> {
     i64::try_from(if negative { -magnitude } else { magnitude }).map_err(|_| NumberError::Range)
 }
 
+/// 64 bits in the same notation; a negative number is its two's complement, as a call passes it.
+///
+/// # Errors
+/// As [`integer`].
+pub(super) fn unsigned(text: &str) -> Result<u64, NumberError> {
+    if text.starts_with('-') {
+        return integer(text).map(i64::cast_unsigned);
+    }
+    let (radix, digits) = radix(text);
+    match u64::from_str_radix(digits, radix) {
+        Ok(number) if !digits.starts_with('+') => Ok(number),
+        Err(error) if *error.kind() == std::num::IntErrorKind::PosOverflow => Err(NumberError::Range),
+        Ok(_) | Err(_) => Err(NumberError::Syntax),
+    }
+}
+
 fn sign(text: &str) -> (bool, &str) {
     match text.as_bytes().first() {
         Some(b'-') => (true, &text[1..]),

@@ -16,6 +16,7 @@ mod ps;
 mod restore;
 mod resume;
 mod run;
+mod seccomp;
 mod setup;
 mod spec;
 mod start;
@@ -70,6 +71,8 @@ pub fn dispatch(name: &str, global: &Global, command: Command) -> Outcome {
             }
             other => other.map_err(|failure| failure.prefixed(&failed("run"))),
         },
+        Command::Seccomp(args) => seccomp::run(&args)
+            .map_err(|failure| Failure { exit: Exit::Trouble, ..failure.prefixed("seccomp") }),
         Command::Spec(args) => spec::run(args),
         Command::Start(args) => start::run(global, args),
         Command::State(args) => state::run(global, args),

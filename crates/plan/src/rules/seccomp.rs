@@ -58,7 +58,10 @@ const OPERATORS: [&str; 7] = [
 ];
 
 pub(super) fn check(linux: &Linux<'_>, warnings: &mut Vec<Warning>) -> Result<(), Refusal> {
-    let Some(seccomp) = &linux.seccomp else { return Ok(()) };
+    linux.seccomp.as_ref().map_or(Ok(()), |seccomp| profile(seccomp, warnings))
+}
+
+pub(super) fn profile(seccomp: &LinuxSeccomp<'_>, warnings: &mut Vec<Warning>) -> Result<(), Refusal> {
     // This is how some callers write "no seccomp".
     if seccomp.default_action.is_empty() && seccomp.syscalls.is_empty() {
         return Ok(());
