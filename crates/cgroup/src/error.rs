@@ -52,7 +52,7 @@ impl fmt::Display for Step {
             Step::Create => "create cgroup",
             Step::Open => "open cgroup",
             Step::Cpuset => "fill cpuset",
-            Step::Limits => "write",
+            Step::Limits => "set limit",
             Step::Devices => "apply linux.resources.devices",
             Step::Join => "join cgroup",
             Step::List => "list cgroup",

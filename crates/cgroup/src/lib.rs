@@ -22,6 +22,7 @@ mod create;
 mod devices;
 mod group;
 mod limits;
+mod replace;
 mod tree;
 
 mod events;
@@ -43,9 +44,10 @@ pub use error::{Error, Step};
 pub use events::{Event, PressureThreshold, PressureWatch, Resource, Waiting, Watch};
 pub use group::{Cgroup, Denied, Scope};
 pub use hierarchy::{Hierarchy, Layout, parse_mountinfo};
-pub use limits::{NotSet, Refused, Write};
+pub use limits::{NotSet, Refused, Shape, Write};
 pub use oom::OutOfMemory;
 pub use path::{Membership, Paths, Place};
+pub use replace::{Before, NotReplaced};
 pub use resctrl::Resctrl;
 pub use stats::{
     BlockIo, Cpu, CpuUsage, Cpuset, DeviceCount, Hugetlb, HugetlbUsage, Limit, Memory, MemoryEvents,

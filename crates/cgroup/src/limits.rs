@@ -18,6 +18,8 @@ pub struct Write<'w> {
     pub value: &'w str,
     /// What follows where the kernel does not take it.
     pub refused: Refused<'w>,
+    /// How to find what was there before.
+    pub shape: Shape<'w>,
 }
 
 /// What follows where the kernel does not take a value.
@@ -38,6 +40,25 @@ pub enum Refused<'w> {
     Again,
     /// At EINVAL the parents that were made for this cgroup get the value first.
     RaiseParents,
+}
+
+/// How a file says what holds in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape<'w> {
+    /// It holds the value and nothing else.
+    Value,
+    /// A line for each key.
+    Lines {
+        /// The first word of its line.
+        key: &'w str,
+        /// What is written for a key that has no line.
+        none: &'w str,
+    },
+    /// A line for each name, of which only what is behind the name may be written.
+    Field {
+        /// The first word of its line.
+        name: &'w str,
+    },
 }
 
 /// A value that did not come into force.
@@ -72,6 +93,12 @@ impl Cgroup {
         self.catch_up(&mut later)
     }
 
+    /// Bytes of memory in use, where that can be read (v2).
+    pub fn memory_in_use(&self) -> Option<u64> {
+        let text = self.group_of("memory").ok()?.read("memory.current", Step::Limits).ok()?;
+        str::from_utf8(&text).ok()?.trim().parse().ok()
+    }
+
     fn catch_up(&self, later: &mut Vec<(usize, &Write<'_>)>) -> Result<(), NotSet> {
         later
             .drain(..)
@@ -100,7 +127,7 @@ impl Cgroup {
         })
     }
 
-    fn group_of(&self, controller: &str) -> Result<&Group, Error> {
+    pub(crate) fn group_of(&self, controller: &str) -> Result<&Group, Error> {
         match self.groups.as_slice() {
             [only] if only.place.is_v2() => Ok(only),
             groups => groups

@@ -3,6 +3,8 @@
 //!
 //! Go programs write a number that nobody chose as 0, and runc takes it so: where 0 cannot be meant it is "not asked".
 
+mod merge;
+
 use std::borrow::Cow;
 
 use brig_handshake::wire_struct;

@@ -45,5 +45,6 @@ pub mod ps;
 pub mod state;
 pub mod stats;
 pub mod status;
+pub mod update;
 
 pub use error::{Error, Kind, Result};

@@ -2,7 +2,7 @@
 //! Runs in: the parent.
 
 use brig_cgroup::NotSet;
-use brig_plan::limits::{Refused, Write};
+use brig_plan::limits::{Refused, Shape, Write};
 
 use crate::error::Error;
 
@@ -15,6 +15,7 @@ pub(crate) fn borrowed(writes: &[Write]) -> Vec<brig_cgroup::Write<'_>> {
             file: &write.file,
             value: &write.value,
             refused: refused(&write.refused),
+            shape: shape(&write.shape),
         })
         .collect()
 }
@@ -26,6 +27,14 @@ fn refused(refused: &Refused) -> brig_cgroup::Refused<'_> {
         Refused::Again => brig_cgroup::Refused::Again,
         Refused::RaiseParents => brig_cgroup::Refused::RaiseParents,
         Refused::Instead { file, value } => brig_cgroup::Refused::Instead { file, value },
+    }
+}
+
+fn shape(shape: &Shape) -> brig_cgroup::Shape<'_> {
+    match shape {
+        Shape::Value => brig_cgroup::Shape::Value,
+        Shape::Lines { key, none } => brig_cgroup::Shape::Lines { key, none },
+        Shape::Field { name } => brig_cgroup::Shape::Field { name },
     }
 }
 

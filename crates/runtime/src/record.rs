@@ -200,6 +200,15 @@ impl Place {
         self.prepare(RECORD, &file(&encode(&Stage::Ready(record.clone())), &encode(template), filter)?)
     }
 
+    /// Writes it anew with another head, in place of the one that was `read` whole.
+    ///
+    /// # Errors
+    /// `Os`, `Record`.
+    pub(crate) fn rewrite_record(&self, record: &Record<'_>, read: &RecordFile) -> Result<()> {
+        let (template, filter) = read.behind_head()?;
+        self.write(RECORD, &file(&encode(&Stage::Ready(record.clone())), template, filter)?)
+    }
+
     /// Puts the one that was prepared in place.
     ///
     /// # Errors

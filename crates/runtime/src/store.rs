@@ -213,6 +213,17 @@ impl Place {
         Ok(true)
     }
 
+    /// Takes the lock for as long as this value lives, when those who have it before us are done: each holds it for one
+    /// command, whose waits have deadlines.
+    pub(crate) fn lock(&mut self) -> Result<()> {
+        if self.held == Held::No {
+            let lock = || flock(&self.dir, FlockOperation::LockExclusive);
+            retry_on_intr(lock).map_err(|errno| self.failed("lock", "", errno))?;
+            self.held = Held::Yes;
+        }
+        Ok(())
+    }
+
     /// Opens one of its files; symbolic links are refused.
     pub(crate) fn open(&self, name: &str, flags: OFlags) -> Result<OwnedFd, Errno> {
         openat(&self.dir, name, flags | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::from_raw_mode(0o600))

@@ -1,0 +1,109 @@
+//! Changing the limits of a container that is there: in its cgroup and in its record, or in neither.
+//! Runs in: the parent, on the host. Read [`update`] from top to bottom.
+
+use brig_cgroup::Cgroup;
+use brig_plan::limits::{self as plan, Version};
+use brig_plan::refusal::Refusal;
+use brig_plan::resources::{self, Resources};
+use brig_plan::rules;
+use brig_plan::spec::LinuxResources;
+
+use crate::error::{Error, Result};
+use crate::limits;
+use crate::record::{self, Part, Record};
+use crate::status::{self, Status};
+use crate::store::{ContainerId, Store};
+
+/// What is changed; what is not mentioned stays.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Update {
+    /// Limits of the cgroup.
+    pub resources: Resources<'static>,
+}
+
+impl Update {
+    /// What a `linux.resources` object asks for. Its device rules are passed over, as in runc: devices are settled at `create`.
+    ///
+    /// # Errors
+    /// `Refused`, with the path below that object.
+    pub fn of(spec: &LinuxResources<'_>) -> Result<Self> {
+        for warning in rules::check_resources(spec, "")? {
+            log::warn!("{warning}");
+        }
+        Ok(Self { resources: resources::settle(spec) })
+    }
+}
+
+/// Changes the limits of a container that is created, running or paused.
+///
+/// # Errors
+/// `NotFound`; `WrongStatus`: `container not running`; `Refused`; `Cgroup`; `Record`, `Os`. Nothing is changed then, unless a
+/// warning says what could not be taken back.
+pub fn update(store: &Store, id: &ContainerId, update: &Update) -> Result<()> {
+    let mut place = store.find(id)?;
+    // From here on nobody else changes the record.
+    place.lock()?;
+    let file = place.record(Part::Whole)?.ok_or_else(Error::not_found)?;
+    let record = file.ready()?;
+    match status::of_record(&place, &record)? {
+        Status::Created | Status::Running | Status::Paused => {}
+        Status::Creating | Status::Stopped => return Err(Error::not_running()),
+    }
+
+    let paths = record::paths(&record.cgroup);
+    let version = version(&paths);
+    let merged = record.resources.merged(&update.resources, version);
+    plan::check(&merged, version, "")?;
+    warn(&update.resources, version);
+
+    let cgroup = Cgroup::open(&paths);
+    is_above_usage(&cgroup, &merged, update)?;
+    let writes = plan::writes(&merged.touched(&update.resources), version);
+    let before = cgroup.replace(&limits::borrowed(&writes)).map_err(|error| {
+        error.left.iter().for_each(|left| could_not_restore(left));
+        limits::not_set(&writes, "", *error.why)
+    })?;
+    let changed = Record { resources: merged, ..record.clone() };
+    place.rewrite_record(&changed, &file).inspect_err(|_| {
+        before.restore().err().iter().for_each(could_not_restore);
+    })
+}
+
+fn version(paths: &brig_cgroup::Paths) -> Version {
+    match paths.places.as_slice() {
+        [only] if only.is_v2() => Version::V2,
+        _ => Version::V1,
+    }
+}
+
+fn warn(asked: &Resources<'_>, version: Version) {
+    for field in plan::without_effect(asked, version) {
+        log::warn!("{field}: has no effect on cgroup v2");
+    }
+}
+
+fn could_not_restore(error: &brig_cgroup::Error) {
+    log::warn!("a limit could not be set back to what it was: {error}");
+}
+
+/// `checkBeforeUpdate`: on v2 a limit below what is in use is no error, but the end of somebody.
+fn is_above_usage(cgroup: &Cgroup, merged: &Resources<'_>, update: &Update) -> Result<()> {
+    let asked = &update.resources.memory;
+    let mentioned = asked.limit.is_some() || asked.swap.is_some();
+    if merged.memory.check_before_update != Some(true) || !mentioned {
+        return Ok(());
+    }
+    let Some(usage) = cgroup.memory_in_use() else { return Ok(()) };
+    let below =
+        |limit: Option<i64>| limit.filter(|&limit| u64::try_from(limit).is_ok_and(|limit| limit <= usage));
+    let reject = |field: &str, what: &str, limit| {
+        Err(Refusal::runc(field, format!("rejecting {what} limit {limit} <= usage {usage}")).into())
+    };
+    if let Some(limit) = below(merged.memory.swap) {
+        return reject("memory.swap", "memory+swap", limit);
+    }
+    match below(merged.memory.limit) {
+        Some(limit) => reject("memory.limit", "memory", limit),
+        None => Ok(()),
+    }
+}
