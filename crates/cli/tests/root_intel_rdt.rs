@@ -270,3 +270,23 @@ fn without_resctrl_a_container_that_wants_a_class_is_refused_and_nothing_is_left
         host.assert_unchanged();
     }
 }
+
+#[test]
+fn statistics_of_a_container_have_those_of_its_class_and_monitoring_group() {
+    let Some(bench) = Bench::new(json!({ "l3CacheSchema": "L3:0=f", "enableMonitoring": true })) else {
+        return;
+    };
+    let id = unique("rdt");
+    bench.create(&id).unwrap();
+    let counter = format!("{id}/mon_groups/{id}/mon_data/mon_L3_01/llc_occupancy");
+    bench.fs.tree(|tree| tree.counters.insert(counter, "4096".to_owned()));
+    let line = bench.brig.run(&["events", "--stats", &id]).json();
+    let rdt = &line["data"]["intel_rdt"];
+    assert_eq!(rdt["l3_cache_schema"], "L3:0=00f;1=fff");
+    assert_eq!(rdt["l3_cache_schema_root"], "L3:0=fff;1=fff");
+    assert_eq!(rdt["cmt_stats"], json!([{ "llc_occupancy": 0 }, { "llc_occupancy": 4096 }]));
+    assert_eq!(rdt["mbm_stats"][1], json!({ "mbm_total_bytes": 0, "mbm_local_bytes": 0 }));
+    bench.fs.tree(|tree| tree.rmdir(&id)).unwrap();
+    let line = bench.brig.run(&["events", "--stats", &id]).json();
+    assert_eq!(line["data"]["intel_rdt"], json!({}), "the rest is told all the same");
+}

@@ -190,15 +190,20 @@ fn is_used(tasks: &[u32]) -> Result<bool> {
     Ok(false)
 }
 
-/// Limits and counters of a container.
+/// Limits and counters of a container; `None` if somebody removed its class.
 ///
 /// # Errors
 /// `Cgroup`.
-pub fn statistics(rdt: &IntelRdt<'_>) -> Result<Statistics> {
+pub fn statistics(rdt: &IntelRdt<'_>) -> Result<Option<Statistics>> {
     let monitoring = rdt.monitoring.as_deref().map(text);
-    Resctrl::open(&text(&rdt.mount))
-        .and_then(|resctrl| resctrl.statistics(&text(&rdt.class), monitoring.as_deref()))
-        .map_err(|error| failed(error).within("unable to get container Intel RDT stats"))
+    let found = Resctrl::open(&text(&rdt.mount))
+        .and_then(|resctrl| resctrl.statistics(&text(&rdt.class), monitoring.as_deref()));
+    match found {
+        Err(error) if error.is_missing() => Ok(None),
+        found => {
+            found.map(Some).map_err(|error| failed(error).within("unable to get container Intel RDT stats"))
+        }
+    }
 }
 
 /// Changes the schemata of a container's class; an empty text leaves its own as it is. All of it comes into force, or nothing.

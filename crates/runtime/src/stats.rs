@@ -6,11 +6,14 @@ pub use brig_cgroup::{
     MemoryUsage, Misc, Pids, Pressure, Rdma, RdmaUse, Stall, Throttling,
 };
 
+pub use brig_cgroup::resctrl;
+
 use brig_cgroup::Cgroup;
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use rustix::io::{Errno, read, retry_on_intr};
 
 use crate::error::{Error, Kind, Result};
+use crate::intel_rdt;
 use crate::record::{self, Part, Record};
 use crate::status::{self, Status};
 use crate::store::{ContainerId, Store};
@@ -23,6 +26,8 @@ pub struct Statistics {
     /// The interfaces of its network namespace, `lo` included, in the kernel's order. None where it has the caller's
     /// namespace.
     pub interfaces: Vec<Interface>,
+    /// Its class of service and its monitors, where it has `linux.intelRdt` and the class is still there.
+    pub intel_rdt: Option<resctrl::Statistics>,
 }
 
 /// What has passed through a network interface since it was made, seen from the container.
@@ -68,7 +73,8 @@ pub fn stats(store: &Store, id: &ContainerId) -> Result<Statistics> {
 /// `Cgroup`, `Os`.
 pub fn of_record(record: &Record<'_>) -> Result<Statistics> {
     let cgroup = Cgroup::open(&record::paths(&record.cgroup)).statistics()?;
-    Ok(Statistics { cgroup, interfaces: interfaces(record)? })
+    let intel_rdt = record.intel_rdt.as_ref().map(intel_rdt::statistics).transpose()?.flatten();
+    Ok(Statistics { cgroup, interfaces: interfaces(record)?, intel_rdt })
 }
 
 /// `container with id X is not running`

@@ -1,12 +1,16 @@
 //! What `events` prints: lines of JSON with runc's keys in runc's order, zeros left out where runc leaves them out.
 //! Runs in: parent.
 
+mod intel_rdt;
+
 use std::collections::BTreeMap;
 
 use brig_runtime::stats::{
     self, BlockIo, Cpu, Cpuset, DeviceCount, Hugetlb, Interface, Memory, MemoryUsage, Pids, Statistics,
 };
 use serde::{Serialize, Serializer};
+
+use intel_rdt::IntelRdtDocument;
 
 /// One line of `events`.
 #[derive(Debug, Serialize)]
@@ -46,7 +50,7 @@ struct Document<'a> {
     pids: PidsDocument,
     blkio: BlkioDocument<'a>,
     hugetlb: BTreeMap<&'a str, HugetlbDocument>,
-    intel_rdt: RdtDocument,
+    intel_rdt: IntelRdtDocument<'a>,
     /// Null where there are none.
     network_interfaces: Option<Vec<InterfaceDocument<'a>>>,
 }
@@ -61,7 +65,7 @@ fn document(statistics: &Statistics) -> Document<'_> {
         pids: pids(cgroup.pids),
         blkio: blkio(&cgroup.block_io),
         hugetlb: cgroup.hugetlb.iter().map(|(size, pages)| (size.as_str(), hugetlb(*pages))).collect(),
-        intel_rdt: RdtDocument {},
+        intel_rdt: statistics.intel_rdt.as_ref().map(intel_rdt::intel_rdt).unwrap_or_default(),
         network_interfaces: (!interfaces.is_empty()).then(|| interfaces.into_iter().map(interface).collect()),
     }
 }
@@ -286,9 +290,6 @@ fn hugetlb(pages: Hugetlb) -> HugetlbDocument {
         failcnt: counted.failures.max(pages.used.failures),
     }
 }
-
-#[derive(Debug, Serialize)]
-struct RdtDocument {}
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
