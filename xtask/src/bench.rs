@@ -1,10 +1,12 @@
 //! `cargo xtask bench`: brig beside every runc and crun of this machine, and the bare system calls in C.
 //!
 //! All candidates take turns in every round, so that what else the machine does hits them alike; compare only
-//! inside one table. Runs as root, in a private mount namespace with cgroup v2 by itself.
+//! inside one table. Runs as root, in a private mount namespace with cgroup v2 by itself; a second table, about `events`, on
+//! the machine's own cgroups.
 
 mod bundle;
 mod candidates;
+mod events;
 mod figures;
 mod meter;
 mod operations;
@@ -32,16 +34,18 @@ pub(crate) struct Options {
 
 const ROUNDS: usize = 40;
 const QUICK: usize = 10;
-/// The first word of the copy of this program that runs in the private mount namespace.
+/// The first words of the copies of this program that run in private mount namespaces.
 const INSIDE: &str = "--inside";
+const EVENTS: &str = "--events";
 
-/// Measures everything and prints one Markdown table.
+/// Measures everything and prints two Markdown tables.
 ///
 /// # Errors
 /// We are not root, brig cannot be built or does not work, or the machine lacks what the bench needs.
 pub(crate) fn run(root: &Path, words: &[String]) -> Result<(), String> {
     match words.split_first() {
         Some((first, rest)) if first == INSIDE => measure(root, &Options::read(rest)?),
+        Some((first, rest)) if first == EVENTS => events::measure(root, &Options::read(rest)?),
         _ => {
             Options::read(words)?;
             isolate(words)
@@ -49,20 +53,19 @@ pub(crate) fn run(root: &Path, words: &[String]) -> Result<(), String> {
     }
 }
 
-/// Starts ourselves again, where cgroup v2 is alone and no mount reaches the host.
+/// Starts ourselves again, where no mount reaches the host: first where cgroup v2 is alone, then on the machine's own.
 fn isolate(words: &[String]) -> Result<(), String> {
     if !is_root() {
         return Err("containers of the default bundle need root".into());
     }
     provide_tools();
     let this = std::env::current_exe().map_err(|error| format!("own executable: {error}"))?;
-    let mut command = Command::new("unshare");
-    command
-        .args(["--mount", "sh", "-c", CGROUP_V2_ALONE, "sh"])
-        .arg(this)
-        .args(["bench", INSIDE])
-        .args(words);
-    succeed(&mut command)
+    let mut alone = Command::new("unshare");
+    alone.args(["--mount", "sh", "-c", CGROUP_V2_ALONE, "sh"]).arg(&this).args(["bench", INSIDE]).args(words);
+    succeed(&mut alone)?;
+    let mut own = Command::new("unshare");
+    own.arg("--mount").arg(this).args(["bench", EVENTS]).args(words);
+    succeed(&mut own)
 }
 
 fn measure(root: &Path, options: &Options) -> Result<(), String> {

@@ -15,15 +15,15 @@ use std::{
 use common::{Brig, Bundle, Ended, HostMounts, Witness, unique};
 use serde_json::Value;
 
-/// How many containers, where nobody asks for another number with `BRIG_TEST_MANY`.
-const MANY: usize = 100;
+/// How many containers follow each other, where nobody asks for another number with `BRIG_TEST_MANY`.
+const MANY: usize = 500;
 /// How many live at once.
 const AT_ONCE: usize = 100;
 /// How many pairs of commands meet.
 const MEETINGS: usize = 20;
 
-fn many() -> usize {
-    env::var("BRIG_TEST_MANY").ok().and_then(|text| text.parse().ok()).unwrap_or(MANY)
+fn many(unless_asked: usize) -> usize {
+    env::var("BRIG_TEST_MANY").ok().and_then(|text| text.parse().ok()).unwrap_or(unless_asked)
 }
 
 fn sleeper() -> Bundle {
@@ -95,7 +95,7 @@ fn many_containers_are_created_listed_started_and_deleted_one_after_another() {
     if common::cannot_run() {
         return;
     }
-    let (bundle, brig, ids) = (sleeper(), Brig::new(), names("many", many()));
+    let (bundle, brig, ids) = (sleeper(), Brig::new(), names("many", many(AT_ONCE)));
     let mounts = HostMounts::now();
     one_by_one("create", &ids, |id| drop(create(&brig, &bundle, id).ok()));
     assert_eq!(listed(&brig), all(&ids, "created"));
@@ -112,7 +112,7 @@ fn many_lives_follow_each_other() {
     if common::cannot_run() {
         return;
     }
-    let (bundle, brig, ids) = (Bundle::with_args(&["true"]), Brig::new(), names("lives", many()));
+    let (bundle, brig, ids) = (Bundle::with_args(&["true"]), Brig::new(), names("lives", many(MANY)));
     one_by_one("run", &ids, |id| {
         drop(brig.run(&["run", "--bundle", bundle.path().to_str().unwrap(), id]).ok())
     });
@@ -281,6 +281,78 @@ fn whatever_a_killed_creator_left_is_deleted_by_force() {
         brig.assert_nothing_of(&id);
     }
     println!("{alive} of 50 creators had finished before they were to be killed");
+    mounts.assert_unchanged();
+}
+
+/// What brig was doing when it was killed.
+#[derive(Debug, Clone, Copy)]
+enum Work {
+    Create,
+    Start,
+    Run,
+    Delete,
+}
+
+const WORKS: [Work; 4] = [Work::Create, Work::Start, Work::Run, Work::Delete];
+
+impl Work {
+    /// The words of the command, when everything that comes before it has been done.
+    fn prepared<'w>(self, brig: &Brig, bundle: &'w str, id: &'w str) -> Vec<&'w str> {
+        if matches!(self, Work::Start | Work::Delete) {
+            brig.run(&["create", "--bundle", bundle, id]).ok();
+        }
+        match self {
+            Work::Create => vec!["create", "--bundle", bundle, id],
+            Work::Start => vec!["start", id],
+            Work::Run => vec!["run", "--detach", "--bundle", bundle, id],
+            Work::Delete => {
+                brig.run(&["start", id]).ok();
+                vec!["delete", "--force", id]
+            }
+        }
+    }
+
+    /// How long it takes here at the least, so that kills fall everywhere.
+    fn whole(self, brig: &Brig, bundle: &str) -> Duration {
+        let once = |_| {
+            let id = unique("whole");
+            let words = self.prepared(brig, bundle, &id);
+            let started = Instant::now();
+            brig.run(&words).ok();
+            let took = started.elapsed();
+            brig.run(&["delete", "--force", &id]).ok();
+            took
+        };
+        (0..5).map(once).min().unwrap()
+    }
+}
+
+#[test]
+fn nothing_is_left_of_many_containers_whose_brig_was_killed_in_the_middle_of_its_work() {
+    if common::cannot_run() {
+        return;
+    }
+    let (bundle, brig, ids) = (sleeper(), Brig::new(), names("middle", many(MANY)));
+    let path = bundle.path().to_str().unwrap();
+    let mounts = HostMounts::now();
+    let wholes = WORKS.map(|work| work.whole(&brig, path));
+    let mut random = Random(0xB416);
+    let mut finished = [0; WORKS.len()];
+    for (number, id) in ids.iter().enumerate() {
+        let which = number % WORKS.len();
+        let (witness, stderr) = Witness::new();
+        let mut command = brig.command(&WORKS[which].prepared(&brig, path, id));
+        let mut killed = command.stdout(stderr.try_clone().unwrap()).stderr(stderr).spawn().unwrap();
+        drop(command);
+        thread::sleep(wholes[which].mul_f64(random.fraction() * 1.2));
+        killed.kill().unwrap();
+        finished[which] += u32::from(killed.wait().unwrap().success());
+        brig.run(&["delete", "--force", id]).ok();
+        witness.alone();
+        brig.assert_nothing_of(id);
+    }
+    println!("{WORKS:?}: {finished:?} of {} had finished before they were to be killed", ids.len());
+    brig.assert_nothing_of(ids[0].trim_end_matches("-0000"));
     mounts.assert_unchanged();
 }
 

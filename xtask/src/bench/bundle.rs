@@ -3,12 +3,13 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use serde_json::{Value, json};
 
 use super::Options;
 use super::scratch::Scratch;
-use crate::command::which;
+use crate::command::{succeed, which};
 
 const PROGRAMS: [&str; 3] = ["true", "sleep", "sh"];
 /// Longer than any bench.
@@ -43,6 +44,23 @@ pub(super) fn build(scratch: &Scratch, options: &Options) -> Result<Bundles, Str
     config["process"]["args"] = json!(["/bin/sleep", FOREVER]);
     let long = write(&scratch.join("long"), &config)?;
     Ok(Bundles { rootfs, short, long, seccomp })
+}
+
+/// A bundle whose process runs out of memory when a line is written to the fifo `go` in its root.
+///
+/// # Errors
+/// There is no C compiler.
+pub(super) fn hog(scratch: &Scratch, bundles: &Bundles) -> Result<PathBuf, String> {
+    let program = scratch.compile("hog")?;
+    let failed = |error| format!("{}: {error}", bundles.rootfs.display());
+    fs::copy(program, bundles.rootfs.join("bin/hog")).map_err(failed)?;
+    succeed(Command::new("mkfifo").arg(bundles.rootfs.join("go")))?;
+    let text = fs::read_to_string(bundles.long.join("config.json"));
+    let mut config =
+        parse("config.json", &text.map_err(|error| format!("{}: {error}", bundles.long.display()))?)?;
+    config["process"]["args"] = json!(["/bin/hog"]);
+    config["linux"]["resources"]["memory"] = json!({ "limit": 32 << 20 });
+    write(&scratch.join("oom"), &config)
 }
 
 fn fill(rootfs: &Path, busybox: &Path) -> std::io::Result<()> {

@@ -42,6 +42,11 @@ impl Row {
         }
     }
 
+    /// A row of times that were taken one by one.
+    pub(super) fn walls(title: &str, walls: Vec<Result<Vec<Duration>, String>>) -> Self {
+        Self { title: title.to_owned(), cells: walls.into_iter().map(|cell| cell.map(Cell::Walls)).collect() }
+    }
+
     /// A row of counts.
     pub(super) fn counted(
         title: &str,
