@@ -1,9 +1,12 @@
-//! Builds `brig-init`, which the library carries inside itself.
+//! Builds what the library carries inside itself: `brig-init`, and the programs of the seccomp profiles that engines send.
 //!
-//! It is a program without a C library, for the same architecture, and needs flags of its own; so cargo is called once more,
-//! for that one package, with a target directory within ours.
+//! `brig-init` is a program without a C library, for the same architecture, and needs flags of its own; so cargo is called
+//! once more, for that one package, with a target directory within ours.
 
 #![forbid(unsafe_code)]
+
+#[path = "build/engines.rs"]
+mod engines;
 
 use std::env;
 use std::ffi::OsString;
@@ -26,14 +29,14 @@ const FLAGS: [&str; 10] = [
 
 fn main() -> ExitCode {
     let Some(out) = env::var_os("OUT_DIR").map(PathBuf::from) else { return ExitCode::FAILURE };
-    let manifest =
-        PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default()).join("../init/Cargo.toml");
+    let here = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default());
+    let manifest = here.join("../init/Cargo.toml");
     for source in ["init", "handshake", "sys"] {
         println!("cargo::rerun-if-changed=../{source}/src");
         println!("cargo::rerun-if-changed=../{source}/Cargo.toml");
     }
     println!("cargo::rerun-if-changed=../init/discard.ld");
-    match build(&manifest, &out) {
+    match build(&manifest, &out).and_then(|()| engines::compile(&here.join("../seccomp"), &out)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(reason) => {
             println!("cargo::error={reason}");

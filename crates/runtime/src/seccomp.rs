@@ -1,5 +1,11 @@
-//! The program of a seccomp profile: what the plan names as bytes that say all of it becomes what the kernel loads.
+//! The program of a seccomp profile: what the plan has as bytes that say all of it becomes what the kernel loads.
 //! Runs in: the parent, while brig-init builds the root file system.
+//!
+//! Engines send the same few profiles for nearly all containers: those are compiled when brig is built. Of the others the
+//! programs that took long to compile are kept in the store.
+
+mod engines;
+mod kept;
 
 use std::borrow::Cow;
 
@@ -21,6 +27,10 @@ pub struct Program {
 /// Where a program is from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
+    /// An engine sends this profile by default: compiled when brig was built.
+    Engine,
+    /// Compiled for an earlier container.
+    Kept,
     /// Compiled just now.
     Compiled,
 }
@@ -29,13 +39,29 @@ pub enum Origin {
 ///
 /// # Errors
 /// `Refused`: rules that contradict each other, a program longer than the kernel takes.
-pub fn program(_store: &Store, profile: &Canonical) -> Result<Program> {
+pub fn program(store: &Store, profile: &Canonical) -> Result<Program> {
+    if let Some(bytes) = engines::find(profile) {
+        return Ok(Program { bytes: Cow::Borrowed(bytes), origin: Origin::Engine });
+    }
+    if let Some(bytes) = kept::find(store, profile) {
+        return Ok(Program { bytes: Cow::Owned(bytes), origin: Origin::Kept });
+    }
     let (read, native) = Canonical::read(profile.bytes()).ok_or_else(unreadable)?;
     let compiled = compile(&read, native).map_err(|error| refused(&error))?;
     for name in &compiled.unknown {
         log::debug!("seccomp: no system call is called {name}: skipped");
     }
     Ok(Program { bytes: Cow::Owned(compiled.to_bytes()), origin: Origin::Compiled })
+}
+
+/// Keeps a program that was compiled just now for the next container with this profile. To be called when nobody waits for
+/// this process. What cannot be kept is compiled again.
+pub fn keep(store: &Store, profile: &Canonical, program: &Program) {
+    if program.origin == Origin::Compiled
+        && let Err(error) = kept::keep(store, profile, &program.bytes)
+    {
+        log::debug!("seccomp: the program is not kept: {error}");
+    }
 }
 
 fn refused(error: &brig_seccomp::Error) -> Error {
@@ -45,3 +71,6 @@ fn refused(error: &brig_seccomp::Error) -> Error {
 fn unreadable() -> Error {
     Error::from(Refusal::at("linux.seccomp", "the plan holds no profile"))
 }
+
+#[cfg(test)]
+mod tests;

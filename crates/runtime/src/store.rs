@@ -124,7 +124,7 @@ impl Store {
         }
     }
 
-    /// The names of all directories in the store, sorted; not all need be ids of ours.
+    /// The names of all directories in the store but [`PROGRAMS`], sorted; not all need be ids of ours.
     ///
     /// # Errors
     /// `Os`; NOENT if there is no store.
@@ -132,6 +132,7 @@ impl Store {
         let failed = |errno| Error::os(format_args!("open {}", self.root.display()), errno);
         let dir = openat(CWD, &self.root, DIRECTORY, Mode::empty()).map_err(failed)?;
         let mut names = entries(&dir, |kind| kind == FileType::Directory).map_err(failed)?;
+        names.retain(|name| name.to_bytes() != PROGRAMS.as_bytes());
         names.sort_unstable();
         Ok(names.iter().map(|name| name.to_string_lossy().into_owned()).collect())
     }
@@ -332,7 +333,7 @@ fn open_directory(at: BorrowedFd<'_>, path: impl rustix::path::Arg) -> Result<Ow
     openat(at, path, DIRECTORY | OFlags::NOFOLLOW, Mode::empty())
 }
 
-fn write_all(file: &OwnedFd, mut bytes: &[u8]) -> Result<(), Errno> {
+pub(crate) fn write_all(file: &OwnedFd, mut bytes: &[u8]) -> Result<(), Errno> {
     while !bytes.is_empty() {
         let written = retry_on_intr(|| write(file, bytes))?;
         if written == 0 {
@@ -344,7 +345,7 @@ fn write_all(file: &OwnedFd, mut bytes: &[u8]) -> Result<(), Errno> {
 }
 
 /// One read is enough for most records. Memory is reserved as bytes arrive, never because a length says so.
-fn read_least(file: &OwnedFd, bytes: &mut Vec<u8>, least: usize) -> Result<(), Errno> {
+pub(crate) fn read_least(file: &OwnedFd, bytes: &mut Vec<u8>, least: usize) -> Result<(), Errno> {
     loop {
         bytes.reserve(CHUNK);
         let length = retry_on_intr(|| read(file, spare_capacity(bytes)))?;
@@ -387,6 +388,9 @@ fn remove_directory(dir: &OwnedFd, name: &std::ffi::CStr, depth: usize) -> Resul
 
 /// `drwx--x--x`: the container's user may have to pass on its way to a socket in there.
 const OTHERS_MAY_PASS: Mode = Mode::from_raw_mode(0o711);
+
+/// Compiled seccomp programs, in the store beside the containers. No id has this character.
+pub(crate) const PROGRAMS: &str = "@seccomp";
 
 const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 

@@ -207,7 +207,7 @@ impl Arch {
 
 /// A syscall name that at least one ABI knows: an index into the tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Name(u16);
+pub(crate) struct Name(pub(crate) u16);
 
 impl Name {
     /// Binary search by alphabet.
@@ -225,8 +225,9 @@ impl Name {
         None
     }
 
-    fn nth(index: usize) -> Option<Name> {
-        u16::try_from(index).ok().map(Name)
+    /// The name at this place, if there is one.
+    pub(crate) fn nth(index: usize) -> Option<Name> {
+        u16::try_from(index).ok().filter(|_| index < ENDS.len()).map(Name)
     }
 
     /// The name itself.

@@ -100,6 +100,39 @@ fn every_field_makes_a_difference() {
 }
 
 #[test]
+fn an_abridgement_is_of_one_profile_only() {
+    let names = names();
+    let mut random = Random(6);
+    let profiles: Vec<Canonical> = (0..60)
+        .map(|_| {
+            let native = random.pick(&Arch::ALL);
+            Canonical::new(&generate(&mut random, native, &Arch::ALL, &names), native)
+        })
+        .collect();
+    for one in &profiles {
+        let abridged = one.abridged().unwrap();
+        for other in &profiles {
+            assert_eq!(other.is(&abridged), other == one);
+        }
+        for end in 0..abridged.len() {
+            assert!(!one.is(&abridged[..end]) || end == abridged.len());
+        }
+        assert!(!one.is(&[&abridged[..], &[0, 0]].concat()));
+        let at = random.below(abridged.len());
+        let mut changed = abridged.clone();
+        changed[at] ^= 1 << random.below(8);
+        assert!(!one.is(&changed), "{at}");
+    }
+}
+
+#[test]
+fn a_name_that_is_in_no_table_has_no_abridgement() {
+    let mut profile = small();
+    profile.rules[0].names.push("no_such_call");
+    assert_eq!(Canonical::new(&profile, Arch::X86_64).abridged(), None);
+}
+
+#[test]
 fn one_changed_bit_changes_the_hash() {
     let bytes: Vec<u8> = (0..100).collect();
     let mut seen = BTreeMap::from([(hash(&bytes), (0, 0))]);

@@ -9,7 +9,7 @@ mod support;
 
 use brig_seccomp::interp::{ByteOrder, Data, run};
 use brig_seccomp::{Action, Arch, Condition, Insn, Profile, Rule, compile};
-use support::{Random, VALUES, condition_at, parse, resolve};
+use support::{Random, VALUES, condition_at, engines, read};
 
 /// Calls that do nothing whatever their arguments: they exist to be filtered.
 const NAMES: [&str; 6] = ["getppid", "getuid", "geteuid", "getgid", "getegid", "sched_yield"];
@@ -42,8 +42,15 @@ fn the_kernel_decides_as_the_interpreter_does() {
 
 #[test]
 fn dockers_profile_refuses_in_the_kernel_what_it_should() {
-    let shipped = parse(include_str!("profiles/docker.json"));
-    let program = compile(&resolve(&shipped, Arch::X86_64), Arch::X86_64).unwrap().program;
+    for (engine, section) in engines() {
+        if engine.starts_with("docker") {
+            let program = compile(&read(&section, Arch::X86_64), Arch::X86_64).unwrap().program;
+            refuses_what_it_should(&program, &engine);
+        }
+    }
+}
+
+fn refuses_what_it_should(program: &[Insn], engine: &str) {
     let new_user = 0x1000_0000;
     let expected = [
         (Arch::X86_64, "getppid", [0, 0], 0),
@@ -68,9 +75,12 @@ fn dockers_profile_refuses_in_the_kernel_what_it_should() {
         })
         .collect();
     calls.push(Data { nr: 1000, ..Data::default() });
-    let answers = answers_under(&in_c(&program), &calls);
+    let answers = answers_under(&in_c(program), &calls);
+    // 20.10 let all sockets pass; AF_VSOCK, which is 40, was refused later
+    let old = engine == "docker-20.10.24";
     for ((arch, name, args, errno), answer) in expected.iter().zip(&answers) {
-        assert_eq!(errno, answer, "{} {name} {args:x?}", arch.name());
+        let errno = if old && *name == "socket" { &0 } else { errno };
+        assert_eq!(errno, answer, "{engine}: {} {name} {args:x?}", arch.name());
     }
     assert_eq!(answers.last(), Some(&libc::ENOSYS), "a system call from the future");
 }

@@ -8,7 +8,7 @@ use brig_seccomp::interp::{ByteOrder, Data, run};
 use brig_seccomp::{
     Action, Arch, Compiled, Condition, Error, Flag, Operator, Profile, Rule, compile, disassemble,
 };
-use support::{parse, resolve};
+use support::{engines, read};
 
 const ALLOW: u32 = 0x7fff_0000;
 const EPERM: u32 = 0x0005_0001;
@@ -341,10 +341,9 @@ fn a_disassembly_names_what_it_can() {
 
 #[test]
 fn shipped_profiles_compile_for_every_architecture() {
-    for text in [include_str!("profiles/docker.json"), include_str!("profiles/podman.json")] {
-        let shipped = parse(text);
+    for (_, section) in engines() {
         for native in Arch::ALL {
-            let profile = resolve(&shipped, native);
+            let profile = read(&section, native);
             let filter = on(&profile, native);
             assert_eq!(call(&filter, native, "read", &[]), ALLOW, "{}", native.name());
             assert_eq!(call(&filter, native, "kexec_load", &[]) & 0xffff_0000, 0x0005_0000);

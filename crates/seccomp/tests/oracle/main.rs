@@ -18,23 +18,16 @@ use brig_seccomp::{Arch, Condition, Error, Insn, Operator, Profile, Rule, compil
 use libseccomp::{Made, Search, Stub};
 use support::generate::{arguments, base, conditional_numbers, generate, names, numbers};
 use support::matching::Matching;
-use support::{Random, parse, resolve};
+use support::{Random, engines, read};
 
 const ENOSYS: u32 = 0x0005_0026;
-
-const SHIPPED: [(&str, &str); 3] = [
-    ("docker", include_str!("../profiles/docker.json")),
-    ("containerd", include_str!("../profiles/containerd.json")),
-    ("podman", include_str!("../profiles/podman.json")),
-];
 
 #[test]
 fn shipped_profiles_mean_what_libseccomp_makes_of_them() {
     let mut random = Random(1);
-    for (_, text) in SHIPPED {
-        let value = parse(text);
+    for (_, value) in engines() {
         for native in Arch::ALL.into_iter().filter(|arch| libseccomp::supports(*arch)) {
-            let mut profile = resolve(&value, native);
+            let mut profile = read(&value, native);
             known_names_only(&mut profile, native);
             for search in [Search::Linear, Search::Tree] {
                 compare(&profile, native, search, &mut random).unwrap();
@@ -74,9 +67,8 @@ fn generated_profiles_mean_what_libseccomp_makes_of_them() {
 
 #[test]
 fn no_syscall_of_a_shipped_profile_takes_more_instructions_than_in_libseccomps_tree() {
-    for (name, text) in SHIPPED {
-        let value = parse(text);
-        let mut profile = resolve(&value, Arch::X86_64);
+    for (name, value) in engines() {
+        let mut profile = read(&value, Arch::X86_64);
         known_names_only(&mut profile, Arch::X86_64);
         let ours = compile(&profile, Arch::X86_64).unwrap().program;
         let Made::Program(tree) = libseccomp::compile(&profile, Arch::X86_64, Search::Tree) else { panic!() };

@@ -1,69 +1,58 @@
-//! Profiles for tests: the shipped ones read from JSON as an engine would resolve them, and what a generator needs.
+//! Profiles for tests: those that engines send, and what a generator needs.
 
 #![allow(dead_code, clippy::unwrap_used, clippy::wildcard_enum_match_arm, reason = "tests use a part of it")]
 
 pub(crate) mod generate;
 pub(crate) mod matching;
 
+use std::path::Path;
+
 use brig_seccomp::{Action, Arch, Condition, Operator, Profile, Rule};
 use serde_json::Value;
 
-/// Capabilities that Docker and Podman give by default, as far as their profiles ask for them.
-const CAPABILITIES: [&str; 3] = ["CAP_SYS_CHROOT", "CAP_AUDIT_WRITE", "CAP_NET_BIND_SERVICE"];
-
-/// Text of a profile as the engine ships it, with `archMap`, `includes` and `excludes`.
-pub(crate) fn parse(text: &str) -> Value {
-    serde_json::from_str(text).unwrap()
+/// What engines send on x86_64 for a container with nothing but their defaults (`profiles/README.md`), by name.
+pub(crate) fn engines() -> Vec<(String, Value)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("profiles/x86_64");
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let named = |path: &Path| path.file_stem().unwrap().to_str().unwrap().to_owned();
+    let mut all: Vec<(String, Value)> = entries
+        .map(|path| (named(&path), serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap()))
+        .collect();
+    all.sort_by(|(one, _), (other, _)| one.cmp(other));
+    assert!(all.len() >= 9);
+    all
 }
 
-/// What the engine makes of it for a default container on a machine of this architecture.
-pub(crate) fn resolve<'a>(profile: &'a Value, native: Arch) -> Profile<'a> {
+/// The profile in a `linux.seccomp` section. On a machine other than x86_64 with that machine's architectures: the
+/// rules are what is asked about.
+pub(crate) fn read(section: &Value, native: Arch) -> Profile<'_> {
     Profile {
-        default_action: word(&profile["defaultAction"]),
-        default_errno_ret: number(&profile["defaultErrnoRet"]),
-        architectures: architectures(profile, native),
+        default_action: word(&section["defaultAction"]),
+        default_errno_ret: number(&section["defaultErrnoRet"]),
+        architectures: match native {
+            Arch::X86_64 => list(&section["architectures"]).map(word).collect(),
+            _ => family(native),
+        },
         flags: None,
-        rules: list(&profile["syscalls"]).filter(|rule| applies(rule, native)).map(rule).collect(),
+        rules: list(&section["syscalls"]).map(rule).collect(),
     }
 }
 
-fn architectures(profile: &Value, native: Arch) -> Vec<Arch> {
-    if let Some(plain) = profile["architectures"].as_array() {
-        return plain.iter().map(word).collect();
+/// What engines list on a machine of this architecture.
+fn family(native: Arch) -> Vec<Arch> {
+    use Arch::{Aarch64, Arm, Mips, Mips64, Mips64N32, Mipsel, Mipsel64, Mipsel64N32, S390, S390x};
+    match native {
+        Aarch64 => vec![Aarch64, Arm],
+        Mips64 => vec![Mips, Mips64, Mips64N32],
+        Mipsel64 => vec![Mipsel, Mipsel64, Mipsel64N32],
+        S390x => vec![S390x, S390],
+        other => vec![other],
     }
-    let mine = list(&profile["archMap"]).find(|entry| entry["architecture"] == native.name());
-    let subs = mine.iter().flat_map(|entry| list(&entry["subArchitectures"]).map(word));
-    std::iter::once(native).chain(subs).collect()
-}
-
-fn applies(rule: &Value, native: Arch) -> bool {
-    let go_arch = match native {
-        Arch::X86_64 => "amd64",
-        Arch::Aarch64 => "arm64",
-        Arch::S390x => "s390x",
-        Arch::Ppc64le => "ppc64le",
-        Arch::Riscv64 => "riscv64",
-        Arch::Arm => "arm",
-        Arch::X86 => "x86",
-        _ => "other",
-    };
-    let holds = |filter: &Value| {
-        let caps = list(&filter["caps"]).all(|cap| CAPABILITIES.contains(&cap.as_str().unwrap()));
-        let arches = filter["arches"].as_array().is_none_or(|all| all.iter().any(|arch| arch == go_arch));
-        (caps, arches)
-    };
-    let (includes, excludes) = (&rule["includes"], &rule["excludes"]);
-    let included = holds(includes) == (true, true);
-    let no_excludes = excludes.as_object().is_none_or(serde_json::Map::is_empty);
-    let by_cap = list(&excludes["caps"]).any(|cap| CAPABILITIES.contains(&cap.as_str().unwrap()));
-    let by_arch = list(&excludes["arches"]).any(|arch| arch == go_arch);
-    included && (no_excludes || !(by_cap || by_arch))
 }
 
 fn rule(rule: &Value) -> Rule<'_> {
-    let one = rule["name"].as_str();
     Rule {
-        names: one.into_iter().chain(list(&rule["names"]).map(|name| name.as_str().unwrap())).collect(),
+        names: list(&rule["names"]).map(|name| name.as_str().unwrap()).collect(),
         action: word(&rule["action"]),
         errno_ret: number(&rule["errnoRet"]),
         args: list(&rule["args"]).map(condition).collect(),
