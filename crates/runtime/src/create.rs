@@ -250,9 +250,11 @@ impl<'m> Making<'m> {
         };
         // runc's words, which its test suite looks for.
         log::debug!("seccomp filter flags: {}", loading.flags);
-        let program = seccomp::program(self.store, profile)?.bytes;
-        spawn::send(started, Step::CompileFilter, Messages::default().program(&program), &[])?;
-        Ok(program)
+        let program = seccomp::program(self.store, profile)?;
+        spawn::send(started, Step::CompileFilter, Messages::default().program(&program.bytes), &[])?;
+        // brig-init has what it needs and goes on
+        seccomp::keep(self.store, profile, &program);
+        Ok(program.bytes)
     }
 
     /// The program runs: the hooks that wait for that. One that fails ends it.

@@ -29,9 +29,8 @@
 //! The modules follow that path; `interp` runs a program and `disasm` prints one, for tests and for people.
 //! What differs from libseccomp on purpose is in `docs/decisions/seccomp-compiler.md`.
 //!
-//! Not here, and where it belongs: loading the filter (brig-init), the files of the cache of compiled programs
-//! (`runtime`), the profiles that engines ship compiled at build time (a `defaults` module of this crate, found
-//! by a hash over every field with its length; not written yet).
+//! Not here, and where it is: loading the filter (brig-init); programs that are kept in files, and those that are compiled
+//! with brig because engines send their profiles (`runtime`), which are found by a profile's [`Canonical`] bytes.
 
 #![no_std]
 #![forbid(unsafe_code)]

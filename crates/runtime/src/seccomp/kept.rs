@@ -24,7 +24,7 @@ use crate::error::best_effort;
 use crate::store::{PROGRAMS, Store, read_least, write_all};
 
 /// A profile of fewer bytes is compiled sooner than its program is read from a file.
-pub(super) const WORTH_KEEPING: usize = 2048;
+pub(super) const WORTH_KEEPING: usize = 1024;
 
 /// How many programs are kept; then the oldest goes.
 pub(super) const MOST: usize = 64;
