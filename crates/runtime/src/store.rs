@@ -6,19 +6,21 @@
 //!
 //! Modes given here can be narrowed by the caller's umask; nothing relies on the bits that this may take away.
 
+mod bytes;
+
 use std::fs::DirBuilder;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-use rustix::buffer::spare_capacity;
 use rustix::fs::{
     AtFlags, CWD, Dir, FileType, FlockOperation, Mode, OFlags, flock, fstat, mkdir, openat, renameat, rmdir,
     unlinkat,
 };
-use rustix::io::{Errno, read, retry_on_intr, write};
+use rustix::io::{Errno, retry_on_intr};
 
 use crate::error::{Error, Result, best_effort};
+pub(crate) use bytes::{read_least, write_all};
 
 /// The name of a container, found valid: not empty, of letters, digits and `_+.-`, and neither `.` nor `..`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -333,28 +335,6 @@ fn open_directory(at: BorrowedFd<'_>, path: impl rustix::path::Arg) -> Result<Ow
     openat(at, path, DIRECTORY | OFlags::NOFOLLOW, Mode::empty())
 }
 
-pub(crate) fn write_all(file: &OwnedFd, mut bytes: &[u8]) -> Result<(), Errno> {
-    while !bytes.is_empty() {
-        let written = retry_on_intr(|| write(file, bytes))?;
-        if written == 0 {
-            return Err(Errno::IO);
-        }
-        bytes = bytes.get(written..).unwrap_or_default();
-    }
-    Ok(())
-}
-
-/// One read is enough for most records. Memory is reserved as bytes arrive, never because a length says so.
-pub(crate) fn read_least(file: &OwnedFd, bytes: &mut Vec<u8>, least: usize) -> Result<(), Errno> {
-    loop {
-        bytes.reserve(CHUNK);
-        let length = retry_on_intr(|| read(file, spare_capacity(bytes)))?;
-        if length == 0 || bytes.len() >= least {
-            return Ok(());
-        }
-    }
-}
-
 fn entries(dir: &OwnedFd, wanted: impl Fn(FileType) -> bool) -> Result<Vec<std::ffi::CString>, Errno> {
     let mut names = Vec::new();
     for entry in Dir::read_from(dir)? {
@@ -393,9 +373,6 @@ const OTHERS_MAY_PASS: Mode = Mode::from_raw_mode(0o711);
 pub(crate) const PROGRAMS: &str = "@seccomp";
 
 const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
-
-/// How much is read at once.
-const CHUNK: usize = 8192;
 
 /// How deep a container's directory may be: `notify/notify.sock`, and images of a checkpoint.
 const DEPTH: usize = 16;
