@@ -563,4 +563,5 @@ impl Brig {
     }
 }
 
+pub(crate) mod agent;
 pub(crate) mod terminal;

@@ -1,0 +1,426 @@
+//! Filters in whole containers: what they refuse, when they are loaded, what is not loaded at all.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test ends where its preparation fails"
+)]
+
+mod common;
+
+use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, process::Command};
+
+use common::{Brig, Bundle, Ended, set_namespace, unique};
+use serde_json::{Value, json};
+
+/// The filter that dockerd sends for a container without privileges.
+fn dockers() -> Value {
+    let config: Value = serde_json::from_str(include_str!("data/docker-config.json")).unwrap();
+    config["linux"]["seccomp"].clone()
+}
+
+/// Everything but these is allowed.
+fn without(names: &[&str]) -> Value {
+    json!({
+        "defaultAction": "SCMP_ACT_ALLOW",
+        "syscalls": [{ "names": names, "action": "SCMP_ACT_ERRNO", "errnoRet": 28 }],
+    })
+}
+
+fn filtered(bundle: Bundle, profile: &Value) -> Bundle {
+    bundle.edit(|config| config["linux"]["seccomp"] = profile.clone())
+}
+
+/// How a program enters the kernel.
+#[derive(Clone, Copy)]
+enum Gate {
+    /// As x86_64 and x32 do.
+    Syscall,
+    /// As i386 does, also from a 64-bit program.
+    Int80,
+}
+
+/// A program for x86_64 that makes one system call with three arguments, and whose exit code is the errno.
+fn caller(gate: Gate, number: u32, args: [u32; 3]) -> Vec<u8> {
+    let mut code = vec![0xb8];
+    code.extend(number.to_le_bytes());
+    // mov edi, esi, edx, or ebx, ecx, edx: each clears the upper half.
+    let registers = match gate {
+        Gate::Syscall => [0xbf, 0xbe, 0xba],
+        Gate::Int80 => [0xbb, 0xb9, 0xba],
+    };
+    for (register, arg) in registers.into_iter().zip(args) {
+        code.push(register);
+        code.extend(arg.to_le_bytes());
+    }
+    code.extend(match gate {
+        Gate::Syscall => [0x0f, 0x05],
+        Gate::Int80 => [0xcd, 0x80],
+    });
+    // neg eax; cmp eax, 4095; jbe +2; xor eax, eax; mov edi, eax; mov eax, 231 (exit_group); syscall
+    code.extend([0xf7, 0xd8, 0x3d, 0xff, 0x0f, 0x00, 0x00, 0x76, 0x02, 0x31, 0xc0]);
+    code.extend([0x89, 0xc7, 0xb8, 231, 0, 0, 0, 0x0f, 0x05]);
+    executable(&code)
+}
+
+/// An ELF file whose one segment is `code` behind the headers.
+fn executable(code: &[u8]) -> Vec<u8> {
+    const BASE: u64 = 0x40_0000;
+    const HEADERS: u64 = 64 + 56;
+    let mut file = b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0".to_vec();
+    file.extend([2, 0, 62, 0, 1, 0, 0, 0]);
+    for word in [BASE + HEADERS, 64, 0] {
+        file.extend(word.to_le_bytes());
+    }
+    file.extend([0, 0, 0, 0, 64, 0, 56, 0, 1, 0, 64, 0, 0, 0, 0, 0]);
+    // PT_LOAD, readable and executable
+    file.extend([1, 0, 0, 0, 5, 0, 0, 0]);
+    let size = HEADERS + code.len() as u64;
+    for word in [0, BASE, BASE, size, size, 0x1000] {
+        file.extend(word.to_le_bytes());
+    }
+    file.extend(code);
+    file
+}
+
+const NEW_USER: u32 = 0x1000_0000;
+const X32: u32 = 0x4000_0000;
+const EPERM: i32 = 1;
+const ENOSYS: i32 = 38;
+
+/// Name, way into the kernel, number, arguments, errno under Docker's profile.
+const CALLS: [(&str, Gate, u32, [u32; 3], i32); 15] = [
+    ("getppid", Gate::Syscall, 110, [0; 3], 0),
+    ("unshare", Gate::Syscall, 272, [NEW_USER, 0, 0], EPERM),
+    ("mount", Gate::Syscall, 165, [0; 3], EPERM),
+    ("keyctl", Gate::Syscall, 250, [0, 0xffff_fffd, 0], EPERM),
+    ("clone", Gate::Syscall, 56, [NEW_USER | 17, 0, 0], EPERM),
+    ("clone3", Gate::Syscall, 435, [0; 3], ENOSYS),
+    ("bpf", Gate::Syscall, 321, [0; 3], EPERM),
+    ("number 600", Gate::Syscall, 600, [0; 3], ENOSYS),
+    ("number 100000", Gate::Syscall, 100_000, [0; 3], ENOSYS),
+    ("x32 mount", Gate::Syscall, X32 | 165, [0; 3], EPERM),
+    ("x32 number 600", Gate::Syscall, X32 | 600, [0; 3], ENOSYS),
+    ("i386 getppid", Gate::Int80, 64, [0; 3], 0),
+    ("i386 unshare", Gate::Int80, 310, [NEW_USER, 0, 0], EPERM),
+    ("i386 mount", Gate::Int80, 21, [0; 3], EPERM),
+    ("i386 number 600", Gate::Int80, 600, [0; 3], ENOSYS),
+];
+
+/// A bundle whose process makes all of [`CALLS`], with every capability, so that only a filter refuses anything.
+fn calling() -> Bundle {
+    let bundle = Bundle::script("for call in /calls/*; do $call; echo $?; done").privileged();
+    let folder = bundle.rootfs().join("calls");
+    fs::create_dir(&folder).unwrap();
+    for (place, (_, gate, number, args, _)) in CALLS.iter().enumerate() {
+        let path = folder.join(format!("{place:02}"));
+        fs::write(&path, caller(*gate, *number, *args)).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    bundle
+}
+
+fn cannot_call() -> bool {
+    if common::cannot_run() {
+        return true;
+    }
+    if !cfg!(target_arch = "x86_64") {
+        println!("SKIPPED: the programs are for x86_64");
+        return true;
+    }
+    false
+}
+
+#[track_caller]
+fn answers(ended: Ended) -> Vec<i32> {
+    ended.text().lines().map(|line| line.parse().unwrap()).collect()
+}
+
+#[test]
+fn dockers_profile_refuses_namespaces_mounts_keys_and_what_is_newer_on_every_way_into_the_kernel() {
+    if cannot_call() {
+        return;
+    }
+    let bundle = filtered(calling(), &dockers());
+    let expected: Vec<i32> = CALLS.iter().map(|(.., errno)| *errno).collect();
+    let brig = Brig::new();
+    let named = |found: &[i32]| CALLS.iter().map(|call| call.0).zip(found.to_vec()).collect::<Vec<_>>();
+    for no_new_privileges in [true, false] {
+        bundle.change(|config| config["process"]["noNewPrivileges"] = json!(no_new_privileges));
+        let found = answers(brig.run_bundle(&bundle));
+        assert_eq!(named(&found), named(&expected), "no_new_privs {no_new_privileges}");
+    }
+}
+
+#[test]
+fn the_same_calls_are_not_refused_without_the_profile() {
+    if cannot_call() {
+        return;
+    }
+    let found = answers(Brig::new().run_bundle(&calling()));
+    let refused: Vec<_> = CALLS.iter().zip(&found).filter(|(_, errno)| **errno == EPERM).collect();
+    assert!(refused.is_empty() && found.len() == CALLS.len(), "{:?}", found);
+}
+
+#[test]
+fn exec_is_under_the_filter_of_the_container() {
+    if cannot_call() {
+        return;
+    }
+    let bundle = filtered(calling(), &dockers());
+    let brig = Brig::new();
+    let bundle = bundle.args(&["sleep", "1000"]);
+    let id = brig.start(&bundle);
+    // exec knows the program from the record alone.
+    fs::remove_file(bundle.path().join("config.json")).unwrap();
+    for options in [&["--no-new-privs"][..], &[]] {
+        let words = ["for call in /calls/*; do $call; echo $?; done"];
+        let words = [&["exec"], options, &[&id, "sh", "-c"], &words].concat();
+        let expected: Vec<i32> = CALLS.iter().map(|(.., errno)| *errno).collect();
+        assert_eq!(answers(brig.run(&words)), expected, "{options:?}");
+    }
+}
+
+/// Where in `trace` the filter is loaded, and where these calls are, by the line.
+fn places(trace: &str, calls: &[&str]) -> Vec<usize> {
+    let place = |call: &&str| {
+        trace.lines().position(|line| line.contains(call)).unwrap_or_else(|| panic!("no {call}:\n{trace}"))
+    };
+    calls.iter().map(place).collect()
+}
+
+fn traced(brig: &Brig, words: &[&str]) -> String {
+    let trace = brig.scratch(&unique("trace"));
+    let command = brig.command(words);
+    let mut strace = Command::new("strace");
+    strace.args(["-f", "-s", "64", "-o"]).arg(&trace).arg(command.get_program()).args(command.get_args());
+    brig.finish(strace).ok();
+    fs::read_to_string(trace).unwrap()
+}
+
+#[test]
+fn the_filter_is_loaded_while_that_is_permitted_and_otherwise_as_late_as_can_be() {
+    if common::cannot_run() {
+        return;
+    }
+    if Command::new("strace").arg("-V").output().is_err() {
+        println!("SKIPPED: needs strace");
+        return;
+    }
+    let load = "seccomp(SECCOMP_SET_MODE_FILTER";
+    let orders = [
+        (false, [load, "PR_CAPBSET_DROP", "setresuid(", "capset(", r#"execve("/bin/true""#]),
+        (true, ["PR_CAPBSET_DROP", "setresuid(", "capset(", load, r#"execve("/bin/true""#]),
+    ];
+    for (no_new_privileges, order) in orders {
+        let bundle = filtered(Bundle::with_args(&["/bin/true"]), &without(&["mkdir"]));
+        bundle.change(|config| config["process"]["noNewPrivileges"] = json!(no_new_privileges));
+        let (brig, path) = (Brig::new(), bundle.path().to_str().unwrap().to_owned());
+        let trace = traced(&brig, &["run", "--bundle", &path, &unique("c")]);
+        let found = places(&trace, &order);
+        assert!(found.is_sorted(), "run, no_new_privs {no_new_privileges}: {found:?}\n{trace}");
+        bundle.change(|config| config["process"]["args"] = json!(["sleep", "1000"]));
+        let id = brig.start(&bundle);
+        let trace = traced(&brig, &["exec", &id, "/bin/true"]);
+        let found = places(&trace, &order);
+        assert!(found.is_sorted(), "exec, no_new_privs {no_new_privileges}: {found:?}\n{trace}");
+    }
+}
+
+#[test]
+fn with_no_new_privileges_the_filter_need_not_allow_what_brig_does_before() {
+    if cannot_call() {
+        return;
+    }
+    // What the shell and its /calls do, and nothing that only brig-init does.
+    let names = [
+        "execve",
+        "brk",
+        "arch_prctl",
+        "set_tid_address",
+        "set_robust_list",
+        "rseq",
+        "prlimit64",
+        "readlinkat",
+        "readlink",
+        "getrandom",
+        "mprotect",
+        "getuid",
+        "geteuid",
+        "getgid",
+        "getegid",
+        "getpid",
+        "getppid",
+        "rt_sigaction",
+        "rt_sigprocmask",
+        "rt_sigreturn",
+        "ioctl",
+        "newfstatat",
+        "stat",
+        "fcntl",
+        "fstat",
+        "write",
+        "writev",
+        "exit",
+        "exit_group",
+        "uname",
+        "getcwd",
+        "mmap",
+        "munmap",
+        "prctl",
+        "gettid",
+        "futex",
+    ];
+    let profile = json!({
+        "defaultAction": "SCMP_ACT_KILL_PROCESS",
+        "syscalls": [{ "names": names[..], "action": "SCMP_ACT_ALLOW" }],
+    });
+    let bundle = filtered(Bundle::with_args(&["echo", "alive"]), &profile);
+    bundle.change(|config| config["process"]["noNewPrivileges"] = json!(true));
+    assert_eq!(Brig::new().run_bundle(&bundle).text(), "alive\n");
+}
+
+#[test]
+fn the_program_comes_before_every_answer() {
+    if common::cannot_run() {
+        return;
+    }
+    // Ids and a second clone, hooks, limits that the parent sets: each is asked for and answered.
+    let bundle = filtered(Bundle::script("mkdir /tmp/x; echo done"), &without(&["mkdir", "mkdirat"]));
+    let bundle = bundle.in_user_namespace().edit(|config| {
+        set_namespace(config, "time", None);
+        config["linux"]["timeOffsets"] = json!({ "monotonic": { "secs": 7 } });
+        config["process"]["rlimits"] = json!([{ "type": "RLIMIT_NOFILE", "soft": 64, "hard": 64 }]);
+        config["hooks"] = json!({ "createRuntime": [{ "path": "/bin/true" }] });
+    });
+    let brig = Brig::new();
+    let ended = brig.run_bundle(&bundle);
+    assert!(ended.stderr.contains("No space left on device"), "{ended:?}");
+    assert_eq!(ended.stdout, "done\n");
+}
+
+#[test]
+fn a_program_that_cannot_be_made_is_refused_by_name_and_nothing_is_left() {
+    if common::cannot_run() {
+        return;
+    }
+    let arg = |value: u64| json!([{ "index": 0, "value": value, "op": "SCMP_CMP_EQ" }]);
+    let twice = json!({ "defaultAction": "SCMP_ACT_ALLOW", "syscalls": [
+        { "names": ["mkdir"], "action": "SCMP_ACT_ERRNO", "args": arg(1) },
+        { "names": ["mkdir"], "action": "SCMP_ACT_TRAP", "args": arg(1) },
+    ]});
+    // Masks that have nothing in common cannot be searched for.
+    let many = |count: u64| {
+        let rule = |n: u64| {
+            let masked = |index: u64, value: u64| json!({ "index": index, "value": value, "valueTwo": value & n, "op": "SCMP_CMP_MASKED_EQ" });
+            let args: Vec<Value> = (0..6).map(|index| masked(index, (n * 6 + index) | 1 << 40)).collect();
+            json!({ "names": ["ioctl"], "action": "SCMP_ACT_ERRNO", "args": args })
+        };
+        json!({ "defaultAction": "SCMP_ACT_ALLOW", "syscalls": (0..count).map(rule).collect::<Vec<_>>() })
+    };
+    let contradiction =
+        "seccomp rules for syscall mkdir: same conditions, different actions (EEXIST) (linux.seccomp)";
+    for (profile, words) in [(twice, contradiction), (many(2000), "(EINVAL) (linux.seccomp)")] {
+        let bundle = filtered(Bundle::with_args(&["true"]), &profile);
+        let (brig, id) = (Brig::new(), unique("refused"));
+        for command in ["create", "run"] {
+            let ended = brig.run(&[command, "--bundle", bundle.path().to_str().unwrap(), &id]);
+            assert_eq!(ended.code, 1, "{ended:?}");
+            assert!(ended.error().ends_with(words), "{ended:?}");
+            brig.assert_nothing_of(&id);
+        }
+    }
+}
+
+#[test]
+fn flags_go_to_the_kernel_as_the_profile_says() {
+    if common::cannot_run() {
+        return;
+    }
+    let (spec_allow, log) = ("SECCOMP_FILTER_FLAG_SPEC_ALLOW", "SECCOMP_FILTER_FLAG_LOG");
+    for (flags, number) in [
+        (json!(null), 4),
+        (json!([]), 0),
+        (json!([spec_allow]), 4),
+        (json!([log]), 2),
+        (json!([log, spec_allow, "SECCOMP_FILTER_FLAG_TSYNC"]), 6),
+        (json!(["SECCOMP_FILTER_FLAG_TSYNC"]), 0),
+        // The kernel takes this one together with a listener only.
+        (json!(["SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV"]), 0),
+    ] {
+        let mut profile = without(&["mkdir"]);
+        profile["flags"] = flags.clone();
+        let bundle = filtered(Bundle::script("grep Seccomp: /proc/self/status | cut -f2"), &profile);
+        let ended = Brig::new().with(&["--debug"]).run_bundle(&bundle).ok();
+        assert_eq!(ended.stdout, "2\n", "{flags}: {ended:?}");
+        assert!(ended.stderr.contains(&format!("seccomp filter flags: {number}\"")), "{flags}: {ended:?}");
+    }
+}
+
+#[test]
+fn words_that_are_not_known_are_refused_and_calls_that_are_not_known_are_skipped() {
+    if common::cannot_run() {
+        return;
+    }
+    let brig = Brig::new();
+    for (place, word, message) in [
+        (
+            "/flags",
+            json!(["SECCOMP_FILTER_FLAG_FOO"]),
+            "seccomp flag SECCOMP_FILTER_FLAG_FOO is not known to runc (linux.seccomp.flags[0])",
+        ),
+        (
+            "/architectures",
+            json!(["SCMP_ARCH_X86", "SCMP_ARCH_VAX"]),
+            "string SCMP_ARCH_VAX is not a valid arch for seccomp (linux.seccomp.architectures[1])",
+        ),
+        (
+            "/defaultAction",
+            json!("SCMP_ACT_FOO"),
+            "string SCMP_ACT_FOO is not a valid action for seccomp (linux.seccomp.defaultAction)",
+        ),
+        (
+            "/syscalls/0/action",
+            json!("SCMP_ACT_FOO"),
+            "string SCMP_ACT_FOO is not a valid action for seccomp (linux.seccomp.syscalls[0].action)",
+        ),
+        (
+            "/syscalls/0/args",
+            json!([{ "index": 0, "value": 0, "op": "SCMP_CMP_FOO" }]),
+            "string SCMP_CMP_FOO is not a valid operator for seccomp (linux.seccomp.syscalls[0].args[0].op)",
+        ),
+    ] {
+        let mut profile = without(&["mkdir"]);
+        for (name, empty) in [("flags", json!([])), ("architectures", json!([]))] {
+            profile[name] = empty;
+        }
+        profile["syscalls"][0]["args"] = json!([]);
+        *profile.pointer_mut(place).unwrap() = word;
+        let id = unique("words");
+        let bundle = filtered(Bundle::with_args(&["true"]), &profile);
+        let ended = brig.run(&["run", "--bundle", bundle.path().to_str().unwrap(), &id]);
+        ended.failed(1, &format!("brig run failed: {message}"));
+        brig.assert_nothing_of(&id);
+    }
+    let bundle =
+        filtered(Bundle::script("mkdir /tmp/x || echo refused"), &without(&["no_such_call", "mkdir"]));
+    let ended = Brig::new().with(&["--debug"]).run_bundle(&bundle).ok();
+    assert_eq!(ended.stdout, "refused\n");
+    let debug = ended.stderr.lines().find(|line| line.contains("no_such_call"));
+    assert!(debug.is_some_and(|line| line.contains("level=debug")), "{ended:?}");
+}
+
+#[test]
+fn the_record_of_a_filtered_container_is_still_read_at_once() {
+    if common::cannot_run() || !Path::new("/usr/bin/strace").exists() {
+        println!("SKIPPED: needs root, busybox-static and strace");
+        return;
+    }
+    let bundle = filtered(Bundle::with_args(&["sleep", "1000"]), &dockers());
+    let brig = Brig::new();
+    let id = brig.start(&bundle);
+    let trace = traced(&brig, &["state", &id]);
+    let opened = trace.lines().skip_while(|line| !line.contains("\"record\"")).skip(1);
+    let reads = opened.take_while(|line| line.contains("read(") || line.contains("fstat")).count();
+    assert_eq!(reads, 1, "{trace}");
+}
