@@ -161,13 +161,21 @@ impl Resctrl {
             .map_err(|errno| self.refused(format!("intelrdt: unable to write {lines:?}"), &path, errno))
     }
 
+    /// The lines of a group's `schemata`, as they can be written again.
+    ///
+    /// # Errors
+    /// The file cannot be read; `is_missing` if the group is not there.
+    pub fn schemata(&self, group: &str) -> Result<String, Error> {
+        self.text(&in_group(group, SCHEMATA))
+    }
+
     /// Compares lines with what a group has.
     ///
     /// # Errors
     /// `OtherSchemata` names the first difference.
     pub fn has_schemata(&self, group: &str, lines: &str) -> Result<(), Error> {
         let path = in_group(group, SCHEMATA);
-        let found = self.text(&path)?;
+        let found = self.schemata(group)?;
         let step = self.number("info/MB/bandwidth_gran").ok();
         match schemata::difference(lines, &found, step) {
             None => Ok(()),

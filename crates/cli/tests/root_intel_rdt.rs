@@ -290,3 +290,47 @@ fn statistics_of_a_container_have_those_of_its_class_and_monitoring_group() {
     let line = bench.brig.run(&["events", "--stats", &id]).json();
     assert_eq!(line["data"]["intel_rdt"], json!({}), "the rest is told all the same");
 }
+
+#[test]
+fn an_update_changes_what_it_names_in_one_write_and_a_refused_one_changes_nothing() {
+    let Some(bench) = Bench::new(json!({ "l3CacheSchema": "L3:0=f" })) else { return };
+    let id = unique("rdt");
+    bench.create(&id).unwrap();
+    bench.commands();
+    let schemata = || bench.fs.read(&format!("{id}/schemata"));
+    bench.brig.run(&["update", "--l3-cache-schema", "L3:1=3", &id]).ok();
+    assert_eq!(schemata(), "    L3:0=00f;1=003\n    MB:0= 100;1= 100\n");
+    bench.brig.run(&["update", "--l3-cache-schema", "L3:0=1", "--mem-bw-schema", "MB:0=20", &id]).ok();
+    let now = "    L3:0=001;1=003\n    MB:0=  20;1= 100\n";
+    assert_eq!(schemata(), now);
+    let write = |lines: &str| format!("write {id}/schemata {lines:?}");
+    assert_eq!(bench.commands(), [write("L3:1=3\n"), write("L3:0=1\nMB:0=20\n")]);
+
+    let pids = || {
+        let files = common::cgroups_named(&id).into_iter().map(|group| group.join("pids.max"));
+        files.filter_map(|file| fs::read_to_string(file).ok()).collect::<Vec<_>>()
+    };
+    let before = pids();
+    let limit: &[&str] = if before.is_empty() { &[] } else { &["--pids-limit", "50"] };
+    let words =
+        [&["update", "--l3-cache-schema", "L3:0=7", "--mem-bw-schema", "MB:0=5"], limit, &[&id]].concat();
+    let ended = bench.brig.run(&words);
+    assert_eq!(ended.code, 1);
+    assert!(ended.error().ends_with("last_cmd_status: MB value 5 out of range [10,100]"), "{ended:?}");
+    assert_eq!((schemata().as_str(), pids()), (now, before));
+}
+
+#[test]
+fn an_update_of_what_the_machine_does_not_have_is_refused_by_name() {
+    let Some(bench) = Bench::new(json!({})) else { return };
+    let id = unique("rdt");
+    bench.create(&id).unwrap();
+    bench.fs.tree(|tree| tree.lacks = vec!["L3", "MB"]);
+    let cache = bench.brig.run(&["update", "--l3-cache-schema", "L3:0=f", &id]);
+    assert!(cache.error().contains("Intel RDT/CAT: l3 cache schema is not enabled (--l3-cache-schema)"));
+    let bandwidth = bench.brig.run(&["update", "--mem-bw-schema", "MB:0=20", &id]);
+    let words = "Intel RDT/MBA: memory bandwidth schema is not enabled (--mem-bw-schema)";
+    assert!(bandwidth.error().contains(words), "{bandwidth:?}");
+    let lines = bench.brig.run(&["update", "--mem-bw-schema", "MB:0=20\nMB:1=20", &id]);
+    assert!(lines.error().contains("--mem-bw-schema: is more than one line"), "{lines:?}");
+}

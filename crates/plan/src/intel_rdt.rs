@@ -27,21 +27,30 @@ pub(crate) fn plan(linux: &Linux<'_>, host: &Host, id: &str) -> Result<Option<In
 /// What `update` writes into a container's class: what is not named stays as it is.
 ///
 /// # Errors
-/// A schema of several lines, or of one that the hardware does not have.
-pub fn update(l3_cache: &str, memory_bandwidth: &str, resctrl: &Resctrl) -> Result<String, Refusal> {
+/// A schema of several lines, or of one that the machine does not have; a container without a class.
+pub fn update(
+    l3_cache: &str,
+    memory_bandwidth: &str,
+    resctrl: Option<&Resctrl>,
+    class: Option<&str>,
+) -> Result<String, Refusal> {
     for (flag, schema) in [("--l3-cache-schema", l3_cache), ("--mem-bw-schema", memory_bandwidth)] {
         if schema.contains(['\n', '\0']) {
             return Err(Refusal::at(flag, "is more than one line"));
         }
     }
-    if !l3_cache.is_empty() && !resctrl.cache {
+    if !l3_cache.is_empty() && !resctrl.is_some_and(|resctrl| resctrl.cache) {
         return Err(Refusal::runc("--l3-cache-schema", "Intel RDT/CAT: l3 cache schema is not enabled"));
     }
-    if !memory_bandwidth.is_empty() && !resctrl.bandwidth {
+    if !memory_bandwidth.is_empty() && !resctrl.is_some_and(|resctrl| resctrl.bandwidth) {
         return Err(Refusal::runc(
             "--mem-bw-schema",
             "Intel RDT/MBA: memory bandwidth schema is not enabled",
         ));
+    }
+    if class.is_none() {
+        let words = "updating a non-existent Intel RDT configuration is not supported";
+        return Err(Refusal::runc("linux.intelRdt", words));
     }
     Ok(joined([l3_cache, memory_bandwidth].map(str::to_owned)))
 }

@@ -206,28 +206,56 @@ pub fn statistics(rdt: &IntelRdt<'_>) -> Result<Option<Statistics>> {
     }
 }
 
-/// Changes the schemata of a container's class; an empty text leaves its own as it is. All of it comes into force, or nothing.
-///
-/// # Errors
-/// `Refused`, `Cgroup`.
-pub fn update(rdt: &IntelRdt<'_>, l3_cache: &str, memory_bandwidth: &str) -> Result<()> {
-    let mount = text(&rdt.mount);
-    let found = probe(Some(&mount))?.unwrap_or(host::Resctrl {
-        mount: mount.clone(),
-        cache: false,
-        bandwidth: false,
-        monitoring: false,
-    });
-    let schemata = intel_rdt::update(l3_cache, memory_bandwidth, &found)?;
-    if schemata.is_empty() {
-        return Ok(());
+/// New schemata of a container's class; an empty text leaves its own as it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Update {
+    /// `--l3-cache-schema`.
+    pub l3_cache: String,
+    /// `--mem-bw-schema`.
+    pub memory_bandwidth: String,
+}
+
+/// Lines to be written into a class, in one go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Change {
+    mount: String,
+    class: String,
+    schemata: String,
+}
+
+impl Update {
+    /// What has to be written for a container that has `rdt`; `None` if that is nothing. Nothing is written yet.
+    ///
+    /// # Errors
+    /// `Refused`: the machine does not have it, or the container has no class; `Cgroup`.
+    pub(crate) fn plan(&self, rdt: Option<&IntelRdt<'_>>) -> Result<Option<Change>> {
+        if *self == Self::default() {
+            return Ok(None);
+        }
+        let (mount, class) = (rdt.map(|rdt| text(&rdt.mount)), rdt.map(|rdt| text(&rdt.class)));
+        let found = probe(mount.as_deref())?;
+        let schemata =
+            intel_rdt::update(&self.l3_cache, &self.memory_bandwidth, found.as_ref(), class.as_deref())?;
+        Ok(mount.zip(class).map(|(mount, class)| Change { mount, class, schemata }))
     }
-    let write = || {
-        let resctrl = Resctrl::open(&mount)?;
-        let _lock = resctrl.lock(Instant::now() + DEADLINE)?;
-        resctrl.write_schemata(&text(&rdt.class), &schemata)
-    };
-    write().map_err(failed)
+}
+
+impl Change {
+    /// Writes them. What comes back undoes it.
+    ///
+    /// # Errors
+    /// `Cgroup`; nothing is changed then.
+    pub(crate) fn carry_out(self) -> Result<Self> {
+        let write = || {
+            let resctrl = Resctrl::open(&self.mount)?;
+            let _lock = resctrl.lock(Instant::now() + DEADLINE)?;
+            let before = resctrl.schemata(&self.class)?;
+            resctrl.write_schemata(&self.class, &self.schemata)?;
+            Ok(before)
+        };
+        let before = write().map_err(failed)?;
+        Ok(Self { schemata: before, ..self })
+    }
 }
 
 fn in_context(error: resctrl::Error) -> Error {

@@ -1,6 +1,8 @@
 //! Changing the limits of a container that is there: in its cgroup and in its record, or in neither.
 //! Runs in: the parent, on the host. Read [`update`] from top to bottom.
 
+use std::fmt::Display;
+
 use brig_cgroup::Cgroup;
 use brig_plan::limits::{self as plan, Version};
 use brig_plan::refusal::Refusal;
@@ -9,6 +11,7 @@ use brig_plan::rules;
 use brig_plan::spec::LinuxResources;
 
 use crate::error::{Error, Result};
+use crate::intel_rdt::{self, Change};
 use crate::limits;
 use crate::record::{self, Part, Record};
 use crate::status::{self, Status};
@@ -19,6 +22,8 @@ use crate::store::{ContainerId, Store};
 pub struct Update {
     /// Limits of the cgroup.
     pub resources: Resources<'static>,
+    /// Schemata of the class of service.
+    pub intel_rdt: intel_rdt::Update,
 }
 
 impl Update {
@@ -30,7 +35,7 @@ impl Update {
         for warning in rules::check_resources(spec, "")? {
             log::warn!("{warning}");
         }
-        Ok(Self { resources: resources::settle(spec) })
+        Ok(Self { resources: resources::settle(spec), ..Self::default() })
     }
 }
 
@@ -55,17 +60,21 @@ pub fn update(store: &Store, id: &ContainerId, update: &Update) -> Result<()> {
     let merged = record.resources.merged(&update.resources, version);
     plan::check(&merged, version, "")?;
     warn(&update.resources, version);
+    let change = update.intel_rdt.plan(record.intel_rdt.as_ref())?;
 
     let cgroup = Cgroup::open(&paths);
     is_above_usage(&cgroup, &merged, update)?;
     let writes = plan::writes(&merged.touched(&update.resources), version);
     let before = cgroup.replace(&limits::borrowed(&writes)).map_err(|error| {
-        error.left.iter().for_each(|left| could_not_restore(left));
+        error.left.iter().for_each(could_not_restore);
         limits::not_set(&writes, "", *error.why)
     })?;
+    let restore = || before.restore().err().iter().for_each(could_not_restore);
+    let class_before = change.map(Change::carry_out).transpose().inspect_err(|_| restore())?;
     let changed = Record { resources: merged, ..record.clone() };
     place.rewrite_record(&changed, &file).inspect_err(|_| {
-        before.restore().err().iter().for_each(could_not_restore);
+        restore();
+        class_before.map(Change::carry_out).transpose().err().iter().for_each(could_not_restore);
     })
 }
 
@@ -82,7 +91,7 @@ fn warn(asked: &Resources<'_>, version: Version) {
     }
 }
 
-fn could_not_restore(error: &brig_cgroup::Error) {
+fn could_not_restore(error: &impl Display) {
     log::warn!("a limit could not be set back to what it was: {error}");
 }
 

@@ -3,7 +3,7 @@
 
 use rustix::fs::{Dir, OFlags};
 
-use super::{Error, Resctrl, SCHEMATA, failed, in_group};
+use super::{Error, Resctrl, failed, in_group};
 use crate::beneath;
 
 /// Limits and counters of one container.
@@ -81,7 +81,7 @@ impl Resctrl {
             });
         }
         // Hardware that only monitors has no schemata.
-        if self.text(SCHEMATA).is_ok() {
+        if self.schemata("").is_ok() {
             statistics.root_schemata = self.lines("")?;
             statistics.schemata = self.lines(class)?;
         }
@@ -92,7 +92,7 @@ impl Resctrl {
     }
 
     fn lines(&self, group: &str) -> Result<Vec<String>, Error> {
-        let text = self.text(&in_group(group, SCHEMATA))?;
+        let text = self.schemata(group)?;
         Ok(text.lines().map(|line| line.trim().to_owned()).filter(|line| !line.is_empty()).collect())
     }
 

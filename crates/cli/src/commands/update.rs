@@ -7,7 +7,7 @@ use brig_plan::{
     spec::{LinuxBlockIo, LinuxCpu, LinuxMemory, LinuxPids, LinuxResources},
 };
 use brig_runtime::{
-    Error,
+    Error, intel_rdt,
     store::ContainerId,
     update::{self, Update},
 };
@@ -29,7 +29,12 @@ pub(super) fn run(global: &Global, args: UpdateArgs) -> Outcome {
         UpdateLimits::File(_) | UpdateLimits::Stdin => load::resources(&text).map_err(Error::from)?,
         UpdateLimits::Words(words) => of_words(words),
     };
-    update::update(&store, &id, &Update::of(&resources)?)
+    let schema = |text: Option<String>| text.unwrap_or_default();
+    let intel_rdt = intel_rdt::Update {
+        l3_cache: schema(args.l3_cache_schema),
+        memory_bandwidth: schema(args.mem_bw_schema),
+    };
+    update::update(&store, &id, &Update { intel_rdt, ..Update::of(&resources)? })
         .map_err(|error| store::cgroup_failure("update", error))?;
     Ok(Exit::Success)
 }

@@ -128,16 +128,19 @@ fn what_the_machine_does_not_have_is_refused_with_its_path() {
 
 #[test]
 fn an_update_says_only_what_was_given() {
-    assert_eq!(update("L3:0=1", "", &all()).unwrap(), "L3:0=1\n");
-    assert_eq!(update("", "MB:0=20", &all()).unwrap(), "MB:0=20\n");
-    assert_eq!(update("L3:0=1", "MB:0=20", &all()).unwrap(), "L3:0=1\nMB:0=20\n");
-    let two = update("L3:0=1\nMB:0=9", "", &all()).unwrap_err().to_string();
+    assert_eq!(update("L3:0=1", "", Some(&all()), Some("gold")).unwrap(), "L3:0=1\n");
+    assert_eq!(update("", "MB:0=20", Some(&all()), Some("gold")).unwrap(), "MB:0=20\n");
+    assert_eq!(update("L3:0=1", "MB:0=20", Some(&all()), Some("gold")).unwrap(), "L3:0=1\nMB:0=20\n");
+    let two = update("L3:0=1\nMB:0=9", "", Some(&all()), Some("gold")).unwrap_err().to_string();
     assert_eq!(two, "--l3-cache-schema: is more than one line");
     let none = Resctrl { cache: false, bandwidth: false, ..all() };
-    let cache = update("L3:0=1", "", &none).unwrap_err();
+    let cache = update("L3:0=1", "", Some(&none), None).unwrap_err();
     assert_eq!(cache.message(), "Intel RDT/CAT: l3 cache schema is not enabled");
-    let bandwidth = update("", "MB:0=1", &none).unwrap_err();
+    let bandwidth = update("", "MB:0=1", Some(&none), None).unwrap_err();
     assert_eq!(bandwidth.message(), "Intel RDT/MBA: memory bandwidth schema is not enabled");
+    assert_eq!(update("L3:0=1", "", None, Some("gold")).unwrap_err(), cache);
+    let classless = update("L3:0=1", "", Some(&all()), None).unwrap_err();
+    assert_eq!(classless.message(), "updating a non-existent Intel RDT configuration is not supported");
 }
 
 #[test]
