@@ -15,7 +15,7 @@ pub struct OutOfMemory {
 }
 
 impl Cgroup {
-    /// Looks what the OOM killer has done. A cgroup without the memory controller, or that is gone, says 0.
+    /// Looks what the OOM killer has done. A cgroup without the memory controller, or that is gone, says 0, and no limit.
     ///
     /// # Errors
     /// What the kernel answers.
@@ -27,9 +27,6 @@ impl Cgroup {
             None => return Ok(OutOfMemory::default()),
         };
         let kills = MemoryEvents::of(&Pairs::parse(&group.text(events)?)).oom_kill;
-        if kills == 0 {
-            return Ok(OutOfMemory::default());
-        }
         let limit = number(&group.text(limit)?).and_then(|limit| Limit(limit).bytes());
         Ok(OutOfMemory { kills, limit })
     }

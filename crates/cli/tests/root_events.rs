@@ -15,6 +15,7 @@ use std::{
 };
 
 use brig_runtime::{
+    create::{self, Request, Streams},
     events::{self, Event, Events, Next, PressureThreshold, Resource, Waiting},
     oom, stats,
     store::{ContainerId, Store},
@@ -390,10 +391,15 @@ fn a_start_that_dies_for_lack_of_memory_says_so_and_with_which_limit() {
     }
     let Some(limited) = Limited::memory("8192") else { return };
     let (bundle, brig) = (limited.bundle("true"), Brig::new());
-    let words = "unable to start container process: container init was OOM-killed (memory limit too low?): the limit is 8192 bytes";
     let id = unique("tiny");
     let ended = brig.run(&["create", "--bundle", bundle.path().to_str().unwrap(), &id]);
-    ended.failed(1, &format!("brig create failed: {words}"));
+    assert_eq!(ended.code, 1, "{ended:?}");
+    let (error, limit) = (ended.error(), "(memory limit too low?): the limit is 8192 bytes");
+    assert!(error.starts_with("brig create failed: ") && error.ends_with(limit), "{error}");
+    assert!(
+        error.contains("container init was OOM-killed") || error.contains("cannot allocate memory"),
+        "{error}"
+    );
     brig.assert_nothing_of(&id);
 }
 
@@ -432,4 +438,40 @@ fn what_is_not_there_has_no_events() {
     let (bundle, id) = (Bundle::with_args(&["true"]), unique("created"));
     brig.run(&["create", "--bundle", bundle.path().to_str().unwrap(), &id]).ok();
     assert_eq!(brig.run(&["events", "--stats", &id]).json()["id"], json!(id), "a created one has");
+}
+
+/// A creator that shares its memory with what it clones, and is not waited for, gets the score of that.
+#[test]
+fn the_oom_score_of_a_container_is_not_its_creator_s() {
+    if common::cannot_run() {
+        return;
+    }
+    let ours = || fs::read_to_string("/proc/self/oom_score_adj").unwrap();
+    let before = ours();
+    let (bundle, brig) = (Bundle::with_args(&["sleep", "1000"]), Brig::new());
+    let bundle = bundle.edit(|config| config["process"]["oomScoreAdj"] = json!(321));
+    for _ in 0..20 {
+        let (store, id) = open(&brig, &unique("score"));
+        let created = create::create(&store, &id, &request(bundle.path())).unwrap();
+        let pid = created.pid.as_raw_nonzero();
+        assert_eq!(fs::read_to_string(format!("/proc/{pid}/oom_score_adj")).unwrap(), "321\n");
+        assert_eq!(ours(), before);
+        brig.run(&["delete", "--force", id.as_str()]).ok();
+    }
+}
+
+fn request(bundle: &Path) -> Request<'_> {
+    Request {
+        bundle,
+        streams: Streams::Inherited,
+        gate: true,
+        no_pivot: false,
+        no_new_keyring: false,
+        preserve_fds: 0,
+        listen_fds: 0,
+        notify_socket: false,
+        pidfd_socket: None,
+        rootless_cgroups: false,
+        resctrl: None,
+    }
 }

@@ -28,7 +28,7 @@ use crate::parent::{self, Until};
 use crate::pid::Identity;
 use crate::probe::{self, Probed};
 use crate::record::{self, Intent, PidNamespace, RECORD, Record, Timestamp};
-use crate::spawn::{self, Started};
+use crate::spawn::{self, Entry, Started};
 use crate::status::Status;
 use crate::store::{ContainerId, Place, Store};
 use crate::talk::Messages;
@@ -199,6 +199,7 @@ impl<'m> Making<'m> {
             namespaces: self.plan.start.create,
             id_maps: self.plan.start.id_maps.as_ref(),
             preserved: self.plan.task.fds.preserved,
+            entry: Entry::Cloned,
             oom_score_adj: self.plan.limits.oom_score_adj,
         };
         let mut cgroup = self.cgroup.take();

@@ -17,7 +17,7 @@ use crate::create::{Created, Streams};
 use crate::error::{Error, Result};
 use crate::parent::{self, Desk, Until};
 use crate::record::{self, Part, Record};
-use crate::spawn::{self, Started};
+use crate::spawn::{self, Entry, Started};
 use crate::status::{self, Status};
 use crate::store::{ContainerId, Store};
 use crate::talk::Messages;
@@ -57,9 +57,9 @@ pub enum Paused {
 pub fn exec(store: &Store, id: &ContainerId, request: Request<'_>) -> Result<Created> {
     let (place, file) = store.load(id, Part::Whole)?;
     let record = file.ready()?;
-    match status::of_record(&place, &record)? {
-        Status::Created | Status::Running => {}
-        Status::Paused if request.paused == Paused::Allow => {}
+    let entry = match status::of_record(&place, &record)? {
+        Status::Created | Status::Running => Entry::Cloned,
+        Status::Paused if request.paused == Paused::Allow => Entry::Joined,
         Status::Paused => {
             let words = "cannot exec in a paused container (use --ignore-paused to override)";
             return Err(Error::new(crate::Kind::Paused, words));
@@ -67,7 +67,7 @@ pub fn exec(store: &Store, id: &ContainerId, request: Request<'_>) -> Result<Cre
         Status::Stopped | Status::Creating => {
             return Err(Error::wrong_status("cannot exec in a stopped container"));
         }
-    }
+    };
     let init =
         record.init.pidfd()?.ok_or_else(|| Error::wrong_status("cannot exec in a stopped container"))?;
     let template = file.exec_template()?;
@@ -87,6 +87,7 @@ pub fn exec(store: &Store, id: &ContainerId, request: Request<'_>) -> Result<Cre
         log::warn!("{warning}");
     }
     let running = Running {
+        entry,
         record: &record,
         template: &template,
         filter: file.filter()?,
@@ -98,6 +99,7 @@ pub fn exec(store: &Store, id: &ContainerId, request: Request<'_>) -> Result<Cre
 }
 
 struct Running<'x> {
+    entry: Entry,
     record: &'x Record<'x>,
     template: &'x ExecTemplate<'x>,
     /// The filter's program, if it has one.
@@ -114,6 +116,7 @@ impl Running<'_> {
             namespaces: 0,
             id_maps: None,
             preserved: self.plan.task.fds.preserved,
+            entry: self.entry,
             oom_score_adj: self.plan.limits.oom_score_adj,
         };
         match spawn::start(&wanted, cgroup.as_mut(), |started| self.converse(started)) {

@@ -4,6 +4,7 @@
 use std::fmt;
 
 use brig_cgroup::Cgroup;
+use rustix::io::Errno;
 
 use crate::error::{Error, Kind, Result, best_effort};
 use crate::record::{self, Part};
@@ -24,26 +25,28 @@ pub struct OutOfMemory {
 /// `NotFound`, `Cgroup`, `Record`, `Os`.
 pub fn out_of_memory(store: &Store, id: &ContainerId) -> Result<Option<OutOfMemory>> {
     let (_, file) = store.load(id, Part::Head)?;
-    of_cgroup(&Cgroup::open(&record::paths(file.stage()?.cgroup())))
-}
-
-fn of_cgroup(cgroup: &Cgroup) -> Result<Option<OutOfMemory>> {
-    let brig_cgroup::OutOfMemory { kills, limit } = cgroup.out_of_memory()?;
-    Ok((kills > 0).then_some(OutOfMemory { kills, limit }))
+    let found = Cgroup::open(&record::paths(file.stage()?.cgroup())).out_of_memory()?;
+    Ok((found.kills > 0).then_some(OutOfMemory { kills: found.kills, limit: found.limit }))
 }
 
 /// The error of a start that failed, in other words if memory was what it lacked.
 pub(crate) fn explain(error: Error, cgroup: &Cgroup) -> Error {
-    if *error.kind() != Kind::InitKilled {
+    let killed = *error.kind() == Kind::InitKilled;
+    if !killed && error.errno() != Some(Errno::NOMEM) {
         return error;
     }
-    let why = "the first error is the one to report";
-    let Some(Some(found)) = best_effort(of_cgroup(cgroup), why) else { return error };
-    // runc's words, and what it leaves to be guessed.
+    let found =
+        best_effort(cgroup.out_of_memory(), "the first error is the one to report").unwrap_or_default();
     let limit = found.limit.map(|limit| format!(": the limit is {limit} bytes")).unwrap_or_default();
-    let words = format!(
-        "unable to start container process: container init was OOM-killed (memory limit too low?){limit}"
-    );
+    let words = match (killed, found.kills, found.limit) {
+        // runc's words, and what it leaves to be guessed.
+        (true, 1.., _) => format!(
+            "unable to start container process: container init was OOM-killed (memory limit too low?){limit}"
+        ),
+        // While brig-init is cloned and not executed yet nobody may be killed for it.
+        (false, _, Some(_)) => format!("{error} (memory limit too low?){limit}"),
+        _ => return error,
+    };
     Error::new(Kind::OutOfMemory { limit: found.limit }, words)
 }
 

@@ -38,8 +38,19 @@ pub(crate) struct Request<'r> {
     pub(crate) id_maps: Option<&'r IdMaps>,
     /// Descriptors from 3 on that the user's program inherits.
     pub(crate) preserved: u32,
+    /// How it gets into its cgroup, where both ways are there.
+    pub(crate) entry: Entry,
     /// `process.oomScoreAdj`.
     pub(crate) oom_score_adj: Option<i32>,
+}
+
+/// How a `brig-init` gets into its cgroup.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Entry {
+    /// By the clone itself, so that it is never anywhere else.
+    Cloned,
+    /// After it has executed. For a frozen cgroup: what is cloned into that does not execute, and our thread waits until it has.
+    Joined,
 }
 
 /// Clones a `brig-init` into `cgroup`, gives it its ids, and hands it to `with` while what it reads before it executes is
@@ -59,7 +70,7 @@ pub(crate) fn start<T>(
     let when = if request.namespaces & USER == 0 { When::AtOnce } else { When::WhenMapped };
     let mut spawn =
         Spawn::new(executable.as_fd(), c"brig-init", &argument, theirs.as_fd(), ours.as_fd(), when);
-    let (pid, pidfd) = clone_into(&mut spawn, request.namespaces, cgroup)?;
+    let (pid, pidfd) = clone_into(&mut spawn, request, cgroup)?;
     drop(theirs);
     let mut guard = Guard { pidfd: Some(pidfd) };
     let line = Line::new(ours);
@@ -106,12 +117,18 @@ pub(crate) fn end(pidfd: BorrowedFd<'_>) {
     best_effort(waitid(WaitId::PidFd(pidfd), WaitIdOptions::EXITED), "it is another's child");
 }
 
-fn clone_into(spawn: &mut Spawn<'_>, namespaces: u32, cgroup: Option<&mut Cgroup>) -> Result<(Pid, OwnedFd)> {
+fn clone_into(
+    spawn: &mut Spawn<'_>,
+    request: &Request<'_>,
+    cgroup: Option<&mut Cgroup>,
+) -> Result<(Pid, OwnedFd)> {
+    let namespaces = request.namespaces;
     let failed = |errno| Error::step(Step::Clone, "", errno);
     let Some(cgroup) = cgroup else {
         return spawn.start(namespaces, None).map(|child| (child.pid, child.pidfd)).map_err(failed);
     };
-    let into = match cgroup.dir()? {
+    let directory = if request.entry == Entry::Cloned { cgroup.dir()? } else { None };
+    let into = match directory {
         Some(directory) => spawn.start(namespaces, Some(directory)).map(|child| (child.pid, child.pidfd)),
         None => Err(Errno::NOSYS),
     };

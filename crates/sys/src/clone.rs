@@ -14,6 +14,9 @@ use crate::call::{answer, call, common};
 const CLONE_PIDFD: u64 = 0x1000;
 /// The child runs in the parent's memory.
 const CLONE_VM: u64 = 0x100;
+/// The calling thread waits until the child has executed. Who shares memory without it counts as one with the parent: the OOM
+/// killer kills both, and `oom_score_adj` of the one is that of the other (mm/oom_kill.c, fs/proc/base.c).
+const CLONE_VFORK: u64 = 0x4000;
 /// The child's parent is the caller's parent.
 const CLONE_PARENT: u64 = 0x8000;
 /// Handlers that the parent installed are gone in the child: none can run in borrowed memory.
@@ -63,7 +66,7 @@ pub(crate) struct Between {
 /// When the child executes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum When {
-    /// At once, in memory borrowed from the parent.
+    /// At once, in memory borrowed from the parent, whose thread waits for that.
     AtOnce,
     /// When a byte arrives on the socket: its user namespace needs id maps first, and executing without them would cost it
     /// all capabilities. It has its own copy of the memory, because changing ids would make the parent's undumpable.
@@ -122,7 +125,7 @@ impl<'a> Spawn<'a> {
     pub fn start<'s>(&'s mut self, namespaces: u32, cgroup: Option<BorrowedFd<'_>>) -> Result<Child<'s>> {
         let mut pidfd: RawFd = -1;
         let memory = match self.when {
-            When::AtOnce => CLONE_VM,
+            When::AtOnce => CLONE_VM | CLONE_VFORK,
             When::WhenMapped => 0,
         };
         let args = CloneArgs {
