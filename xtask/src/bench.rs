@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::command::{CGROUP_V2_ALONE, is_root, provide_tools, succeed};
+use crate::oracle;
 use candidates::Candidate;
 use meter::Meter;
 use operations::{Operation, Series};
@@ -44,6 +45,7 @@ const EVENTS: &str = "--events";
 /// We are not root, brig cannot be built or does not work, or the machine lacks what the bench needs.
 pub(crate) fn run(root: &Path, words: &[String]) -> Result<(), String> {
     match words.split_first() {
+        Some((first, [])) if first == "seccomp" => oracle::bench(root),
         Some((first, rest)) if first == INSIDE => measure(root, &Options::read(rest)?),
         Some((first, rest)) if first == EVENTS => events::measure(root, &Options::read(rest)?),
         _ => {

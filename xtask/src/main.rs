@@ -12,6 +12,7 @@ mod deps;
 mod order;
 mod rules;
 
+mod oracle;
 mod tally;
 mod test;
 
@@ -29,6 +30,7 @@ cargo xtask bench [OPTION…]  brig beside every runc and crun that is found (ne
   --quick                    10 rounds
   --seccomp CONFIG           one more row: `run` with linux.seccomp of this config.json
   environment: BRIG=path of a built brig; BRIG_BENCH_PEERS=folders with runc, crun (before PATH)
+cargo xtask bench seccomp    making and running seccomp programs, beside libseccomp if that is installed
 cargo xtask order            docs/order.md, from the steps of crates/handshake
 cargo xtask help             this text
 ";

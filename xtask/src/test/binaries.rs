@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use crate::command::{cargo, output};
+use crate::oracle;
 
 /// One test binary.
 #[derive(Debug)]
@@ -30,13 +31,21 @@ pub(super) enum Needs {
     Root,
 }
 
-/// Builds every test of the workspace.
+/// Builds every test of the workspace, and the comparison with libseccomp where that is installed.
 ///
 /// # Errors
 /// They do not build.
 pub(super) fn build(root: &Path) -> Result<Vec<Binary>, String> {
-    let build = ["test", "--quiet", "--workspace", "--no-run", "--message-format=json-render-diagnostics"];
-    let messages = output(cargo(root).args(build))?;
+    let mut all = built(root, &["--workspace"])?;
+    if oracle::is_here() {
+        all.extend(built(root, &["--package", "brig-seccomp", "--features", "oracle", "--test", "oracle"])?);
+    }
+    Ok(all)
+}
+
+fn built(root: &Path, which: &[&str]) -> Result<Vec<Binary>, String> {
+    let build = ["test", "--quiet", "--no-run", "--message-format=json-render-diagnostics"];
+    let messages = output(cargo(root).args(build).args(which))?;
     Ok(messages
         .lines()
         .filter_map(|line| serde_json::from_str(line).ok())

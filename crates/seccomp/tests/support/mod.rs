@@ -3,6 +3,7 @@
 #![allow(dead_code, clippy::unwrap_used, clippy::wildcard_enum_match_arm, reason = "tests use a part of it")]
 
 pub(crate) mod generate;
+pub(crate) mod judge;
 pub(crate) mod matching;
 
 use std::path::Path;
