@@ -2,11 +2,12 @@
 //! Runs in: the parent; pure. Done in the crate `brig-cgroup`.
 
 use brig_handshake::mounts::{Mount, What};
+use brig_handshake::namespaces::Entry;
 use brig_handshake::rootfs::Rootfs;
 use brig_handshake::task::Walls;
 
 use crate::host::{Cgroups, Host};
-use crate::limits::Version;
+use crate::limits::{Version, Write};
 use crate::options::Options;
 use crate::plan::CgroupPlan;
 use crate::refusal::Refusal;
@@ -31,9 +32,19 @@ pub(crate) fn plan(
     Ok(CgroupPlan {
         optional: options.rootless_cgroups && linux.cgroups_path.is_empty() && resources.is_empty(),
         limits: limits::writes(&resources, version),
+        late: Vec::new(),
         resources,
         devices: device_rules::plan(linux, host, warnings)?,
     })
+}
+
+/// Where the first process takes two clones, the one in between is in the cgroup too until they are done: a limit of one task
+/// would keep them from it.
+pub(crate) fn postpone(cgroup: &mut CgroupPlan, entry: &Entry<'_>) {
+    let alone = |write: &mut Write| write.file == "pids.max" && write.value == "1";
+    if entry.second.is_some() {
+        cgroup.late = cgroup.limits.extract_if(.., alone).collect();
+    }
 }
 
 fn version(host: &Host) -> Version {

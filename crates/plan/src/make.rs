@@ -49,7 +49,9 @@ pub fn plan(spec: &Spec<'_>, host: &Host, options: &Options<'_>) -> Result<Plan<
     rlimits::assign(&mut limits, &mut process, exec.limits_by_parent);
 
     let parent_hooks = hooks::of_parent(spec)?;
-    let cgroup = cgroup::plan(linux, options, host, &mut warnings)?;
+    let mut cgroup = cgroup::plan(linux, options, host, &mut warnings)?;
+    cgroup::postpone(&mut cgroup, &entry);
+    process.limits_by_parent |= !cgroup.late.is_empty();
     let network = network::plan(linux)?;
     Ok(Plan {
         task: InitTask {

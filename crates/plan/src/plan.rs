@@ -110,6 +110,8 @@ pub struct CgroupPlan {
     pub resources: Resources<'static>,
     /// The same as files.
     pub limits: Vec<Write>,
+    /// Those that wait until `brig-init` is ready.
+    pub late: Vec<Write>,
     /// Which devices may be used; `None`: all.
     pub devices: Option<DeviceRules>,
 }

@@ -564,4 +564,5 @@ impl Brig {
 }
 
 pub(crate) mod agent;
+pub(crate) mod cgroup;
 pub(crate) mod terminal;

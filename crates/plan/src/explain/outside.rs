@@ -13,7 +13,7 @@ pub(super) fn start(plan: &Plan<'_>) -> Section {
     section.line("bundle", quoted(&plan.facts.bundle), Known::Now);
     let cgroup = if plan.cgroup.optional { "may be missing" } else { "must be made" };
     section.line("cgroup", cgroup, Known::Now);
-    for limit in &plan.cgroup.limits {
+    for limit in plan.cgroup.limits.iter().chain(&plan.cgroup.late) {
         let known = if limit.refused == Refused::Fail { Known::Now } else { Known::WhenDone };
         section.line("limit", format!("{} = {}", limit.file, limit.value), known);
     }

@@ -3,6 +3,7 @@
 
 use brig_cgroup::{Cgroup, Denied, DeviceDefault, DeviceRules};
 use brig_handshake::task::Walls;
+use brig_plan::limits::Write;
 
 use super::Making;
 use crate::error::{Error, Result};
@@ -16,29 +17,39 @@ impl Making<'_> {
                 None => Ok(()),
             };
         }
-        let denied = if self.plan.cgroup.optional { Denied::Skip } else { Denied::Refuse };
-        match Cgroup::create(&self.cgroup_paths, &limits::controllers(&self.plan.cgroup.limits), denied) {
+        let plan = &self.plan.cgroup;
+        let denied = if plan.optional { Denied::Skip } else { Denied::Refuse };
+        match Cgroup::create(&self.cgroup_paths, &self.controllers(), denied) {
             Ok(cgroup) => {
                 self.cgroup = Some(cgroup);
                 self.has_cgroup = true;
             }
-            Err(error) if self.plan.cgroup.optional && error.is_permission() => {
-                log::debug!("no cgroup: {error}");
+            Err(error) if plan.optional && error.is_permission() => log::debug!("no cgroup: {error}"),
+            Err(error)
+                if self.request.rootless_cgroups && !plan.resources.is_empty() && error.is_permission() =>
+            {
+                return Err(in_cgroup(error).within(NEEDS_PERMISSION));
             }
             Err(error) => return Err(in_cgroup(error)),
         }
-        self.set_limits()?;
+        if let Some(cgroup) = &self.cgroup {
+            set(cgroup, &plan.limits)?;
+        }
         if self.plan.task.walls == Walls::Finished { self.restrict_devices() } else { Ok(()) }
     }
 
-    fn set_limits(&self) -> Result<()> {
-        let Some(cgroup) = &self.cgroup else { return Ok(()) };
-        let writes = &self.plan.cgroup.limits;
-        cgroup.set(&limits::borrowed(writes)).map_err(|error| {
-            limits::not_set(writes, "linux.resources.", error).within(
-                "unable to start container process: error setting cgroup config for procHooks process",
-            )
-        })
+    fn controllers(&self) -> Vec<&str> {
+        let mut names = limits::controllers(&self.plan.cgroup.limits);
+        names.extend(limits::controllers(&self.plan.cgroup.late));
+        names
+    }
+
+    /// What would have been in the way of making the first process.
+    pub(super) fn set_late_limits(&self) -> Result<()> {
+        match self.plan.cgroup.late.as_slice() {
+            late if self.has_cgroup && !late.is_empty() => set(&Cgroup::open(&self.cgroup_paths), late),
+            _ => Ok(()),
+        }
     }
 
     /// Device rules. A program of version 2 takes the kernel longer than all else that the parent does: it is loaded while
@@ -53,6 +64,13 @@ impl Making<'_> {
     }
 }
 
+fn set(cgroup: &Cgroup, writes: &[Write]) -> Result<()> {
+    cgroup.set(&limits::borrowed(writes)).map_err(|error| {
+        limits::not_set(writes, "linux.resources.", error)
+            .within("unable to start container process: error setting cgroup config for procHooks process")
+    })
+}
+
 fn device_rules(rules: &brig_plan::plan::DeviceRules) -> DeviceRules<'_> {
     let default = match rules.default {
         brig_plan::plan::DeviceDefault::Allow => DeviceDefault::Allow,
@@ -64,3 +82,7 @@ fn device_rules(rules: &brig_plan::plan::DeviceRules) -> DeviceRules<'_> {
 fn in_cgroup(error: brig_cgroup::Error) -> Error {
     Error::from(error).within("unable to start container process: unable to apply cgroup configuration")
 }
+
+/// What runc says to a user to whom no cgroup was delegated.
+const NEEDS_PERMISSION: &str =
+    "rootless needs no limits + no cgrouppath when no permission is granted for cgroups";

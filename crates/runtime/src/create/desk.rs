@@ -99,6 +99,7 @@ impl Desk for InitDesk<'_, '_> {
     }
 
     fn ready(&mut self, pid: Pid) -> Result<()> {
+        self.making.set_late_limits()?;
         parent::set_limits(pid, &self.making.plan.limits)
     }
 
