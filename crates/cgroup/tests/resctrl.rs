@@ -6,7 +6,6 @@
 mod common;
 mod resctrl_fs;
 
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use brig_cgroup::Resctrl;
@@ -14,27 +13,17 @@ use brig_cgroup::resctrl::{CacheInfo, Domain, Made, MemoryBandwidthInfo};
 use common::{Process, name, skipped, soon};
 use resctrl_fs::ResctrlFs;
 
-/// Inside the namespace, a resctrl. Outside it runs the test there, or says that it cannot.
+/// In a namespace of the test's own, a resctrl.
 fn inside(test: &str) -> Option<(ResctrlFs, Resctrl)> {
-    const MARK: &str = "BRIG_TEST_INSIDE_RESCTRL";
-    if std::env::var_os(MARK).is_some() {
-        let fs = ResctrlFs::mount(&name()).unwrap();
-        let resctrl = Resctrl::open(fs.path()).unwrap();
-        return Some((fs, resctrl));
-    }
-    if !common::is_root() || !std::fs::exists("/dev/fuse").unwrap() {
-        skipped(test, "needs root and /dev/fuse");
+    if !std::fs::exists("/dev/fuse").unwrap() {
+        skipped(test, "needs /dev/fuse");
         return None;
     }
-    let status = Command::new("unshare")
-        .arg("-m")
-        .arg(std::env::current_exe().unwrap())
-        .args(["--exact", test, "--nocapture", "--test-threads=1"])
-        .env(MARK, "1")
-        .status()
-        .unwrap();
-    assert!(status.success(), "{test} failed inside the namespace");
-    None
+    common::inside(test, "").then(|| {
+        let fs = ResctrlFs::mount(&name()).unwrap();
+        let resctrl = Resctrl::open(fs.path()).unwrap();
+        (fs, resctrl)
+    })
 }
 
 #[test]

@@ -123,15 +123,7 @@ fn one_that_is_there_is_refused_with_processes_and_when_frozen() {
     if !can_run("one_that_is_there_is_refused_with_processes_and_when_frozen") {
         return;
     }
-    let mut scratch = Scratch::new();
-    scratch.cgroup.freeze(soon()).unwrap();
-    let frozen = Cgroup::create(&scratch.paths, &[], Denied::Refuse).unwrap_err();
-    assert_eq!(frozen.to_string(), "container's cgroup unexpectedly frozen");
-    scratch.cgroup.thaw().unwrap();
-    let process = Process::sleeping();
-    scratch.cgroup.join(process.pid()).unwrap();
-    let taken = Cgroup::create(&scratch.paths, &[], Denied::Refuse).unwrap_err();
-    assert_eq!(taken.to_string(), "container's cgroup is not empty: 1 process(es) found");
+    Scratch::new().is_refused_when_frozen_and_with_processes();
 }
 
 #[test]

@@ -15,26 +15,9 @@ use brig_cgroup::{
 };
 use common::{Process, Scratch, name, paths, skipped, soon};
 
-/// True inside the namespace. Outside it runs the test there, or says that it cannot.
+/// Where cgroup2 alone is mounted.
 fn inside(test: &str) -> bool {
-    const MARK: &str = "BRIG_TEST_INSIDE_V2";
-    if std::env::var_os(MARK).is_some() {
-        return true;
-    }
-    if !common::is_root() {
-        skipped(test, "needs root");
-        return false;
-    }
-    let script = "umount -R /sys/fs/cgroup; mount -t cgroup2 none /sys/fs/cgroup && exec \"$@\"";
-    let status = Command::new("unshare")
-        .args(["-m", "sh", "-c", script, "sh"])
-        .arg(std::env::current_exe().unwrap())
-        .args(["--exact", test, "--nocapture", "--test-threads=1"])
-        .env(MARK, "1")
-        .status()
-        .unwrap();
-    assert!(status.success(), "{test} failed inside the namespace");
-    false
+    common::inside(test, "umount -R /sys/fs/cgroup; mount -t cgroup2 none /sys/fs/cgroup &&")
 }
 
 #[test]
@@ -97,15 +80,7 @@ fn an_empty_cgroup_that_is_there_is_taken_and_others_are_refused() {
     again.undo();
     assert!(fs::exists(scratch.dir()).unwrap());
 
-    scratch.cgroup.freeze(soon()).unwrap();
-    let frozen = Cgroup::create(&scratch.paths, &[], Denied::Refuse).unwrap_err();
-    assert_eq!(frozen.to_string(), "container's cgroup unexpectedly frozen");
-    scratch.cgroup.thaw().unwrap();
-
-    let process = Process::sleeping();
-    scratch.cgroup.join(process.pid()).unwrap();
-    let taken = Cgroup::create(&scratch.paths, &[], Denied::Refuse).unwrap_err();
-    assert_eq!(taken.to_string(), "container's cgroup is not empty: 1 process(es) found");
+    scratch.is_refused_when_frozen_and_with_processes();
 }
 
 #[test]

@@ -124,9 +124,3 @@ pub(crate) fn drop_impossible_ambient(plan: &mut Capabilities, warnings: &mut Ve
             format!("can't raise ambient capability {name}: not both permitted and inheritable")
         }));
 }
-
-/// Everything that a kernel has whose highest capability is `last`.
-pub(crate) fn all(last: u8) -> Capabilities {
-    let mask = u64::MAX >> (63 - last.min(63));
-    Capabilities { bounding: mask, effective: mask, inheritable: 0, permitted: mask, ambient: 0, last }
-}

@@ -28,8 +28,6 @@ pub struct ExecRequest<'a> {
     pub stdio: Stdio,
     /// `--preserve-fds`.
     pub preserve_fds: u32,
-    /// Capability number range of this kernel.
-    pub last_capability: u8,
 }
 
 /// Where the process comes from.
@@ -90,10 +88,8 @@ pub fn exec<'a>(template: &ExecTemplate<'a>, request: &ExecRequest<'a>) -> Resul
     }
     let mut warnings = Vec::new();
     let (mut process, mut limits) = match &request.process {
-        Requested::Whole(configured) => whole(template, configured, request.last_capability, &mut warnings)?,
-        Requested::Changed(changes) => {
-            (changed(template, changes, request.last_capability, &mut warnings)?, template.limits.clone())
-        }
+        Requested::Whole(configured) => whole(template, configured, &mut warnings)?,
+        Requested::Changed(changes) => (changed(template, changes, &mut warnings)?, template.limits.clone()),
     };
     process::terminal_has_a_place(process.terminal.as_ref(), request.stdio)?;
     rlimits::assign(&mut limits, &mut process, template.limits_by_parent);
@@ -137,11 +133,10 @@ fn setgroups(template: &ExecTemplate<'_>) -> Setgroups {
 fn whole<'a>(
     template: &ExecTemplate<'a>,
     configured: &spec::Process<'_>,
-    last_capability: u8,
     warnings: &mut Vec<String>,
 ) -> Result<(Process<'a>, Limits), Refusal> {
     rules::check_process(configured, "")?;
-    let given = process::plan(configured, "", last_capability, setgroups(template), warnings)?;
+    let given = process::plan(configured, "", template.last_capability, setgroups(template), warnings)?;
     let affinity = configured.exec_cpu_affinity.as_ref();
     let affinity = affinity.map(|it| scheduler::affinity(it, "execCPUAffinity")).transpose()?;
     let stored = &template.process;
@@ -163,7 +158,6 @@ fn whole<'a>(
 fn changed<'a>(
     template: &ExecTemplate<'a>,
     changes: &Changes<'_>,
-    last_capability: u8,
     warnings: &mut Vec<String>,
 ) -> Result<Process<'a>, Refusal> {
     let mut process = template.process.clone();
@@ -178,7 +172,7 @@ fn changed<'a>(
     environment_of(&mut process, &changes.env)?;
     process.terminal = changes.terminal.then(|| process::terminal_like(process.terminal.as_ref()));
     user_of(&mut process, template, changes)?;
-    capabilities_of(&mut process, template, &changes.capabilities, last_capability, warnings)?;
+    capabilities_of(&mut process, template, &changes.capabilities, warnings)?;
     process.no_new_privileges = changes.no_new_privileges.unwrap_or(process.no_new_privileges);
     if let Some(label) = changes.selinux_label {
         process.selinux_label = optional_text(label, format_args!("selinuxLabel"))?;
@@ -235,7 +229,6 @@ fn capabilities_of(
     process: &mut Process<'_>,
     template: &ExecTemplate<'_>,
     added: &[&str],
-    last_capability: u8,
     warnings: &mut Vec<String>,
 ) -> Result<(), Refusal> {
     if added.is_empty() {
@@ -245,7 +238,7 @@ fn capabilities_of(
         let words = "nothing can be added: the container's process keeps all capabilities";
         return Err(Refusal::at("process.capabilities", words));
     };
-    let mut reader = Reader::new(last_capability);
+    let mut reader = Reader::new(template.last_capability);
     let mask = reader.mask(added);
     warnings.extend(reader.warning());
     sets.bounding |= mask;

@@ -17,8 +17,8 @@ use crate::rules::{self, CgroupRights, Euid, Facts, JoinedNetwork};
 use crate::spec::{self, Linux, Spec};
 use crate::text::{optional_text, text};
 use crate::{
-    capabilities, cgroup, devices, hooks, id_maps, intel_rdt, mounts, namespaces, network, process, rlimits,
-    rootfs, scheduler, seccomp, state, sysctl,
+    cgroup, devices, hooks, id_maps, intel_rdt, mounts, namespaces, network, process, rlimits, rootfs,
+    scheduler, seccomp, state, sysctl,
 };
 
 /// Plans a container.
@@ -218,7 +218,7 @@ fn exec_template<'a>(
         setgroups_allowed: setgroups == Setgroups::Allowed,
         limits_by_parent: host.euid != 0 || host.in_user_namespace || listed.has(clone::NEWUSER),
         affinity: affinity.unwrap_or_else(scheduler::no_affinity),
-        capabilities: Some(capabilities::all(host.last_capability)),
+        last_capability: host.last_capability,
         listener: seccomp::listener(linux, process.seccomp.as_ref())?,
         process,
     })

@@ -6,7 +6,7 @@
 
 use brig_handshake::Text;
 pub use brig_handshake::process::Rlimit;
-use brig_handshake::process::{Capabilities, Keyring, Process};
+use brig_handshake::process::{Keyring, Process};
 use brig_handshake::task::InitTask;
 use brig_handshake::{wire_enum, wire_struct};
 use brig_seccomp::Canonical;
@@ -296,8 +296,8 @@ wire_struct! {
         pub limits_by_parent: bool,
         /// `process.execCPUAffinity`, as masks.
         pub affinity: brig_handshake::process::Affinity<'a>,
-        /// All capabilities known to this kernel, for a process without `capabilities`.
-        pub capabilities: Option<Capabilities>,
+        /// The highest capability this kernel knows.
+        pub last_capability: u8,
         /// Who gets the listener of the filter, the first process's too.
         pub listener: Option<Listener<'a>>,
     }

@@ -80,7 +80,6 @@ pub fn exec(store: &Store, id: &ContainerId, request: Request<'_>) -> Result<Cre
         },
         process: request.process.clone(),
         preserve_fds: request.preserve_fds,
-        last_capability: template.capabilities.as_ref().map_or(40, |all| all.last),
     };
     let plan = brig_plan::exec::exec(&template, &wanted)?;
     for warning in &plan.warnings {

@@ -16,6 +16,28 @@ pub(crate) fn skipped(test: &str, why: &str) {
     std::io::stderr().write_all(format!("SKIPPED: {test}: {why}\n").as_bytes()).unwrap();
 }
 
+/// True in a private mount namespace of the test's own, where `script` has been run. Outside it runs the test there, or says
+/// that it cannot.
+pub(crate) fn inside(test: &str, script: &str) -> bool {
+    const MARK: &str = "BRIG_TEST_INSIDE";
+    if std::env::var_os(MARK).is_some() {
+        return true;
+    }
+    if !is_root() {
+        skipped(test, "needs root");
+        return false;
+    }
+    let status = Command::new("unshare")
+        .args(["-m", "sh", "-c", &format!("{script} exec \"$@\""), "sh"])
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", test, "--nocapture", "--test-threads=1"])
+        .env(MARK, "1")
+        .status()
+        .unwrap();
+    assert!(status.success(), "{test} failed inside the namespace");
+    false
+}
+
 pub(crate) fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }
@@ -64,6 +86,20 @@ impl Scratch {
 
     pub(crate) fn dir(&self) -> String {
         self.paths.places[0].absolute()
+    }
+}
+
+impl Scratch {
+    /// A cgroup that is there is not taken while it is frozen, or has processes.
+    pub(crate) fn is_refused_when_frozen_and_with_processes(&mut self) {
+        self.cgroup.freeze(soon()).unwrap();
+        let frozen = Cgroup::create(&self.paths, &[], Denied::Refuse).unwrap_err();
+        assert_eq!(frozen.to_string(), "container's cgroup unexpectedly frozen");
+        self.cgroup.thaw().unwrap();
+        let process = Process::sleeping();
+        self.cgroup.join(process.pid()).unwrap();
+        let taken = Cgroup::create(&self.paths, &[], Denied::Refuse).unwrap_err();
+        assert_eq!(taken.to_string(), "container's cgroup is not empty: 1 process(es) found");
     }
 }
 

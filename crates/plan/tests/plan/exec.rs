@@ -22,7 +22,7 @@ fn template(process: &str) -> ExecTemplate<'static> {
 }
 
 fn request(process: Requested<'static>) -> ExecRequest<'static> {
-    ExecRequest { process, stdio: Stdio::Inherited, preserve_fds: 0, last_capability: 40 }
+    ExecRequest { process, stdio: Stdio::Inherited, preserve_fds: 0 }
 }
 
 fn whole(template: &ExecTemplate<'static>, json: &'static str) -> Result<ExecPlan<'static>, Refusal> {

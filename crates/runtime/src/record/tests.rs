@@ -87,7 +87,7 @@ pub(crate) fn template() -> ExecTemplate<'static> {
         ambient_allowed: false,
         setgroups_allowed: true,
         affinity: affinity(),
-        capabilities: None,
+        last_capability: 40,
         listener: None,
     }
 }
