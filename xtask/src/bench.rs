@@ -8,6 +8,7 @@ mod bundle;
 mod candidates;
 mod events;
 mod figures;
+mod filter;
 mod meter;
 mod operations;
 mod report;
@@ -29,9 +30,12 @@ use scratch::Scratch;
 pub(crate) struct Options {
     /// Measured rounds of every operation.
     pub(crate) rounds: usize,
-    /// A config.json whose `linux.seccomp` is measured too.
+    /// A profile, or a config.json whose `linux.seccomp` is measured too; without it, what Docker sends.
     pub(crate) seccomp: Option<PathBuf>,
 }
+
+/// What `docker run` sends; on an architecture on which somebody captured it.
+const PROFILE: &str = "docker-28.5.2.json";
 
 const ROUNDS: usize = 40;
 const QUICK: usize = 10;
@@ -73,6 +77,7 @@ fn isolate(words: &[String]) -> Result<(), String> {
 fn measure(root: &Path, options: &Options) -> Result<(), String> {
     let scratch = Scratch::new(root)?;
     let meter = Meter::new(&scratch)?;
+    let options = &options.with_profile(root);
     let bundles = bundle::build(&scratch, options)?;
     let mut candidates = candidates::peers(&scratch);
     candidates.extend(candidates::floor(&scratch));
@@ -81,6 +86,12 @@ fn measure(root: &Path, options: &Options) -> Result<(), String> {
     let mut report = Report::new(&candidates, options.rounds);
     for operation in Operation::all(options) {
         report.add(wall(&series, operation, &candidates));
+    }
+    if bundles.seccomp.is_some() {
+        eprintln!("measuring what the profile costs");
+        report.add(filter::added(&series, &candidates));
+        let rows = filter::calls(|call| bundle::calling(&scratch, &bundles, call), &candidates);
+        rows.into_iter().for_each(|row| report.add(row));
     }
     for count in &operations::COUNTS {
         report.add(Row::counted(count.what, &candidates, |candidate| series.count(count, candidate)));
@@ -96,6 +107,13 @@ fn wall(series: &Series<'_>, operation: Operation, candidates: &[Candidate]) -> 
 }
 
 impl Options {
+    /// Docker's, unless the caller chose another.
+    fn with_profile(&self, root: &Path) -> Self {
+        let dockers = root.join("crates/seccomp/profiles").join(std::env::consts::ARCH).join(PROFILE);
+        let seccomp = self.seccomp.clone().or_else(|| dockers.is_file().then_some(dockers));
+        Self { rounds: self.rounds, seccomp }
+    }
+
     fn read(words: &[String]) -> Result<Self, String> {
         let mut options = Self { rounds: ROUNDS, seccomp: None };
         let mut words = words.iter();

@@ -63,6 +63,23 @@ pub(super) fn hog(scratch: &Scratch, bundles: &Bundles) -> Result<PathBuf, Strin
     write(&scratch.join("oom"), &config)
 }
 
+/// A bundle under the seccomp profile whose process says how long `call` takes.
+///
+/// # Errors
+/// There is no C compiler, or no profile.
+pub(super) fn calling(scratch: &Scratch, bundles: &Bundles, call: &str) -> Result<PathBuf, String> {
+    let program = bundles.rootfs.join("bin/calls");
+    if !program.exists() {
+        let failed = |error| format!("{}: {error}", program.display());
+        fs::copy(scratch.compile("calls")?, &program).map_err(failed)?;
+    }
+    let place = bundles.seccomp.as_ref().ok_or("no seccomp profile")?.join("config.json");
+    let text = fs::read_to_string(&place).map_err(|error| format!("{}: {error}", place.display()))?;
+    let mut config = parse("config.json", &text)?;
+    config["process"]["args"] = json!(["/bin/calls", call]);
+    write(&scratch.join(call), &config)
+}
+
 fn fill(rootfs: &Path, busybox: &Path) -> std::io::Result<()> {
     for folder in ["bin", "dev", "etc", "proc", "sys", "tmp", "root"] {
         fs::create_dir_all(rootfs.join(folder))?;
@@ -76,7 +93,10 @@ fn fill(rootfs: &Path, busybox: &Path) -> std::io::Result<()> {
 fn with_profile(scratch: &Scratch, mut config: Value, file: &Path) -> Result<PathBuf, String> {
     let name = file.display().to_string();
     let text = fs::read_to_string(file).map_err(|error| format!("{name}: {error}"))?;
-    let profile = parse(&name, &text)?["linux"]["seccomp"].take();
+    let mut profile = parse(&name, &text)?;
+    if profile["defaultAction"].is_null() {
+        profile = profile["linux"]["seccomp"].take();
+    }
     if profile.is_null() {
         return Err(format!("{name}: linux.seccomp is missing"));
     }

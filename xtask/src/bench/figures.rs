@@ -24,6 +24,12 @@ pub(super) fn milliseconds(walls: &[Duration]) -> Option<String> {
     Some(format!("{} / {}", short(median.as_secs_f64() * 1e3), short(minimum.as_secs_f64() * 1e3)))
 }
 
+/// The median of differences in nanoseconds, in milliseconds.
+pub(super) fn added(differences: &[i64]) -> Option<String> {
+    #[expect(clippy::cast_precision_loss, reason = "three digits are printed")]
+    median(differences).map(|difference| format!("{:+.2}", difference as f64 / 1e6))
+}
+
 /// A number with as many digits as a reader can use.
 fn short(number: f64) -> String {
     match number {
@@ -51,6 +57,13 @@ mod tests {
         let (ours, theirs) = ([MS, 10 * MS, 2 * MS], [2 * MS, 20 * MS, 8 * MS]);
         assert_eq!(paired_ratio(&ours, &theirs), Some(0.5));
         assert_eq!(paired_ratio(&[], &theirs), None);
+    }
+
+    #[test]
+    fn differences_print_with_their_sign() {
+        assert_eq!(added(&[150_000, -20_000, 900_000]).unwrap(), "+0.15");
+        assert_eq!(added(&[-1_500_000]).unwrap(), "-1.50");
+        assert_eq!(added(&[]), None);
     }
 
     #[test]

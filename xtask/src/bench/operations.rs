@@ -142,7 +142,8 @@ impl Series<'_> {
         }
     }
 
-    fn sample(&self, operation: Operation, who: &Candidate) -> Result<Sample, String> {
+    /// Takes one sample.
+    pub(super) fn sample(&self, operation: Operation, who: &Candidate) -> Result<Sample, String> {
         if operation == Operation::Life {
             return self.life(who);
         }

@@ -5,7 +5,7 @@ use std::fs;
 use std::time::Duration;
 
 use super::candidates::{Candidate, Kind};
-use super::figures::{milliseconds, paired_ratio};
+use super::figures::{added, milliseconds, paired_ratio};
 use super::meter::Sample;
 use super::operations::Operation;
 
@@ -24,15 +24,23 @@ pub(super) struct Row {
     cells: Vec<Result<Cell, String>>,
 }
 
+/// What one candidate has in a row.
 #[derive(Debug)]
-enum Cell {
+pub(super) enum Cell {
     /// One time for each round.
     Walls(Vec<Duration>),
     /// A count, or that there is nothing to count.
     Count(Option<u64>),
+    /// By how many nanoseconds something took longer than something else.
+    Added(Vec<i64>),
 }
 
 impl Row {
+    /// A row of cells.
+    pub(super) fn of(title: &str, cells: Vec<Result<Cell, String>>) -> Self {
+        Self { title: title.to_owned(), cells }
+    }
+
     /// A row of times.
     pub(super) fn timed(operation: Operation, samples: Vec<Result<Vec<Sample>, String>>) -> Self {
         let walls = |samples: Vec<Sample>| Cell::Walls(samples.iter().map(|sample| sample.wall).collect());
@@ -140,6 +148,7 @@ fn text(cell: &Result<Cell, String>) -> String {
     let text = match cell {
         Ok(Cell::Walls(walls)) => milliseconds(walls),
         Ok(Cell::Count(count)) => count.map(|count| count.to_string()),
+        Ok(Cell::Added(differences)) => added(differences),
         Err(_) => Some("fails".to_owned()),
     };
     text.unwrap_or_else(|| "–".to_owned())
