@@ -6,7 +6,7 @@ use std::time::Instant;
 use rustix::fs::{AtFlags, unlinkat};
 use rustix::io::Errno;
 
-use crate::error::{Error, Step, gone};
+use crate::error::{Error, Step, best_effort, gone};
 use crate::group::{Cgroup, Group, missing_is_fine};
 use crate::tree;
 use crate::wait::Pace;
@@ -41,7 +41,7 @@ impl Group {
                 break;
             }
             if Instant::now() >= deadline {
-                return Err(Error::call(Step::Remove, self.place.absolute(), Errno::BUSY));
+                return Err(self.kept(Errno::BUSY));
             }
             if removed == 0 {
                 // Empty, childless, and still busy: the last process has left so recently that the kernel is not done.
@@ -64,11 +64,16 @@ impl Group {
         }
     }
 
+    /// The error for what stays, with the lowest cgroup that does: those above it stay because of it.
+    fn kept(&self, errno: Errno) -> Error {
+        let lowest = self.dir(Step::Remove).ok().and_then(|dir| {
+            best_effort(tree::lowest(dir), "it is going after all; the first error is the one to report")
+        });
+        Error::call(Step::Remove, format!("{}{}", self.place.absolute(), lowest.unwrap_or_default()), errno)
+    }
+
     fn remove_below(&self) -> Result<usize, Error> {
-        let remove = || {
-            tree::remove_below(self.dir(Step::Remove)?)
-                .map_err(|errno| Error::call(Step::Remove, self.place.absolute(), errno))
-        };
+        let remove = || tree::remove_below(self.dir(Step::Remove)?).map_err(|errno| self.kept(errno));
         missing_is_fine(remove())
     }
 }

@@ -71,6 +71,21 @@ pub(crate) fn remove_below(dir: BorrowedFd<'_>) -> Result<usize> {
     Ok(removed + at_once)
 }
 
+/// The path below `dir` of a cgroup that has none below itself, and so is what keeps those above from being removed; empty if
+/// that is `dir`.
+pub(crate) fn lowest(dir: BorrowedFd<'_>) -> Result<String> {
+    let mut here = open_dir(dir, c".")?;
+    let mut path = String::new();
+    while let Some(name) = children(here.as_fd())?.pop() {
+        here = open_dir(&here, &name)?;
+        path = format!("{path}/{}", name.to_string_lossy());
+        if path.len() > LEGIBLE {
+            break;
+        }
+    }
+    Ok(path)
+}
+
 /// Enters every directory that `visit` names in the one above, and calls `leave` with parent and name when all below it is
 /// done. Not for `top` itself. A directory that vanishes meanwhile is passed over.
 fn walk(
@@ -147,6 +162,9 @@ fn entries(dir: BorrowedFd<'_>, kind: FileType) -> Result<Vec<CString>> {
 fn has_no_children(dir: BorrowedFd<'_>) -> bool {
     fstat(dir).is_ok_and(|stat| stat.st_nlink == 2)
 }
+
+/// No path is longer for the kernel; one in an error need not be either.
+const LEGIBLE: usize = 4096;
 
 const THREADS: &str = "cgroup.threads";
 

@@ -124,6 +124,23 @@ fn sub_cgroups_of_the_container_are_listed_killed_and_removed() {
 }
 
 #[test]
+fn a_sub_cgroup_that_cannot_be_removed_is_named() {
+    if !inside("a_sub_cgroup_that_cannot_be_removed_is_named") {
+        return;
+    }
+    let scratch = Scratch::new();
+    let dir = scratch.dir();
+    fs::create_dir_all(format!("{dir}/x/a/b")).unwrap();
+    for theirs in [&dir, &format!("{dir}/x")] {
+        chown(theirs, Some(common::NOBODY), None).unwrap();
+    }
+    let paths = scratch.paths.with_sub(&SubPaths::parse(&["x"]).unwrap()).unwrap();
+    let error = common::as_nobody(|| Cgroup::open(&paths).remove(soon()).unwrap_err());
+    assert_eq!(error.to_string(), format!("remove cgroup: {dir}/x/a/b: permission denied (EACCES)"));
+    assert!(fs::exists(format!("{dir}/x/a/b")).unwrap());
+}
+
+#[test]
 fn removal_waits_for_the_last_process_by_event() {
     if !inside("removal_waits_for_the_last_process_by_event") {
         return;

@@ -22,7 +22,7 @@ use crate::status::{self, Status};
 use crate::store::{ContainerId, Store};
 use crate::talk::Messages;
 use crate::terminal::{self, Terminals};
-use crate::{intel_rdt, listener, state, words};
+use crate::{intel_rdt, listener, oom, state, words};
 
 /// What the caller of exec chose.
 #[derive(Debug)]
@@ -94,7 +94,7 @@ pub fn exec(store: &Store, id: &ContainerId, request: Request<'_>) -> Result<Cre
         request: &request,
         init: &init,
     };
-    running.start()
+    running.start().map_err(|error| oom::explain_further(error, &record))
 }
 
 struct Running<'x> {

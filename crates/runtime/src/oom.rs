@@ -7,7 +7,7 @@ use brig_cgroup::Cgroup;
 use rustix::io::Errno;
 
 use crate::error::{Error, Kind, Result, best_effort};
-use crate::record::{self, Part};
+use crate::record::{self, Part, Record};
 use crate::store::{ContainerId, Store};
 
 /// The OOM killer was at work in a container.
@@ -37,7 +37,7 @@ pub(crate) fn explain(error: Error, cgroup: &Cgroup) -> Error {
     }
     let found =
         best_effort(cgroup.out_of_memory(), "the first error is the one to report").unwrap_or_default();
-    let limit = found.limit.map(|limit| format!(": the limit is {limit} bytes")).unwrap_or_default();
+    let limit = tail(found.limit);
     let words = match (killed, found.kills, found.limit) {
         // runc's words, and what it leaves to be guessed.
         (true, 1.., _) => format!(
@@ -48,6 +48,25 @@ pub(crate) fn explain(error: Error, cgroup: &Cgroup) -> Error {
         _ => return error,
     };
     Error::new(Kind::OutOfMemory { limit: found.limit }, words)
+}
+
+/// The same for a further process. Whether it was this one that the OOM killer took nobody knows: the cgroup counts all.
+pub(crate) fn explain_further(error: Error, record: &Record<'_>) -> Error {
+    let killed = *error.kind() == Kind::InitKilled;
+    if !killed && error.errno() != Some(Errno::NOMEM) {
+        return error;
+    }
+    let looked = Cgroup::open(&record::paths(&record.cgroup)).out_of_memory();
+    let found = best_effort(looked, "the first error is the one to report").unwrap_or_default();
+    if found.limit.is_none() || (killed && found.kills == 0) {
+        return error;
+    }
+    let words = format!("{error} (memory limit of the container too low?){}", tail(found.limit));
+    Error::new(Kind::OutOfMemory { limit: found.limit }, words)
+}
+
+fn tail(limit: Option<u64>) -> String {
+    limit.map(|limit| format!(": the limit is {limit} bytes")).unwrap_or_default()
 }
 
 impl fmt::Display for OutOfMemory {
