@@ -54,27 +54,35 @@ pub(crate) fn which(name: &str) -> Option<PathBuf> {
     find_in(&path, name).or_else(|| find_in("/usr/sbin:/sbin".as_ref(), name))
 }
 
-/// A program that tests use, and the Debian package that has it.
-const NEEDED: [(&str, &str); 4] =
+/// A program and the Debian package that has it.
+pub(crate) type Needed = (&'static str, &'static str);
+
+/// What tests use.
+const TOOLS: [Needed; 4] =
     [("busybox", "busybox-static"), ("ip", "iproute2"), ("newuidmap", "uidmap"), ("strace", "strace")];
 
-/// Installs what the tests use and this machine lacks, when we may; otherwise says what is missing.
+/// Provides what the tests use; what is missing then is said.
 pub(crate) fn provide_tools() {
-    let missing =
-        || NEEDED.iter().filter(|(program, _)| which(program).is_none()).map(|(_, package)| *package);
-    let packages: Vec<&str> = missing().collect();
-    if packages.is_empty() {
-        return;
+    for package in provide(&TOOLS) {
+        eprintln!("xtask: package {package} is missing; tests that need it are skipped");
     }
-    if is_root()
+}
+
+/// Installs what this machine lacks, when we may. Returns the packages that are missing then.
+pub(crate) fn provide(needed: &[Needed]) -> Vec<&'static str> {
+    let missing = || {
+        let absent = needed.iter().filter(|(program, _)| which(program).is_none());
+        absent.map(|(_, package)| *package).collect::<Vec<_>>()
+    };
+    let packages = missing();
+    if !packages.is_empty()
+        && is_root()
         && which("apt-get").is_some()
         && let Err(reason) = install(&packages)
     {
         eprintln!("xtask: {reason}");
     }
-    for package in missing() {
-        eprintln!("xtask: package {package} is missing; tests that need it are skipped");
-    }
+    missing()
 }
 
 fn install(packages: &[&str]) -> Result<(), String> {
@@ -89,6 +97,7 @@ fn install(packages: &[&str]) -> Result<(), String> {
     succeed(apt().args(["install", "-y", "--no-install-recommends"]).args(packages))
 }
 
-fn name(command: &Command) -> String {
+/// The program that `command` starts, for messages.
+pub(crate) fn name(command: &Command) -> String {
     command.get_program().to_string_lossy().into_owned()
 }

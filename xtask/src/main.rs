@@ -16,6 +16,8 @@ mod oracle;
 mod tally;
 mod test;
 
+mod vm;
+
 mod bench;
 
 use std::path::{Path, PathBuf};
@@ -24,7 +26,15 @@ use std::process::ExitCode;
 const HELP: &str = "\
 cargo xtask check            formatting, clippy and the house rules, one line for each
 cargo xtask test [WORD…]     every test this user can run: pure, then user namespaces, then root
-                             WORD: keep only tests whose name contains it
+                             WORD: keep only tests whose name contains it, and do without the machine
+cargo xtask vm [OPTION…] [WORD…]        brig's tests in a machine of their own: Debian 13 in qemu, with
+cargo xtask vm [OPTION…] -- COMMAND…    cgroup v2 and systemd; or a command in it, at the workspace
+  --all                      every test, not only those that `cargo xtask test` runs there
+  --with SET,…               more packages: criu, engines, peers, tools
+  --in FOLDER                also goes in, where it lies here
+  --out FOLDER               gets what the command leaves in /brig/out
+  --timeout SECONDS          the machine is stopped then (2400)
+  --accel NAME               qemu's accelerator: tcg, which is emulation and works everywhere, or kvm
 cargo xtask bench [OPTION…]  brig beside every runc and crun that is found (needs root)
   --rounds N                 rounds of every operation (40)
   --quick                    10 rounds
@@ -41,18 +51,19 @@ fn main() -> ExitCode {
     let rest = words.get(1..).unwrap_or_default();
     let root = workspace();
     let outcome = match command {
-        "check" => check::run(&root),
-        "test" => test::run(&root, rest),
-        "bench" => bench::run(&root, rest),
-        "order" => order::write(&root),
+        "check" => check::run(&root).map(|()| ExitCode::SUCCESS),
+        "test" => test::run(&root, rest).map(|()| ExitCode::SUCCESS),
+        "vm" => vm::run(&root, rest),
+        "bench" => bench::run(&root, rest).map(|()| ExitCode::SUCCESS),
+        "order" => order::write(&root).map(|()| ExitCode::SUCCESS),
         "help" | "--help" | "-h" => {
             print!("{HELP}");
-            Ok(())
+            Ok(ExitCode::SUCCESS)
         }
         other => Err(format!("unknown command {other:?}; cargo xtask help lists them")),
     };
     match outcome {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(reason) => {
             eprintln!("xtask {command}: {reason}");
             ExitCode::FAILURE

@@ -40,6 +40,16 @@ impl Tally {
     }
 }
 
+impl Tally {
+    /// Reads a sum as it is printed.
+    pub(crate) fn parse(line: &str) -> Option<Self> {
+        let numbers: Vec<usize> = line.split(' ').filter_map(|word| word.parse().ok()).collect();
+        let &[passed, failed, skipped] = numbers.as_slice() else { return None };
+        let tally = Self { passed, failed, skipped };
+        (tally.to_string() == line).then_some(tally)
+    }
+}
+
 impl AddAssign for Tally {
     fn add_assign(&mut self, other: Self) {
         self.passed += other.passed;
@@ -149,6 +159,8 @@ test result: FAILED. 2 passed; 1 failed; 1 ignored; 0 measured; 3 filtered out; 
         let mut sum = Tally::BROKEN;
         sum += Tally { passed: 3, failed: 0, skipped: 2 };
         assert_eq!(sum.to_string(), "3 passed, 1 failed, 2 skipped");
+        assert_eq!(Tally::parse(&sum.to_string()), Some(sum));
+        assert_eq!(Tally::parse("ok  3 passed, 1 failed, 2 skipped"), None);
     }
 
     #[test]

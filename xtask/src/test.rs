@@ -13,12 +13,17 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::command::{is_root, output, provide_tools};
+use crate::command::{is_root, provide_tools};
 use crate::oracle;
 use crate::tally::{self, Tally};
-use binaries::{Binary, Needs};
+use crate::vm;
 use places::{Home, Place};
 
+pub(crate) use binaries::{BUILT, Binary, Built, Needs};
+pub(crate) use places::SESSION;
+
+/// Tells tests how many times longer than usual they have to wait for what has to happen.
+pub(crate) const PATIENCE: &str = "BRIG_TEST_PATIENCE";
 /// No test binary may take longer; CI has 25 minutes for all of them.
 const DEADLINE: Duration = Duration::from_secs(8 * 60);
 const POLL: Duration = Duration::from_millis(20);
@@ -29,20 +34,23 @@ const POLL: Duration = Duration::from_millis(20);
 /// The tests do not build, or one failed.
 pub(crate) fn run(root: &Path, words: &[String]) -> Result<(), String> {
     provide_tools();
-    let binaries = binaries::build(root)?;
+    let built = Built::new(root)?;
     let run = Run { logs: logs(root)?, home: Home::new()?, words };
     let mut sum = Tally::default();
     for needs in [Needs::Nothing, Needs::User, Needs::Root] {
-        for binary in binaries.iter().filter(|binary| binary.needs == needs) {
+        for binary in built.tests.iter().filter(|binary| binary.needs == needs) {
             for place in places::of(needs) {
                 sum += run.one(binary, place)?;
             }
         }
     }
-    if !oracle::is_here() {
-        sum += without_oracle(root)?;
+    if !binaries::are_brought() {
+        if !oracle::is_here() {
+            sum += without_oracle(root)?;
+        }
+        sum += run.documentation(root)?;
+        sum += run.machine(root, &built)?;
     }
-    sum += run.documentation(root)?;
     println!("{sum}");
     if sum.failed == 0 { Ok(()) } else { Err("tests failed".into()) }
 }
@@ -71,8 +79,7 @@ impl Run<'_> {
     fn one(&self, binary: &Binary, place: Place) -> Result<Tally, String> {
         let title = format!("{} ({place})", binary.name);
         if let Some(obstacle) = obstacle(binary, place) {
-            let count =
-                tally::listed(&output(self.test(binary, Place::Here).args(["--list", "--format=terse"]))?);
+            let count = binary.count()?;
             println!("skip  {title}: {count} tests: {obstacle}");
             return Ok(Tally::skipped(count));
         }
@@ -86,6 +93,15 @@ impl Run<'_> {
         let mut command = crate::command::cargo(root);
         command.args(["test", "--quiet", "--workspace", "--doc", "--", "--show-output"]).args(self.words);
         self.judge("documentation", command)
+    }
+
+    /// The tests in a machine of their own, which takes too long for those who look for a word.
+    fn machine(&self, root: &Path, built: &Built) -> Result<Tally, String> {
+        if self.words.is_empty() {
+            return vm::tests_in_the_machine(root, built);
+        }
+        println!("none in the machine: cargo xtask vm {} runs them", self.words.join(" "));
+        Ok(Tally::default())
     }
 
     fn test(&self, binary: &Binary, place: Place) -> Command {
@@ -119,10 +135,10 @@ impl Run<'_> {
 fn obstacle(binary: &Binary, place: Place) -> Option<&'static str> {
     match place {
         Place::OwnCgroups | Place::CgroupV2 if !is_root() => Some("they need root"),
-        Place::Nobody if !places::is_open_to_all(&binary.path) => {
+        Place::Nobody | Place::Session if !places::is_open_to_all(&binary.path) => {
             Some("nobody cannot reach them; set CARGO_TARGET_DIR to a folder that all may enter")
         }
-        Place::Here | Place::Nobody | Place::OwnCgroups | Place::CgroupV2 => None,
+        Place::Here | Place::Nobody | Place::Session | Place::OwnCgroups | Place::CgroupV2 => None,
     }
 }
 
@@ -162,8 +178,12 @@ fn stop(child: &mut Child) -> std::io::Result<()> {
 }
 
 fn logs(root: &Path) -> Result<PathBuf, String> {
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
-    let logs = target.join("xtask/test");
+    let logs = target(root).join("xtask/test");
     fs::create_dir_all(&logs).map_err(|error| format!("{}: {error}", logs.display()))?;
     Ok(logs)
+}
+
+/// Where cargo puts what it builds.
+pub(crate) fn target(root: &Path) -> PathBuf {
+    root.join(std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into()))
 }

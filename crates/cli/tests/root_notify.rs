@@ -10,7 +10,6 @@ mod common;
 
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
-use std::time::Duration;
 
 use common::{Brig, Bundle};
 use serde_json::{Value, json};
@@ -60,7 +59,7 @@ fn a_service_manager_hears_that_a_detached_container_is_ready_and_what_its_pid_i
     let (bundle, brig) = (speaker(), Brig::new());
     let socket = brig.scratch("manager");
     let manager = UnixDatagram::bind(&socket).unwrap();
-    manager.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    manager.set_read_timeout(Some(common::patiently(20))).unwrap();
     let id = common::unique("told");
     let mut run = brig.command(&["run", "-d", "--bundle", &bundle.path().to_string_lossy(), &id]);
     // The barrier's pipe is closed when the socket is: nobody reads it here.
@@ -83,7 +82,7 @@ fn start_tells_for_a_container_that_was_created_before() {
     let (bundle, brig) = (speaker(), Brig::new());
     let socket = brig.scratch("manager");
     let manager = UnixDatagram::bind(&socket).unwrap();
-    manager.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    manager.set_read_timeout(Some(common::patiently(20))).unwrap();
     let id = common::unique("told");
     let mut create = brig.command(&["create", "--bundle", &bundle.path().to_string_lossy(), &id]);
     create.env("NOTIFY_SOCKET", &socket);

@@ -21,9 +21,16 @@ const MANY: usize = 500;
 const AT_ONCE: usize = 100;
 /// How many pairs of commands meet.
 const MEETINGS: usize = 20;
+/// How many creators are killed at a random moment.
+const KILLED: usize = 50;
 
 fn many(unless_asked: usize) -> usize {
     env::var("BRIG_TEST_MANY").ok().and_then(|text| text.parse().ok()).unwrap_or(unless_asked)
+}
+
+/// A number of the test's own, or that which is asked for where it is lower.
+fn at_most(number: usize) -> usize {
+    many(number).min(number)
 }
 
 fn sleeper() -> Bundle {
@@ -125,7 +132,7 @@ fn a_hundred_run_at_once() {
     if common::cannot_run() {
         return;
     }
-    let (bundle, brig, ids) = (Bundle::script("exit 7"), Brig::new(), names("run", AT_ONCE));
+    let (bundle, brig, ids) = (Bundle::script("exit 7"), Brig::new(), names("run", at_most(AT_ONCE)));
     let mounts = HostMounts::now();
     let path = bundle.path().to_str().unwrap();
     let ended = at_once(ids.len(), |number| brig.run(&["run", "--bundle", path, &ids[number]]));
@@ -142,7 +149,7 @@ fn a_hundred_are_created_started_and_deleted_at_once() {
     if common::cannot_run() {
         return;
     }
-    let (bundle, brig, ids) = (sleeper(), Brig::new(), names("at-once", AT_ONCE));
+    let (bundle, brig, ids) = (sleeper(), Brig::new(), names("at-once", at_most(AT_ONCE)));
     at_once(ids.len(), |number| drop(create(&brig, &bundle, &ids[number]).ok()));
     assert_eq!(listed(&brig), all(&ids, "created"));
     at_once(ids.len(), |number| drop(brig.run(&["start", &ids[number]]).ok()));
@@ -176,7 +183,7 @@ fn two_deletes_at_once_both_end_well() {
         return;
     }
     let (bundle, brig) = (sleeper(), Brig::new());
-    for id in names("forced", MEETINGS) {
+    for id in names("forced", at_most(MEETINGS)) {
         create(&brig, &bundle, &id).ok();
         brig.run(&["start", &id]).ok();
         for ended in at_once(2, |_| brig.run(&["delete", "--force", &id])) {
@@ -184,7 +191,7 @@ fn two_deletes_at_once_both_end_well() {
         }
         brig.assert_nothing_of(&id);
     }
-    for id in names("created", MEETINGS) {
+    for id in names("created", at_most(MEETINGS)) {
         create(&brig, &bundle, &id).ok();
         let ended = at_once(2, |_| brig.run(&["delete", &id]));
         assert!(ended.iter().any(|ended| ended.code == 0), "{ended:?}");
@@ -201,7 +208,7 @@ fn start_and_delete_at_once_come_to_one_of_two_ends() {
         return;
     }
     let (bundle, brig) = (sleeper(), Brig::new());
-    for (round, id) in names("meeting", MEETINGS).into_iter().enumerate() {
+    for (round, id) in names("meeting", at_most(MEETINGS)).into_iter().enumerate() {
         create(&brig, &bundle, &id).ok();
         let delete = if round % 2 == 0 { &["delete"][..] } else { &["delete", "--force"] };
         let ended = at_once(2, |who| {
@@ -267,7 +274,7 @@ fn whatever_a_killed_creator_left_is_deleted_by_force() {
     brig.run(&["delete", &id]).ok();
     let mut random = Random(0x5EED);
     let mut alive = 0;
-    for id in names("killed", 50) {
+    for id in names("killed", at_most(KILLED)) {
         let (witness, stderr) = Witness::new();
         let mut command = brig.command(&["create", "--bundle", bundle.path().to_str().unwrap(), &id]);
         let mut creator = command.stdout(stderr.try_clone().unwrap()).stderr(stderr).spawn().unwrap();
@@ -280,7 +287,7 @@ fn whatever_a_killed_creator_left_is_deleted_by_force() {
         assert_eq!(witness.alone(), "");
         brig.assert_nothing_of(&id);
     }
-    println!("{alive} of 50 creators had finished before they were to be killed");
+    println!("{alive} creators had finished before they were to be killed");
     mounts.assert_unchanged();
 }
 

@@ -25,9 +25,13 @@ fn cannot_run() -> bool {
 
 /// The first of the caller's subordinate ids; the same for users and groups, as the tests' user has them.
 fn subordinate() -> Option<u32> {
+    let id = geteuid().as_raw().to_string();
+    let users = fs::read_to_string("/etc/passwd").ok()?;
+    let user = users.lines().find(|line| line.split(':').nth(2) == Some(&id))?.split(':').next()?;
     let first = |file: &str| -> Option<u32> {
         let text = fs::read_to_string(file).ok()?;
-        text.lines().find_map(|line| line.strip_prefix("nobody:")?.split(':').next()?.parse().ok())
+        let ranges = text.lines().filter_map(|line| line.strip_prefix(user)?.strip_prefix(':'));
+        ranges.filter_map(|range| range.split(':').next()?.parse().ok()).next()
     };
     let (users, groups) = (first("/etc/subuid")?, first("/etc/subgid")?);
     let helpers =

@@ -1,28 +1,42 @@
 //! Building the tests, and finding out what each test binary needs.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use serde_json::Value;
 
 use crate::command::{cargo, output};
 use crate::oracle;
+use crate::tally;
 
 /// One test binary.
 #[derive(Debug)]
-pub(super) struct Binary {
+pub(crate) struct Binary {
     /// `package::target`, as the reader knows it.
-    pub(super) name: String,
+    pub(crate) name: String,
     /// The executable.
-    pub(super) path: PathBuf,
+    pub(crate) path: PathBuf,
     /// The folder of its package, where cargo would run it.
-    pub(super) package: PathBuf,
+    pub(crate) package: PathBuf,
     /// Whom it wants to be run as.
-    pub(super) needs: Needs,
+    pub(crate) needs: Needs,
+    /// What cargo said about it.
+    pub(crate) message: String,
+}
+
+impl Binary {
+    /// How many tests it has.
+    ///
+    /// # Errors
+    /// It cannot be asked.
+    pub(crate) fn count(&self) -> Result<usize, String> {
+        Ok(tally::listed(&output(Command::new(&self.path).args(["--list", "--format=terse"]))?))
+    }
 }
 
 /// Whom a test binary wants to be run as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Needs {
+pub(crate) enum Needs {
     /// Anybody.
     Nothing,
     /// An unprivileged user.
@@ -31,29 +45,59 @@ pub(super) enum Needs {
     Root,
 }
 
-/// Builds every test of the workspace, and the comparison with libseccomp where that is installed.
-///
-/// # Errors
-/// They do not build.
-pub(super) fn build(root: &Path) -> Result<Vec<Binary>, String> {
-    let mut all = built(root, &["--workspace"])?;
-    if oracle::is_here() {
-        all.extend(built(root, &["--package", "brig-seccomp", "--features", "oracle", "--test", "oracle"])?);
+/// What cargo built.
+#[derive(Debug)]
+pub(crate) struct Built {
+    /// The test binaries.
+    pub(crate) tests: Vec<Binary>,
+    /// Executables that are no tests.
+    pub(crate) programs: Vec<PathBuf>,
+}
+
+/// Names a file with cargo's messages about tests that were built elsewhere, for this machine.
+pub(crate) const BUILT: &str = "BRIG_TEST_BUILT";
+
+impl Built {
+    /// Builds every test of the workspace, and the comparison with libseccomp where that is installed; or finds those that
+    /// were brought here.
+    ///
+    /// # Errors
+    /// They do not build.
+    pub(crate) fn new(root: &Path) -> Result<Self, String> {
+        let mut built = Self { tests: Vec::new(), programs: Vec::new() };
+        if let Ok(path) = std::env::var(BUILT) {
+            built.read(&std::fs::read_to_string(&path).map_err(|error| format!("{path}: {error}"))?);
+            return Ok(built);
+        }
+        built.read(&build(root, &["--workspace"])?);
+        if oracle::is_here() {
+            let which = ["--package", "brig-seccomp", "--features", "oracle", "--test", "oracle"];
+            built.read(&build(root, &which)?);
+        }
+        Ok(built)
     }
-    Ok(all)
+
+    /// Reads what cargo said.
+    fn read(&mut self, messages: &str) {
+        for line in messages.lines() {
+            let Ok(message) = serde_json::from_str(line) else { continue };
+            self.tests.extend(read(&message));
+            self.programs.extend(program(&message));
+        }
+    }
 }
 
-fn built(root: &Path, which: &[&str]) -> Result<Vec<Binary>, String> {
+fn build(root: &Path, which: &[&str]) -> Result<String, String> {
     let build = ["test", "--quiet", "--no-run", "--message-format=json-render-diagnostics"];
-    let messages = output(cargo(root).args(build).args(which))?;
-    Ok(messages
-        .lines()
-        .filter_map(|line| serde_json::from_str(line).ok())
-        .filter_map(|message| read(&message))
-        .collect())
+    output(cargo(root).args(build).args(which))
 }
 
-/// Reads one of cargo's messages; only those about a test binary count.
+/// Whether the tests were built elsewhere and brought to this machine.
+pub(crate) fn are_brought() -> bool {
+    std::env::var_os(BUILT).is_some()
+}
+
+/// Reads one of cargo's messages about a test binary.
 fn read(message: &Value) -> Option<Binary> {
     if message["profile"]["test"] != true {
         return None;
@@ -65,7 +109,14 @@ fn read(message: &Value) -> Option<Binary> {
         path: PathBuf::from(message["executable"].as_str()?),
         package: package.to_owned(),
         needs: needs(kind, target),
+        message: message.to_string(),
     })
+}
+
+/// Reads one of cargo's messages about another executable.
+fn program(message: &Value) -> Option<PathBuf> {
+    let is_program = message["profile"]["test"] == false && message["target"]["kind"][0] == "bin";
+    is_program.then(|| message["executable"].as_str().map(PathBuf::from)).flatten()
 }
 
 /// `kind` is cargo's: `test` for a file of a `tests` folder.
@@ -97,7 +148,12 @@ mod tests {
     }
 
     #[test]
-    fn a_message_about_anything_else_is_no_test() {
+    fn a_message_about_a_program_or_anything_else_is_no_test() {
+        let mut other = message("bin", "brig");
+        other["profile"]["test"] = json!(false);
+        assert_eq!(program(&other), Some("/t/a".into()));
+        assert_eq!(program(&message("bin", "brig")), None);
+        assert!(read(&other).is_none());
         assert!(read(&json!({"reason": "build-finished"})).is_none());
         assert_eq!(read(&message("lib", "plan")).unwrap().name, "cli::plan");
     }

@@ -16,6 +16,9 @@ const BE_NOBODY: &str = r#"
 for file in /etc/subuid /etc/subgid; do [ -e $file ] && mount --bind "$HOME/subids" $file; done
 exec setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=-all --ambient-caps=-all -- "$@""#;
 
+/// Names an ordinary user of this machine who may have a session.
+pub(crate) const SESSION: &str = "BRIG_TEST_SESSION";
+
 /// Where a test binary runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
@@ -23,6 +26,8 @@ pub(super) enum Place {
     Here,
     /// As nobody.
     Nobody,
+    /// As the user that `BRIG_TEST_SESSION` names, in a unit of his own systemd that may make cgroups.
+    Session,
     /// As root, in a private mount namespace, on the machine's cgroups.
     OwnCgroups,
     /// As root, in a private mount namespace, on cgroup v2 alone.
@@ -33,6 +38,9 @@ pub(super) enum Place {
 pub(super) fn of(needs: Needs) -> Vec<Place> {
     match needs {
         Needs::Nothing => vec![Place::Here],
+        Needs::User if is_root() && std::env::var_os(SESSION).is_some() => {
+            vec![Place::Nobody, Place::Session]
+        }
         Needs::User if is_root() => vec![Place::Nobody],
         Needs::User => vec![Place::Here],
         Needs::Root if is_cgroup_v2_alone() => vec![Place::OwnCgroups],
@@ -67,6 +75,7 @@ impl Place {
                 command.env("HOME", &home.path).env("TMPDIR", &home.path).env("XDG_RUNTIME_DIR", &home.path);
                 command
             }
+            Self::Session => session(test),
             Self::OwnCgroups => sh(r#"exec "$@""#),
             Self::CgroupV2 => {
                 let mut command = sh(CGROUP_V2_ALONE);
@@ -82,10 +91,25 @@ impl fmt::Display for Place {
         f.write_str(match self {
             Self::Here => "as this user",
             Self::Nobody => "as nobody",
+            Self::Session => "as a user of systemd's",
             Self::OwnCgroups => "root, own cgroups",
             Self::CgroupV2 => "root, cgroup v2",
         })
     }
+}
+
+/// The user's systemd starts `test`, with our environment but for what is the user's own.
+fn session(test: &Path) -> Command {
+    let user = std::env::var(SESSION).unwrap_or_default();
+    let mut command = Command::new("systemd-run");
+    command.args(["--user", &format!("--machine={user}@.host"), "--quiet", "--pipe", "--wait", "--collect"]);
+    command.args(["--property=Delegate=yes", "--same-dir"]);
+    let ours = |name: &str| name == "PATH" || name.starts_with("BRIG_") || name.starts_with("CARGO_");
+    let names = std::env::vars().map(|(name, _)| name).filter(|name| ours(name));
+    let names = names.chain(["CARGO_MANIFEST_DIR".to_owned()]);
+    command.args(names.map(|name| format!("--setenv={name}")));
+    command.arg(test);
+    command
 }
 
 /// A home for tests that run as nobody; it goes when the tests are over.

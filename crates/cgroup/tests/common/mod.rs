@@ -1,8 +1,8 @@
 //! What both test files need: names of our own, processes of our own, and cleaning up after a failed test.
 
 #![allow(dead_code, reason = "each test file uses its part")]
+#![allow(clippy::print_stdout, reason = "what is skipped is said")]
 
-use std::io::Write;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -11,9 +11,9 @@ use brig_cgroup::{Cgroup, Denied, Layout, Membership, Paths};
 use rustix::process::{Gid, Pid, Uid};
 use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
 
-/// Says loudly that a test did not run: past the capture that hides what a passed test prints.
+/// Says that a test did not run, in the words that `cargo xtask test` counts.
 pub(crate) fn skipped(test: &str, why: &str) {
-    std::io::stderr().write_all(format!("SKIPPED: {test}: {why}\n").as_bytes()).unwrap();
+    println!("SKIPPED: {test}: {why}");
 }
 
 /// True in a private mount namespace of the test's own, where `script` has been run. Outside it runs the test there, or says
@@ -27,15 +27,26 @@ pub(crate) fn inside(test: &str, script: &str) -> bool {
         skipped(test, "needs root");
         return false;
     }
-    let status = Command::new("unshare")
+    let output = Command::new("unshare")
         .args(["-m", "sh", "-c", &format!("{script} exec \"$@\""), "sh"])
         .arg(std::env::current_exe().unwrap())
         .args(["--exact", test, "--nocapture", "--test-threads=1"])
         .env(MARK, "1")
-        .status()
+        .output()
         .unwrap();
-    assert!(status.success(), "{test} failed inside the namespace");
+    tell(&[output.stdout, output.stderr].concat());
+    assert!(output.status.success(), "{test} failed inside the namespace");
     false
+}
+
+/// Prints what the test wrote inside, with a bar before all but what it skips: it is one test, whose result counts once.
+fn tell(text: &[u8]) {
+    for line in String::from_utf8_lossy(text).lines() {
+        match line.find("SKIPPED:") {
+            Some(at) => println!("{}", &line[at..]),
+            None => println!("| {line}"),
+        }
+    }
 }
 
 pub(crate) fn is_root() -> bool {
@@ -64,7 +75,8 @@ pub(crate) fn name() -> String {
 }
 
 pub(crate) fn soon() -> Instant {
-    Instant::now() + Duration::from_secs(20)
+    let patience = std::env::var("BRIG_TEST_PATIENCE").ok().and_then(|text| text.parse().ok()).unwrap_or(1);
+    Instant::now() + Duration::from_secs(20) * patience
 }
 
 pub(crate) fn paths(name: &str) -> Paths {

@@ -18,6 +18,7 @@ use std::{
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     sync::{
+        LazyLock,
         atomic::{AtomicU32, Ordering},
         mpsc,
     },
@@ -28,7 +29,7 @@ use std::{
 use serde_json::{Value, json};
 
 /// No command of a test takes longer, unless it hangs.
-const DEADLINE: Duration = Duration::from_secs(60);
+pub(crate) static DEADLINE: LazyLock<Duration> = LazyLock::new(|| patiently(60));
 /// How often is looked whether something has happened that cannot be waited for.
 const POLL: Duration = Duration::from_millis(5);
 
@@ -38,6 +39,12 @@ const APPLETS: [&str; 32] = [
     "mkfifo", "mount", "nproc", "ps", "pwd", "readlink", "rm", "sh", "sleep", "stat", "stty", "test",
     "touch", "tr", "true", "tty", "umount", "uname", "wc",
 ];
+
+/// So many seconds, or several times as many on a slow machine, as `BRIG_TEST_PATIENCE` says.
+pub(crate) fn patiently(seconds: u64) -> Duration {
+    let patience = env::var("BRIG_TEST_PATIENCE").ok().and_then(|text| text.parse().ok()).unwrap_or(1);
+    Duration::from_secs(seconds) * patience
+}
 
 /// True, having said why, where no container can be made: `if common::cannot_run() { return; }`.
 pub(crate) fn cannot_run() -> bool {
@@ -319,7 +326,7 @@ pub(crate) fn brig_program() -> &'static str {
 }
 
 fn wait(mut child: Child, command: &Command) -> ExitStatus {
-    let deadline = Instant::now() + DEADLINE;
+    let deadline = Instant::now() + *DEADLINE;
     loop {
         if let Some(status) = child.try_wait().unwrap() {
             return status;
@@ -336,7 +343,7 @@ fn wait(mut child: Child, command: &Command) -> ExitStatus {
 /// Waits until `holds` does; `what` is what is waited for.
 #[track_caller]
 pub(crate) fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
-    let deadline = Instant::now() + DEADLINE;
+    let deadline = Instant::now() + *DEADLINE;
     while !holds() {
         assert!(Instant::now() < deadline, "never happened: {what}");
         thread::sleep(POLL);
@@ -530,7 +537,7 @@ impl Witness {
             let read = stream.read_to_end(&mut text);
             sender.send(read.map(|_| String::from_utf8_lossy(&text).into_owned())).unwrap();
         });
-        match receiver.recv_timeout(DEADLINE) {
+        match receiver.recv_timeout(*DEADLINE) {
             Ok(text) => text.unwrap(),
             Err(_) => panic!("somebody still holds the stream"),
         }

@@ -1,0 +1,151 @@
+//! The machine's disk and kernel: built once, and again when the recipe changes.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use crate::command::name;
+use crate::vm::recipe::{self, FURNISH, LEFT_OUT, SUITE, Set};
+
+/// A machine that can be started.
+#[derive(Debug)]
+pub(super) struct Image {
+    /// Its root file system. Never written to.
+    pub(super) root: PathBuf,
+    /// Its kernel.
+    pub(super) kernel: PathBuf,
+}
+
+/// Where Debian's packages come from, if this machine's own sources do not say it.
+const MIRROR: &str = "http://deb.debian.org/debian";
+/// What keeps packages from being fetched keeps them for longer than this.
+const LIMIT: &str = "600";
+
+/// The machine with these sets: the one that is there, or a new one.
+///
+/// # Errors
+/// It cannot be built; the end of what was said about it is told.
+pub(super) fn provide(sets: &[Set]) -> Result<Image, String> {
+    let cache = cache()?;
+    fs::create_dir_all(&cache).map_err(|error| format!("{}: {error}", cache.display()))?;
+    // Who comes second waits, and finds the machine built.
+    let lock = cache.join("lock");
+    let lock = File::create(&lock).and_then(|file| file.lock().map(|()| file));
+    let _lock = lock.map_err(|error| format!("{}: lock: {error}", cache.display()))?;
+    let place = cache.join(recipe::key(sets));
+    if !place.exists() {
+        build(&place, sets)?;
+    }
+    Ok(Image { root: place.join("root.img"), kernel: place.join("vmlinuz") })
+}
+
+/// Builds beside `place` and renames, so that what is at `place` is whole.
+fn build(place: &Path, sets: &[Set]) -> Result<(), String> {
+    let started = Instant::now();
+    println!("building a machine in {}", place.display());
+    let new = place.with_extension("new");
+    let told = |error: std::io::Error| format!("{}: {error}", new.display());
+    if new.exists() {
+        fs::remove_dir_all(&new).map_err(told)?;
+    }
+    fs::create_dir(&new).map_err(told)?;
+    fs::write(new.join("furnish"), FURNISH).map_err(told)?;
+    let log = File::create(new.join("log")).map_err(told)?;
+    let mut command = debian(&new, sets);
+    command.stdin(Stdio::null()).stdout(log.try_clone().map_err(told)?).stderr(log);
+    let status = command.status().map_err(|error| format!("{}: {error}", name(&command)))?;
+    if !status.success() {
+        let log = fs::read_to_string(new.join("log")).unwrap_or_default();
+        return Err(format!("the machine was not built: mmdebstrap: {status}\n{}", end(&log, 20)));
+    }
+    fs::rename(&new, place).map_err(told)?;
+    remove_older(place, sets);
+    println!("built in {} s", started.elapsed().as_secs());
+    Ok(())
+}
+
+/// mmdebstrap(1), which unpacks Debian into a temporary folder, furnishes it, and removes it.
+fn debian(out: &Path, sets: &[Set]) -> Command {
+    let mut command = Command::new("timeout");
+    command.args(["--kill-after=10", LIMIT, "mmdebstrap", "--variant=essential"]);
+    command.arg(format!("--include={}", recipe::packages(sets).join(",")));
+    command.args(LEFT_OUT.map(|path| format!("--dpkgopt=path-exclude={path}")));
+    // `$1` is the root; our own paths go by the environment, that a shell does not look into.
+    command.arg(r#"--customize-hook=sh "$BRIG_VM/furnish" "$1" "$BRIG_VM""#).env("BRIG_VM", out);
+    command.args([SUITE, "/dev/null"]).arg(format!("deb {} {SUITE} main", mirror()));
+    command
+}
+
+/// Removes machines with the same sets by earlier recipes.
+fn remove_older(place: &Path, sets: &[Set]) {
+    let sets_of = |name: &str| name.rsplit_once('-').map(|(sets, _)| sets.to_owned());
+    let ours = sets_of(&recipe::key(sets));
+    let others = place.parent().map(fs::read_dir).into_iter().flatten().flatten().flatten();
+    let others = others.filter(|other| other.path() != place);
+    for other in others.filter(|other| sets_of(&other.file_name().to_string_lossy()) == ours) {
+        if let Err(error) = fs::remove_dir_all(other.path()) {
+            eprintln!("xtask: {}: {error}", other.path().display());
+        }
+    }
+}
+
+/// Shared by all workspaces of a user.
+fn cache() -> Result<PathBuf, String> {
+    let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
+    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).or_else(home);
+    cache.map(|cache| cache.join("brig/vm")).ok_or_else(|| "neither XDG_CACHE_HOME nor HOME is set".into())
+}
+
+/// The mirror that this machine gets its own packages from.
+fn mirror() -> String {
+    let folder = fs::read_dir("/etc/apt/sources.list.d").into_iter().flatten().flatten();
+    let mut files: Vec<PathBuf> = folder.map(|entry| entry.path()).collect();
+    files.push("/etc/apt/sources.list".into());
+    files.sort();
+    let texts: Vec<String> = files.iter().filter_map(|file| fs::read_to_string(file).ok()).collect();
+    texts.iter().find_map(|text| mirror_in(text)).unwrap_or_else(|| MIRROR.to_owned())
+}
+
+/// The first place of Debian's main archive in a file of apt's, old style or new.
+fn mirror_in(text: &str) -> Option<String> {
+    let words = text
+        .lines()
+        .filter(|line| line.starts_with("URIs:") || line.starts_with("deb "))
+        .flat_map(str::split_whitespace);
+    let is_archive = |word: &&str| word.contains("://") && word.trim_end_matches('/').ends_with("/debian");
+    words.filter(|word| is_archive(word)).map(str::to_owned).next()
+}
+
+/// The last lines of `text`.
+pub(super) fn end(text: &str, lines: usize) -> String {
+    let all: Vec<&str> = text.lines().collect();
+    all[all.len().saturating_sub(lines)..].join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_mirror_is_the_one_of_debian_s_archive() {
+        let new = "Types: deb\nURIs: http://near.example/debian\nSuites: bookworm\n";
+        assert_eq!(mirror_in(new).as_deref(), Some("http://near.example/debian"));
+        let old = "deb [signed-by=/x] https://near.example/debian/ bookworm main\n";
+        assert_eq!(mirror_in(old).as_deref(), Some("https://near.example/debian/"));
+    }
+
+    #[test]
+    fn neither_the_security_archive_nor_somebody_else_s_is_a_mirror() {
+        for text in ["URIs: http://deb.debian.org/debian-security\n", "deb https://deb.example/node x main\n"]
+        {
+            assert_eq!(mirror_in(text), None);
+        }
+    }
+
+    #[test]
+    fn the_end_of_a_text_is_its_last_lines() {
+        assert_eq!(end("a\nb\nc\n", 2), "b\nc");
+        assert_eq!(end("a", 2), "a");
+    }
+}
