@@ -471,6 +471,7 @@ fn request(bundle: &Path) -> Request<'_> {
         listen_fds: 0,
         notify_socket: false,
         pidfd_socket: None,
+        networks: &[],
         rootless_cgroups: false,
         resctrl: None,
     }

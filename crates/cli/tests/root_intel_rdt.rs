@@ -70,6 +70,7 @@ fn create_at(resctrl: &str, root: &Path, bundle: &Path, id: &str) -> Result<Crea
         listen_fds: 0,
         notify_socket: false,
         pidfd_socket: None,
+        networks: &[],
         rootless_cgroups: false,
         resctrl: Some(resctrl),
     };

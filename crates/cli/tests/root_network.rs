@@ -1,92 +1,12 @@
-//! Networks: devices that move into a container and back. The "host" is a network namespace of the test's own, never the machine's.
+//! `linux.netDevices`: devices that move into a container and back. The "host" is a network namespace of the test's own, never the machine's.
 //! Root, in a private mount namespace; needs ip(8).
 #![allow(clippy::unwrap_used, reason = "a test ends where its preparation fails")]
 
 mod common;
 
-use std::process::Command;
-
-use common::{Brig, Bundle, Ended, Stranger, set_namespace, unique};
+use common::network::{Host, cannot_run};
+use common::{Bundle, set_namespace};
 use serde_json::{Value, json};
-
-/// A network namespace that is the host of a test, with a store.
-struct Host {
-    namespace: Stranger,
-    brig: Brig,
-}
-
-impl Host {
-    fn new() -> Self {
-        let host = Self { namespace: Stranger::new(&["--net"], "net"), brig: Brig::new() };
-        host.does("ip link set lo up");
-        host
-    }
-
-    /// A command that runs in there.
-    fn command(&self, program: &Command) -> Command {
-        let mut command = Command::new("nsenter");
-        command.arg(format!("--net={}", self.namespace.path("net")));
-        command.arg(program.get_program()).args(program.get_args());
-        command
-    }
-
-    /// What a shell says in there, that succeeds.
-    #[track_caller]
-    fn does(&self, script: &str) -> String {
-        let mut shell = Command::new("sh");
-        shell.args(["-ec", script]);
-        self.brig.finish(self.command(&shell)).text()
-    }
-
-    /// `brig words` in there.
-    fn brig(&self, words: &[&str]) -> Ended {
-        self.brig.finish(self.command(&self.brig.command(words)))
-    }
-
-    /// `brig run` in there.
-    fn run(&self, bundle: &Bundle) -> Ended {
-        self.brig(&["run", "--bundle", bundle.path().to_str().unwrap(), &unique("c")])
-    }
-
-    /// `brig create` and `start` in there.
-    fn start(&self, bundle: &Bundle) -> String {
-        let id = unique("c");
-        self.brig(&["create", "--bundle", bundle.path().to_str().unwrap(), &id]).ok();
-        self.brig(&["start", &id]).ok();
-        id
-    }
-
-    /// A pair of devices, of which `name` has addresses and is up.
-    fn pair(&self, name: &str, other: &str) {
-        self.does(&format!(
-            "ip link add {name} address 02:00:00:00:00:07 mtu 1400 type veth peer name {other}
-             ip address add 10.9.8.7/24 dev {name}
-             ip address add 169.254.3.4/32 scope link dev {name}
-             ip address add fd00:9::7/64 dev {name} nodad
-             ip link set {name} up
-             ip link set {other} up"
-        ));
-    }
-
-    /// Which of its interfaces there are, but for loopback.
-    fn interfaces(&self) -> Vec<String> {
-        let lines = self.does("ip -oneline link show");
-        let names = lines.lines().filter_map(|line| line.split([' ', ':', '@']).nth(2).map(str::to_owned));
-        let mut names = names.filter(|name| name != "lo").collect::<Vec<_>>();
-        names.sort_unstable();
-        names
-    }
-}
-
-/// True, having said why, where these tests cannot run.
-#[allow(clippy::print_stdout, reason = "a test says why it is skipped")]
-fn cannot_run() -> bool {
-    let has_ip = Command::new("ip").arg("-V").output().is_ok_and(|output| output.status.success());
-    if !has_ip {
-        println!("SKIPPED: needs iproute2");
-    }
-    !has_ip || common::cannot_run()
-}
 
 /// With these devices.
 fn with_devices(bundle: Bundle, devices: &Value) -> Bundle {

@@ -27,7 +27,8 @@ pub struct Link {
     pub alias: String,
 }
 
-/// A veth pair to make: one end here, up; the other, its peer, up in another namespace.
+/// A veth pair to make: one end here, up; the other, its peer, in another namespace, and down: the kernel makes it first, and
+/// one without a peer cannot be up.
 #[derive(Debug)]
 pub struct Veth<'v> {
     /// Name of the end here.
@@ -108,7 +109,7 @@ impl Socket {
             vec![text(IFNAME, veth.peer), number(NET_NS_FD, veth.namespace.as_raw_fd().cast_unsigned())];
         inside.extend(veth.peer_mac.map(|mac| DefaultNla::new(ADDRESS, mac.to_vec())));
         inside.extend(veth.mtu.map(|mtu| number(MTU, mtu)));
-        let peer = nested(VETH_INFO_PEER, &head(0, UP), &inside);
+        let peer = nested(VETH_INFO_PEER, &head(0, 0), &inside);
         let mut attributes = vec![text(IFNAME, veth.name), DefaultNla::new(ADDRESS, veth.mac.to_vec())];
         attributes.extend(veth.mtu.map(|mtu| number(MTU, mtu)));
         attributes.extend(veth.master.map(|master| number(MASTER, master)));

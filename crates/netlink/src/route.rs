@@ -22,6 +22,17 @@ pub struct Route {
     pub metric: Option<u32>,
 }
 
+impl Route {
+    /// A default route.
+    pub fn everywhere(gateway: IpAddr) -> Self {
+        let destination = match gateway {
+            IpAddr::V4(_) => IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED),
+            IpAddr::V6(_) => IpAddr::V6(std::net::Ipv6Addr::UNSPECIFIED),
+        };
+        Self { destination, prefix: 0, gateway: Some(gateway), metric: None }
+    }
+}
+
 impl Socket {
     /// Adds a route by way of a link, which is up.
     ///

@@ -61,7 +61,7 @@ mod hooks;
 
 mod state;
 
-mod network;
+pub mod network;
 
 mod cgroup;
 pub mod resources;

@@ -9,6 +9,7 @@
 mod place;
 
 use crate::refusal::Refusal;
+use crate::spec::network::AnnotatedNetwork;
 use crate::spec::{LinuxResources, LinuxSeccomp, Process, Spec};
 use serde::Deserialize;
 
@@ -42,6 +43,11 @@ pub fn resources(text: &[u8]) -> Result<LinuxResources<'_>, Refusal> {
 /// As for [`config`].
 pub fn seccomp(text: &[u8]) -> Result<LinuxSeccomp<'_>, Refusal> {
     read::<Option<LinuxSeccomp<'_>>>(text)?.ok_or_else(|| Refusal::runc("", "profile cannot be null"))
+}
+
+/// Reads the value of an annotation `brig.network.NAME`.
+pub(crate) fn network(text: &[u8]) -> Result<AnnotatedNetwork<'_>, Refusal> {
+    read(text)
 }
 
 fn read<'a, T: Deserialize<'a>>(text: &'a [u8]) -> Result<T, Refusal> {

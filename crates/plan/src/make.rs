@@ -52,13 +52,13 @@ pub fn plan(spec: &Spec<'_>, host: &Host, options: &Options<'_>) -> Result<Plan<
     let mut cgroup = cgroup::plan(linux, options, host, &mut warnings)?;
     cgroup::postpone(&mut cgroup, &entry);
     process.limits_by_parent |= !cgroup.late.is_empty();
-    let network = network::plan(linux)?;
+    let (network, loopback) = network::plan(spec, linux, &listed, host, options)?;
     Ok(Plan {
         task: InitTask {
             fds: fds(&listed, options),
             entry,
             cgroup_namespace,
-            loopback: listed.creates(clone::NEWNET),
+            loopback,
             network: !network.is_empty(),
             keyring,
             hostname: optional_text(&spec.hostname, format_args!("hostname"))?,

@@ -1,5 +1,7 @@
 //! What the caller chose, beside the bundle.
 
+use crate::network::Network;
+
 /// The caller's choices for one container.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(
@@ -27,6 +29,8 @@ pub struct Options<'a> {
     pub stdio: Stdio,
     /// Wait for `start`.
     pub gate: bool,
+    /// What to set up in the container's network namespace, beside what annotations ask for.
+    pub networks: &'a [Network],
     /// Rootless control groups: failures to make one are forgiven where nothing was asked of it.
     pub rootless_cgroups: bool,
 }

@@ -9,6 +9,8 @@ pub use brig_handshake::process::Rlimit;
 use brig_handshake::process::{Keyring, Process};
 use brig_handshake::task::InitTask;
 use brig_handshake::{wire_enum, wire_struct};
+
+use crate::network::Veth;
 use brig_seccomp::Canonical;
 
 use crate::limits::Write;
@@ -168,13 +170,24 @@ pub enum Class {
 pub struct NetworkPlan {
     /// Devices that move into it, in the order of the file.
     pub devices: Vec<NetDevice>,
+    /// Pairs that are made for it.
+    pub veths: Vec<PlannedVeth>,
 }
 
 impl NetworkPlan {
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
-        self.devices.is_empty()
+        self.devices.is_empty() && self.veths.is_empty()
     }
+}
+
+/// A veth pair.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlannedVeth {
+    /// What it is to be like.
+    pub veth: Veth,
+    /// Its place in config.json or among the caller's options.
+    pub at: String,
 }
 
 /// A network device of the host.

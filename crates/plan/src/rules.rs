@@ -26,6 +26,7 @@ mod scheduler;
 mod seccomp;
 mod sysctl;
 
+pub(crate) use devices::valid_name as is_interface_name;
 pub use members::Members;
 
 use crate::refusal::Refusal;

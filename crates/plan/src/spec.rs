@@ -20,6 +20,7 @@ mod linux;
 mod memory_policy;
 mod mounts;
 mod namespaces;
+pub mod network;
 mod nil;
 mod process;
 mod rdt;

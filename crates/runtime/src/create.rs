@@ -23,6 +23,7 @@ use rustix::process::{Pid, geteuid};
 use crate::delete::{self, Remains};
 use crate::error::{Error, Result, best_effort};
 use crate::hooks::{self, Hooks};
+use crate::network::HostSide;
 use crate::notify::{self, Notify};
 use crate::parent::{self, Until};
 use crate::pid::Identity;
@@ -110,6 +111,7 @@ fn plan<'a>(
             Streams::ConsoleSocket(_) => Stdio::ConsoleSocket,
         },
         gate: request.gate,
+        networks: request.networks,
         rootless_cgroups: request.rootless_cgroups,
     };
     Ok(brig_plan::plan(spec, &probed.host, &options)?)
@@ -160,6 +162,7 @@ impl<'m> Making<'m> {
             bundle: plan.facts.bundle.clone(),
             cgroup: record::keep_paths(&cgroup_paths),
             intel_rdt: plan.intel_rdt.as_ref().map(intel_rdt::look).transpose()?,
+            network: HostSide::choose(&plan.network)?,
             created: Timestamp::now(),
             creator: Identity::of_self()?,
             owner: geteuid().as_raw(),
@@ -304,6 +307,7 @@ impl<'m> Making<'m> {
             cgroup,
             resources: self.plan.cgroup.resources.clone(),
             intel_rdt: self.kept_class(),
+            network: self.intent.network.clone(),
             owner: geteuid().as_raw(),
             pid_namespace: if private { PidNamespace::Private } else { PidNamespace::Shared },
             namespaces: self.plan.exec.namespaces,
@@ -325,6 +329,7 @@ impl<'m> Making<'m> {
             init: None,
             cgroup: self.cgroup.as_ref(),
             intel_rdt: self.made_class(),
+            network: &self.intent.network,
             pid_namespace: PidNamespace::Shared,
             rootless_cgroups: self.request.rootless_cgroups,
             mode: delete::Mode::Force,

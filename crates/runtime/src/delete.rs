@@ -18,6 +18,7 @@ use crate::error::{Error, Kind, Result};
 use crate::hooks::{self, Hooks};
 use crate::intel_rdt::{self, IntelRdt, Remove};
 use crate::kill::{SIGKILL, send, thaw};
+use crate::network::HostSide;
 use crate::pid::{Identity, poll_until, wait_exit};
 use crate::record::{self, Intent, Part, PidNamespace, RECORD, Record, Stage};
 use crate::state;
@@ -100,6 +101,7 @@ fn delete_ready(place: &Place, record: &Record<'_>, mode: Mode) -> Result<()> {
             init: init.as_ref().map(AsFd::as_fd),
             cgroup: Some(&cgroup),
             intel_rdt: record.intel_rdt.as_ref().map(|rdt| (rdt, Remove::All)),
+            network: &record.network,
             pid_namespace: record.pid_namespace,
             rootless_cgroups: record.rootless_cgroups,
             mode,
@@ -118,6 +120,8 @@ pub struct Remains<'a> {
     pub cgroup: Option<&'a Cgroup>,
     /// Its class of service, and what of it to remove.
     pub intel_rdt: Option<(&'a IntelRdt<'a>, Remove)>,
+    /// Its interfaces on the host.
+    pub network: &'a HostSide<'a>,
     /// Whose its PID namespace is.
     pub pid_namespace: PidNamespace,
     /// Failures to reach its cgroup are forgiven.
@@ -144,6 +148,7 @@ pub fn destroy(place: &Place, remains: &Remains<'_>) -> Result<()> {
     if let Some((rdt, which)) = remains.intel_rdt {
         intel_rdt::remove(rdt, which)?;
     }
+    remains.network.remove(place.store())?;
     match place.remove(RECORD)? {
         Removal::Mine => run_poststop(remains),
         Removal::Anothers => Ok(()),
@@ -218,6 +223,7 @@ fn delete_intent(place: &Place, intent: &Intent<'_>) -> Result<()> {
     if let Some(rdt) = &intent.intel_rdt {
         intel_rdt::remove(rdt, Remove::Unused)?;
     }
+    intent.network.remove(place.store())?;
     place.remove(RECORD).map(drop)
 }
 

@@ -21,7 +21,7 @@ mod executable;
 pub mod intel_rdt;
 mod limits;
 mod listener;
-mod network;
+pub mod network;
 mod parent;
 mod sources;
 mod spawn;

@@ -1,20 +1,26 @@
-//! The container's network: devices of the host that move into it, and back where its start fails.
+//! The container's network: devices of the host that move into it, and veth pairs that are made for it.
 //! Runs in: the parent, on the host. In the container's namespace it works through a socket that `brig-init` made there.
 //!
-//! What a container that was there leaves is the kernel's business: with the namespace, hardware goes back to the machine's
-//! first one, and virtual devices cease to exist.
+//! While it is created, what fails leaves nothing: moved devices go back ([`Network::take_back`]), pairs and bridges are removed
+//! ([`HostSide::remove`]), which is also what `delete` does.
 
-use std::fmt;
-use std::os::fd::{AsFd, OwnedFd};
+mod bridge;
+mod devices;
+mod host_side;
+mod veth;
+
+use std::os::fd::OwnedFd;
+use std::path::Path;
 
 use brig_handshake::Step;
-use brig_netlink::{Address, Link, Socket};
-use brig_plan::plan::{NetDevice, NetworkPlan};
+use brig_netlink::Socket;
+use brig_plan::plan::NetworkPlan;
 use brig_sys::netdevice;
 use rustix::io::Errno;
 
-use crate::errno::errno_text;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
+use devices::Moved;
+pub use host_side::{HostLink, HostSide};
 
 /// A network that was set up for a container that is on its way.
 #[derive(Debug)]
@@ -33,91 +39,33 @@ struct Side {
     namespace: OwnedFd,
 }
 
-/// A device that was moved into the container.
+/// Where a network is set up.
 #[derive(Debug)]
-struct Moved {
-    /// Its number in there.
-    index: u32,
-    /// As it was on the host.
-    link: Link,
-    addresses: Vec<Address>,
+pub(crate) struct Where<'w> {
+    /// A socket in the container's namespace.
+    pub(crate) inside: OwnedFd,
+    /// What errors call that namespace.
+    pub(crate) name: &'w str,
+    /// The directory of the store.
+    pub(crate) store: &'w Path,
 }
 
 impl Network {
-    /// Carries out `plan` by way of a socket `inside` the container's namespace, which errors call `name`. What fails leaves
-    /// everything as it was.
-    pub(crate) fn set_up(plan: &NetworkPlan, inside: OwnedFd, name: &str) -> Result<Self> {
-        let failed = |errno| of_step("", errno);
+    /// Carries out `plan`. Devices are back in their place where that fails; what is made has the names and addresses of
+    /// `host_side`, by which it is removed.
+    pub(crate) fn set_up(plan: &NetworkPlan, host_side: &HostSide<'_>, at: Where<'_>) -> Result<Self> {
+        let failed = |errno| Error::step(Step::Network, "", errno);
         let host = Side::new(Socket::open().map_err(failed)?).map_err(failed)?;
-        let inside = Socket::from_descriptor(inside).and_then(Side::new).map_err(failed)?;
+        let inside = Socket::from_descriptor(at.inside).and_then(Side::new).map_err(failed)?;
         let mut network = Self { host, inside, moved: Vec::new() };
-        match network.move_devices(&plan.devices, name) {
+        let moved = network.move_devices(&plan.devices, at.name);
+        match moved.and_then(|()| network.make_veths(&plan.veths, host_side, at.store)) {
             Ok(()) => Ok(network),
             Err(error) => {
                 network.take_back();
                 Err(error)
             }
         }
-    }
-
-    /// Gives the host its devices back: the container does not come to be.
-    pub(crate) fn take_back(self) {
-        for Moved { index, link, addresses } in self.moved.iter().rev() {
-            let given = self.inside.send(&self.host, *index, &link.name).and_then(|index| {
-                self.host.furnish(index, addresses)?;
-                if link.up { self.host.bring_up(index) } else { Ok(()) }
-            });
-            if let Err(failure) = given {
-                log::warn!("network device {} is not given back: {}", link.name, failure.words);
-            }
-        }
-    }
-
-    /// All are looked for before the first is touched.
-    fn move_devices(&mut self, devices: &[NetDevice], namespace: &str) -> Result<()> {
-        let mut found = Vec::with_capacity(devices.len());
-        for device in devices {
-            found.push(self.look(device).map_err(|failure| failure.of(device, namespace))?);
-        }
-        for (device, (link, addresses)) in devices.iter().zip(found) {
-            self.move_device(device, link, addresses).map_err(|failure| failure.of(device, namespace))?;
-        }
-        Ok(())
-    }
-
-    fn move_device(
-        &mut self,
-        device: &NetDevice,
-        link: Link,
-        addresses: Vec<Address>,
-    ) -> Result<(), Failure> {
-        let index = self.host.send(&self.inside, link.index, &device.inside)?;
-        let given = self.inside.furnish(index, &addresses);
-        self.moved.push(Moved { index, link, addresses });
-        given.and_then(|()| self.inside.bring_up(index))
-    }
-
-    /// A device that can be moved, and the addresses that go with it.
-    fn look(&self, device: &NetDevice) -> Result<(Link, Vec<Address>), Failure> {
-        let looking = |errno| Failure::new("look for it", errno);
-        let Some(link) = self.host.socket.link(&device.name).map_err(looking)? else {
-            return Err(Failure {
-                words: format!(
-                    "link not found for interface {} on runtime namespace: Link not found",
-                    device.name
-                ),
-                errno: Errno::NODEV,
-            });
-        };
-        if self.inside.socket.link(&device.inside).map_err(looking)?.is_some() {
-            return Err(Failure {
-                words: format!("there is an interface {} in that namespace", device.inside),
-                errno: Errno::EXIST,
-            });
-        }
-        let mut addresses = self.host.socket.addresses(link.index).map_err(looking)?;
-        addresses.retain(Address::is_lasting);
-        Ok((link, addresses))
     }
 }
 
@@ -126,52 +74,4 @@ impl Side {
         let namespace = netdevice::namespace_of(&socket)?;
         Ok(Self { socket, namespace })
     }
-
-    /// Sends a device to the other side. Returns its number there; it is down, and without addresses.
-    fn send(&self, other: &Self, index: u32, name: &str) -> Result<u32, Failure> {
-        let failed = |errno| Failure::new("move it", errno);
-        self.socket.move_link(index, name, other.namespace.as_fd()).map_err(failed)?;
-        let arrived = other.socket.link(name).map_err(failed)?;
-        Ok(arrived.ok_or_else(|| failed(Errno::NODEV))?.index)
-    }
-
-    /// Gives a device its addresses again.
-    fn furnish(&self, index: u32, addresses: &[Address]) -> Result<(), Failure> {
-        let add = |address| self.socket.add_address(index, address);
-        addresses.iter().try_for_each(add).map_err(|errno| Failure::new("give it its address", errno))
-    }
-
-    fn bring_up(&self, index: u32) -> Result<(), Failure> {
-        self.socket.set_up(index).map_err(|errno| Failure::new("bring it up", errno))
-    }
-}
-
-/// Why something about a device failed.
-struct Failure {
-    words: String,
-    errno: Errno,
-}
-
-impl Failure {
-    fn new(what: &str, errno: Errno) -> Self {
-        Self { words: format!("{what}: {}", text(errno)), errno }
-    }
-
-    fn of(self, device: &NetDevice, namespace: &str) -> Error {
-        let NetDevice { name, at, .. } = device;
-        // As runc has it, up to what was wrong.
-        let words = format!(
-            "error creating network interfaces: move netDevice {name} to namespace {namespace}: {} ({at})",
-            self.words
-        );
-        Error::new(Kind::Step { step: Step::Network, errno: Some(self.errno) }, words)
-    }
-}
-
-fn of_step(subject: impl fmt::Display, errno: Errno) -> Error {
-    Error::step(Step::Network, subject, errno)
-}
-
-fn text(errno: Errno) -> &'static str {
-    errno_text(errno.raw_os_error())
 }

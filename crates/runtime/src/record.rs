@@ -20,6 +20,7 @@ use brig_plan::resources::Resources;
 
 use crate::error::{Error, Result};
 use crate::intel_rdt::IntelRdt;
+use crate::network::HostSide;
 use crate::pid::Identity;
 use crate::store::{ContainerId, Place, Store};
 
@@ -47,6 +48,8 @@ wire_struct! {
         pub cgroup: Vec<CgroupPlace<'a>>,
         /// Its class of service.
         pub intel_rdt: Option<IntelRdt<'a>>,
+        /// Its interfaces on the host.
+        pub network: HostSide<'a>,
         /// When.
         pub created: Timestamp,
         /// Who.
@@ -71,6 +74,8 @@ wire_struct! {
         pub resources: Resources<'a>,
         /// Its class of service.
         pub intel_rdt: Option<IntelRdt<'a>>,
+        /// Its interfaces on the host.
+        pub network: HostSide<'a>,
         /// Effective user id of the creator.
         pub owner: u32,
         /// Whose its PID namespace is.

@@ -181,6 +181,11 @@ impl Place {
         &self.path
     }
 
+    /// The store that it is in.
+    pub(crate) fn store(&self) -> &Path {
+        self.path.parent().unwrap_or(&self.path)
+    }
+
     /// Its descriptor.
     pub fn dir(&self) -> BorrowedFd<'_> {
         self.dir.as_fd()

@@ -155,6 +155,7 @@ impl Demo {
             listen_fds: 0,
             notify_socket: false,
             pidfd_socket: None,
+            networks: &[],
             rootless_cgroups: true,
             resctrl: None,
         };

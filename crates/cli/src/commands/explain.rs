@@ -28,6 +28,7 @@ pub(super) fn run(global: &Global, args: ExplainArgs) -> Outcome {
         listen_fds: 0,
         notify_socket: false,
         pidfd_socket: None,
+        networks: &[],
         rootless_cgroups: store::rootless(global),
         resctrl: None,
     };

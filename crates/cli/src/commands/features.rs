@@ -46,7 +46,7 @@ pub(super) fn run() -> Outcome {
             ("io.github.brig-containers.brig.commit", version::COMMIT),
             ("io.github.brig-containers.brig.version", version::VERSION),
         ]),
-        potentially_unsafe_config_annotations: &[],
+        potentially_unsafe_config_annotations: &[brig_plan::network::ANNOTATIONS],
     };
     let text = features_json(&features).map_err(|error| Failure::new(error.to_string()))?;
     print_and_succeed(&text)
@@ -185,6 +185,7 @@ mod tests {
             notify_socket: false,
             stdio: Stdio::Inherited,
             gate: false,
+            networks: &[],
             rootless_cgroups: false,
         };
         let text = config.to_string();

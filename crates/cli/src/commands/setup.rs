@@ -90,6 +90,7 @@ impl Setup {
             listen_fds: self.listen_fds,
             notify_socket: notify_socket().is_some(),
             pidfd_socket: args.pidfd_socket.as_deref(),
+            networks: &[],
             rootless_cgroups: self.rootless,
             resctrl: None,
         }

@@ -572,4 +572,5 @@ impl Brig {
 
 pub(crate) mod agent;
 pub(crate) mod cgroup;
+pub(crate) mod network;
 pub(crate) mod terminal;

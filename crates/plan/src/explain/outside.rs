@@ -4,7 +4,11 @@
 use super::words::{list, namespaces, or_none, quoted, texts};
 use super::{Known, Section};
 use crate::limits::Refused;
-use crate::plan::{Class, DeviceDefault, IdMap, IntelRdtPlan, MapWriter, MountMaps, ParentHook, Plan};
+use crate::network::{Address, Veth};
+use crate::plan::{
+    Class, DeviceDefault, IdMap, IntelRdtPlan, MapWriter, MountMaps, NetworkPlan, ParentHook, Plan,
+    PlannedVeth,
+};
 use crate::rlimits;
 
 pub(super) fn start(plan: &Plan<'_>) -> Section {
@@ -94,10 +98,7 @@ pub(super) fn entry(plan: &Plan<'_>) -> Section {
 
 pub(super) fn parent_while_init_works(plan: &Plan<'_>) -> Section {
     let mut section = Section::new("parent, while brig-init works");
-    for device in &plan.network.devices {
-        let value = format!("{}, called {} in the container", device.name, device.inside);
-        section.line("move network device", value, Known::WhenDone);
-    }
+    network(&mut section, &plan.network);
     for source in &plan.sources {
         let mount = plan.task.rootfs.mounts.get(usize::try_from(source.mount).unwrap_or(usize::MAX));
         let destination = mount.map(|mount| quoted(&mount.destination)).unwrap_or_default();
@@ -121,6 +122,43 @@ pub(super) fn parent_while_init_works(plan: &Plan<'_>) -> Section {
         section.line("seccomp listener goes to", quoted(&listener.path), Known::WhenDone);
     }
     section
+}
+
+fn network(section: &mut Section, plan: &NetworkPlan) {
+    for device in &plan.devices {
+        let value = format!("{}, called {} in the container", device.name, device.inside);
+        section.line("move network device", value, Known::WhenDone);
+    }
+    for PlannedVeth { veth, .. } in &plan.veths {
+        section.line("veth pair", veth_pair(veth), Known::WhenDone);
+    }
+}
+
+fn veth_pair(veth: &Veth) -> String {
+    let host_name = veth.host_name.as_deref().unwrap_or("under a name of its own");
+    let mut parts = vec![format!("{} in the container, {host_name} on the host", veth.name)];
+    parts.extend(veth.mac.map(|mac| format!("hardware address {mac}")));
+    parts.extend(veth.mtu.map(|mtu| format!("mtu {mtu}")));
+    let mut named = |what: &str, addresses: &[Address]| match addresses {
+        [] => {}
+        some => parts.push(format!("{what} {}", list(some.iter(), ", "))),
+    };
+    named("addresses", &veth.addresses);
+    named("on the host", &veth.host_addresses);
+    for route in &veth.routes {
+        let way = route.gateway.map(|gateway| format!(" by way of {gateway}")).unwrap_or_default();
+        let metric = route.metric.map(|metric| format!(" metric {metric}")).unwrap_or_default();
+        parts.push(format!("route to {}{way}{metric}", route.destination));
+    }
+    parts.extend(veth.gateways.iter().map(|gateway| format!("default route by way of {gateway}")));
+    parts.extend(veth.bridge.as_ref().map(|bridge| match &bridge.make {
+        None => format!("port of bridge {}", bridge.name),
+        Some(make) => {
+            let addresses = or_none(list(make.addresses.iter(), ", "));
+            format!("port of bridge {}, made if it is missing, with addresses {addresses}", bridge.name)
+        }
+    }));
+    parts.join("; ")
 }
 
 pub(super) fn parent_afterwards(plan: &Plan<'_>) -> Section {

@@ -67,7 +67,7 @@ pub(super) fn network(linux: &Linux<'_>, facts: &Facts<'_>) -> Result<(), Refusa
 }
 
 /// The kernel's rule for the name of a network device (`dev_valid_name`).
-pub(super) fn valid_name(name: &str) -> bool {
+pub(crate) fn valid_name(name: &str) -> bool {
     let bad = |byte: u8| byte.is_ascii_whitespace() || matches!(byte, b'/' | b':' | 0 | 0x0b);
     !matches!(name, "" | "." | "..") && name.len() < IFNAMSIZ && !name.bytes().any(bad)
 }

@@ -54,6 +54,7 @@ fn options() -> Options<'static> {
         notify_socket: false,
         stdio: Stdio::Inherited,
         gate: false,
+        networks: &[],
         rootless_cgroups: false,
     }
 }

@@ -13,7 +13,7 @@ use rustix::process::Pid;
 use super::Making;
 use crate::error::{Error, Result, best_effort};
 use crate::hooks::{self, Hooks};
-use crate::network::Network;
+use crate::network::{Network, Where};
 use crate::parent::{self, Desk};
 use crate::status::Status;
 use crate::terminal::Terminals;
@@ -63,7 +63,8 @@ impl Desk for InitDesk<'_, '_> {
             || format!("/proc/{}/ns/net", pid.as_raw_nonzero()),
             |join| join.path.to_string_lossy().into_owned(),
         );
-        self.network = Some(Network::set_up(&plan.network, inside, &namespace)?);
+        let at = Where { inside, name: &namespace, store: self.making.store.root() };
+        self.network = Some(Network::set_up(&plan.network, &self.making.intent.network, at)?);
         Ok(())
     }
 

@@ -7,6 +7,8 @@ use std::path::Path;
 
 use rustix::process::Pid;
 
+use brig_plan::network::Network;
+
 use crate::foreground::HostTerminal;
 use crate::notify::Notify;
 
@@ -35,6 +37,8 @@ pub struct Request<'r> {
     pub notify_socket: bool,
     /// Send the pidfd there.
     pub pidfd_socket: Option<&'r Path>,
+    /// What to set up in the container's network namespace, beside what annotations in `config.json` ask for.
+    pub networks: &'r [Network],
     /// Failures to make the cgroup are forgiven where nothing was asked of it.
     pub rootless_cgroups: bool,
     /// Where resctrl is mounted, for `linux.intelRdt`; `None`: look for it.

@@ -268,6 +268,7 @@ fn a_creation_is_undone_by_its_creator() {
     let remains = Remains {
         init: Some(pidfd.as_fd()),
         intel_rdt: None,
+        network: &crate::network::HostSide { veths: Vec::new(), bridges: Vec::new() },
         cgroup: None,
         pid_namespace: PidNamespace::Private,
         rootless_cgroups: false,

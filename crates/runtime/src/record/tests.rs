@@ -5,6 +5,7 @@ use brig_handshake::wire;
 use brig_plan::plan::{Annotation, Limits};
 
 use super::*;
+
 use crate::error::Kind;
 use crate::store::tests::{Scratch, id};
 
@@ -30,6 +31,7 @@ pub(crate) fn record(init: Identity) -> Record<'static> {
         cgroup: Vec::new(),
         resources: Resources::default(),
         intel_rdt: None,
+        network: HostSide { veths: Vec::new(), bridges: Vec::new() },
         owner: 0,
         pid_namespace: PidNamespace::Private,
         namespaces: 0x2000_0000,
@@ -47,6 +49,7 @@ pub(crate) fn intent(creator: Identity) -> Intent<'static> {
         bundle: text("/b"),
         cgroup: Vec::new(),
         intel_rdt: None,
+        network: HostSide { veths: Vec::new(), bridges: Vec::new() },
         created: Timestamp { secs: 1, nanos: 0 },
         creator,
         owner: 7,
