@@ -52,6 +52,15 @@ pub(crate) fn read_file(dir: impl AsFd, path: &str) -> Result<Vec<u8>> {
     read_all(open(dir, path, OFlags::RDONLY)?)
 }
 
+/// The content of a file of one short line, which one read gets: for what every start reads.
+pub(crate) fn read_line(dir: impl AsFd, path: &str) -> Result<Vec<u8>> {
+    let file = open(dir, path, OFlags::RDONLY)?;
+    let mut line = vec![0; 1024];
+    let length = retry_on_intr(|| read(&file, &mut line))?;
+    line.truncate(length);
+    Ok(line)
+}
+
 /// The whole content of a file of procfs, by its absolute path.
 pub(crate) fn read_proc(path: &str) -> Result<Vec<u8>> {
     read_all(retry_on_intr(|| openat(CWD, path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()))?)

@@ -79,7 +79,7 @@ fn names(list: &str) -> impl Iterator<Item = &str> {
 
 fn read(group: &Group, level: &str, file: &str) -> Result<String, Error> {
     let path = join(level, file);
-    let text = beneath::read_file(group.mount(Step::Create)?, &path)
+    let text = beneath::read_line(group.mount(Step::Create)?, &path)
         .map_err(|errno| Error::call(Step::Create, absolute(&group.place.mount, &path), errno))?;
     Ok(String::from_utf8_lossy(&text).into_owned())
 }

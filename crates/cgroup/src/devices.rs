@@ -1,7 +1,7 @@
 //! Putting device rules into force: lines for the devices controller of v1, or a program attached to the cgroup of v2.
 //! Runs in: the parent, between making the cgroup and making the first process.
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 
 use brig_sys::bpf;
 use rustix::fs::OFlags;
@@ -33,7 +33,7 @@ pub enum DeviceDefault {
 
 impl Cgroup {
     /// Restricts the devices that the cgroup's processes may make, read and write: by the devices controller of v1 where it is
-    /// mounted, else by v2. Programs that a v2 cgroup already has stay: a device must pass all.
+    /// mounted, else by v2. Programs that a v2 cgroup has from before are replaced; those of its parents hold too.
     ///
     /// # Errors
     /// `NoDeviceRules` where there is neither; or what the kernel answers, as when a parent allows less (v1, EPERM).
@@ -80,7 +80,30 @@ fn write_line(file: &OwnedFd, line: &[u8]) -> Answer<()> {
 fn attach(group: &Group, program: &[u8]) -> Result<(), Error> {
     let failed = |errno| Error::call(Step::Devices, group.place.absolute(), errno);
     let program = load(program).map_err(failed)?;
-    bpf::attach_cgroup_device(program, group.dir(Step::Devices)?).map_err(failed)
+    let cgroup = group.dir(Step::Devices)?;
+    let old = attached(cgroup);
+    match old.as_slice() {
+        [] => bpf::attach_cgroup_device(&program, cgroup),
+        [only] => match bpf::replace_cgroup_device(&program, only, cgroup) {
+            Err(Errno::INVAL) => attach_and_detach(&program, &old, cgroup),
+            other => other,
+        },
+        _ => attach_and_detach(&program, &old, cgroup),
+    }
+    .map_err(failed)
+}
+
+/// Before Linux 5.6, or in place of several. Meanwhile a device has to pass old and new.
+fn attach_and_detach(program: &OwnedFd, old: &[OwnedFd], cgroup: BorrowedFd<'_>) -> Answer<()> {
+    bpf::attach_cgroup_device(program, cgroup)?;
+    old.iter().try_for_each(|old| bpf::detach_cgroup_device(old, cgroup))
+}
+
+/// The programs of a cgroup that was there before the container: of one that is gone, for nobody is in it. Who may attach a
+/// program may ask for them; where that fails all the same, the new one comes beside them, and takes nothing away.
+fn attached(cgroup: BorrowedFd<'_>) -> Vec<OwnedFd> {
+    let Ok((ids, count)) = bpf::cgroup_device_programs(cgroup) else { return Vec::new() };
+    ids.iter().take(count).filter_map(|&id| bpf::program_by_id(id).ok()).collect()
 }
 
 /// The verifier answers EAGAIN when a signal comes in between.

@@ -287,3 +287,21 @@ fn a_device_program_holds_for_whoever_joins_and_a_bad_one_is_refused_by_name() {
     process.go();
     assert!(!process.0.wait().unwrap().success(), "/dev/zero cannot be opened");
 }
+
+#[test]
+fn device_rules_replace_those_that_the_cgroup_had_before() {
+    if !inside("device_rules_replace_those_that_the_cgroup_had_before") {
+        return;
+    }
+    let mut scratch = Scratch::new();
+    let answer = |allowed| [0xb4, 0, 0, 0, allowed, 0, 0, 0, 0x95, 0, 0, 0, 0, 0, 0, 0];
+    for allowed in [0, 0, 1] {
+        let program: &[u8] = &answer(allowed);
+        let rules = DeviceRules { default: DeviceDefault::Deny, exceptions: &[], program };
+        scratch.cgroup.restrict_devices(&rules).unwrap();
+    }
+    let mut process = Process::start("read go; exec 3</dev/zero");
+    scratch.cgroup.join(process.pid()).unwrap();
+    process.go();
+    assert!(process.0.wait().unwrap().success(), "only the last holds");
+}

@@ -93,15 +93,15 @@ fn unified(resources: &LinuxResources<'_>, at: &str) -> Result<(), Refusal> {
             let words = format!("unified resource {:?} must be a file name (no slashes)", &**file);
             return Err(Refusal::runc(path(), words));
         }
-        if !file.contains('.') {
-            let words = format!("unified resource {:?} must be in the form CONTROLLER.PARAMETER", &**file);
-            return Err(Refusal::runc(path(), words));
-        }
         if matches!(&**file, "" | "." | "..") {
             return Err(Refusal::at(path(), "is not a file name"));
         }
         no_nul_at(path, file)?;
         no_nul_at(path, value)?;
+        if !file.contains('.') {
+            let words = format!("unified resource {:?} must be in the form CONTROLLER.PARAMETER", &**file);
+            return Err(Refusal::runc(path(), words));
+        }
     }
     Ok(())
 }

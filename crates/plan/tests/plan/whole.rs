@@ -73,6 +73,23 @@ fn limits_are_planned_as_files_and_shown() {
 }
 
 #[test]
+fn a_limit_of_one_task_waits_until_two_clones_are_done() {
+    let plan = |kind: &str, limit: u32| {
+        planned(&format!(
+            r#""linux":{{"namespaces":[{{"type":"mount"}},{{"type":"{kind}"}}],"resources":{{"pids":{{"limit":{limit}}}}}}}"#
+        ))
+    };
+    for (kind, limit, at_once, late) in
+        [("pid", 1, 1, 0), ("time", 1, 0, 1), ("time", 0, 0, 1), ("time", 2, 1, 0)]
+    {
+        let plan = plan(kind, limit);
+        assert_eq!((plan.cgroup.limits.len(), plan.cgroup.late.len()), (at_once, late), "{kind} {limit}");
+        assert_eq!(plan.task.process.limits_by_parent, late == 1, "{kind} {limit}");
+        assert!(!plan.exec.process.limits_by_parent);
+    }
+}
+
+#[test]
 fn what_is_not_done_yet_is_refused() {
     let rdt = refused(r#""linux":{"intelRdt":{"closID":"a"}}"#);
     assert_eq!(rdt, "intelRdt is specified in config, but Intel RDT is not enabled (linux.intelRdt)");
