@@ -404,10 +404,14 @@ fn words_that_are_not_known_are_refused_and_calls_that_are_not_known_are_skipped
     }
     let bundle =
         filtered(Bundle::script("mkdir /tmp/x || echo refused"), &without(&["no_such_call", "mkdir"]));
-    let ended = Brig::new().with(&["--debug"]).run_bundle(&bundle).ok();
-    assert_eq!(ended.stdout, "refused\n");
-    let debug = ended.stderr.lines().find(|line| line.contains("no_such_call"));
-    assert!(debug.is_some_and(|line| line.contains("level=debug")), "{ended:?}");
+    let brig = Brig::new().with(&["--debug"]);
+    // The second time it may be the program that was kept.
+    for _ in 0..2 {
+        let ended = brig.run_bundle(&bundle).ok();
+        assert_eq!(ended.stdout, "refused\n");
+        let debug = ended.stderr.lines().find(|line| line.contains("no_such_call"));
+        assert!(debug.is_some_and(|line| line.contains("level=debug")), "{ended:?}");
+    }
 }
 
 #[test]

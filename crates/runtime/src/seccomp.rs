@@ -8,9 +8,10 @@ mod engines;
 mod kept;
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use brig_plan::refusal::Refusal;
-use brig_seccomp::{Canonical, compile};
+use brig_seccomp::{Arch, Canonical, compile};
 
 use crate::error::{Error, Result};
 use crate::store::Store;
@@ -40,6 +41,9 @@ pub enum Origin {
 /// # Errors
 /// `Refused`: rules that contradict each other, a program longer than the kernel takes.
 pub fn program(store: &Store, profile: &Canonical) -> Result<Program> {
+    if log::log_enabled!(log::Level::Debug) {
+        report_unknown(profile);
+    }
     if let Some(bytes) = engines::find(profile) {
         return Ok(Program { bytes: Cow::Borrowed(bytes), origin: Origin::Engine });
     }
@@ -48,10 +52,17 @@ pub fn program(store: &Store, profile: &Canonical) -> Result<Program> {
     }
     let (read, native) = Canonical::read(profile.bytes()).ok_or_else(unreadable)?;
     let compiled = compile(&read, native).map_err(|error| refused(&error))?;
-    for name in &compiled.unknown {
+    Ok(Program { bytes: Cow::Owned(compiled.to_bytes()), origin: Origin::Compiled })
+}
+
+/// Names of the profile that no architecture knows: whether the program is compiled now or was before.
+fn report_unknown(profile: &Canonical) {
+    let Some((profile, _)) = Canonical::read(profile.bytes()) else { return };
+    let is_unknown = |name: &&str| Arch::ALL.iter().all(|arch| arch.number(name).is_none());
+    let names: BTreeSet<&str> = profile.rules.iter().flat_map(|rule| rule.names.iter().copied()).collect();
+    for name in names.into_iter().filter(is_unknown) {
         log::debug!("seccomp: no system call is called {name}: skipped");
     }
-    Ok(Program { bytes: Cow::Owned(compiled.to_bytes()), origin: Origin::Compiled })
 }
 
 /// Keeps a program that was compiled just now for the next container with this profile. To be called when nobody waits for
