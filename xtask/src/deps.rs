@@ -19,7 +19,11 @@ struct Row {
 /// Every crate of the workspace, in the order of a container's life. A new edge is a page in docs/decisions.
 const TABLE: [Row; 11] = [
     Row { krate: "brig-seccomp", needs: &[], may: &[] },
-    Row { krate: "brig-plan", needs: &["brig-handshake", "brig-seccomp", "serde", "serde_json"], may: &[] },
+    Row {
+        krate: "brig-plan",
+        needs: &["brig-dbus", "brig-handshake", "brig-seccomp", "serde", "serde_json"],
+        may: &[],
+    },
     Row { krate: "brig-sys", needs: &["rustix"], may: &[] },
     Row { krate: "brig-handshake", needs: &[], may: &[] },
     Row { krate: "brig-init", needs: &["brig-handshake", "brig-sys", "rustix"], may: &[] },
@@ -30,6 +34,7 @@ const TABLE: [Row; 11] = [
         krate: "brig-runtime",
         needs: &[
             "brig-cgroup",
+            "brig-dbus",
             "brig-handshake",
             "brig-netlink",
             "brig-plan",

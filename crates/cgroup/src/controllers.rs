@@ -29,6 +29,14 @@ pub(crate) fn enable(group: &Group, needed: &[&str]) -> Result<(), Error> {
     }
 }
 
+/// Enables those that are needed and not there, and then all others with them, as for a cgroup of our own.
+pub(crate) fn enable_needed(group: &Group, needed: &[&str]) -> Result<(), Error> {
+    if needed.is_empty() || needed_are_in(&read(group, &group.place.below, AVAILABLE)?, needed) {
+        return Ok(());
+    }
+    enable(group, needed)
+}
+
 /// What is refused is remembered if it is needed, and else done without: a controller may be in use by v1, or not go with
 /// what the parent is. Whether that was too much is seen at the end, in what our cgroup has.
 fn enable_in(group: &Group, parent: &str, needed: &[&str], refused: &mut Option<Error>) -> Result<(), Error> {

@@ -3,7 +3,7 @@
 //!
 //! `needed` names the controllers that limits will need; on v2 all others are enabled as well, for they count what is used.
 
-use rustix::fs::{AtFlags, Mode, mkdirat, unlinkat};
+use rustix::fs::{AtFlags, Mode, Uid, chownat, mkdirat, unlinkat};
 use rustix::io::Errno;
 
 use crate::beneath;
@@ -34,6 +34,43 @@ impl Cgroup {
             }
         }
         if cgroup.groups.is_empty() { Err(refused) } else { Ok(cgroup) }
+    }
+
+    /// Takes the cgroup of a unit that systemd has made. systemd enables the controllers that it knows; `needed` are enabled
+    /// where they are not.
+    ///
+    /// # Errors
+    /// As for [`Cgroup::create`].
+    pub fn take(paths: &Paths, needed: &[&str]) -> Result<Cgroup, Error> {
+        let cgroup = Cgroup::open(paths);
+        for group in &cgroup.groups {
+            group.dir(Step::Open)?;
+            controllers::enable_needed(group, needed)?;
+        }
+        Ok(cgroup)
+    }
+
+    /// Hands it over to a user of the host: the directory, and the files that the kernel says may be handed over with it
+    /// (cgroups(7), "Cgroups delegation").
+    ///
+    /// # Errors
+    /// What the kernel answers.
+    pub fn delegate(&self, uid: u32) -> Result<(), Error> {
+        let listed = beneath::read_proc("/sys/kernel/cgroup/delegate");
+        let listed = best_effort(listed, "before Linux 4.15 there is no list, and these three files");
+        let listed = String::from_utf8_lossy(listed.as_deref().unwrap_or(DELEGATED)).into_owned();
+        for group in self.groups.iter().filter(|group| group.place.is_v2()) {
+            let dir = group.dir(Step::Delegate)?;
+            for file in std::iter::once("").chain(listed.split_ascii_whitespace()) {
+                let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::EMPTY_PATH;
+                match chownat(dir, file, Some(Uid::from_raw(uid)), None, flags) {
+                    // A file of a controller that is not enabled here.
+                    Ok(()) | Err(Errno::NOENT) => {}
+                    Err(errno) => return Err(group.failed(Step::Delegate, file, errno)),
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Removes the directories that `create` made, parents too, as far as they are empty. For a creation that fails later,
@@ -163,6 +200,9 @@ impl Group {
 
 /// Those that a threaded cgroup can have and runc accepts there (cgroup-v2: cpu can too, but only with no weight to share).
 const THREADED_CONTROLLERS: &[&str] = &["cpuset", "pids", "perf_event"];
+
+/// What may be handed over with a cgroup, where the kernel has no list of it.
+const DELEGATED: &[u8] = b"cgroup.procs cgroup.threads cgroup.subtree_control";
 
 /// How often a parent may vanish while we make its child.
 const ATTEMPTS: u32 = 16;

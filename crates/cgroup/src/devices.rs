@@ -106,6 +106,32 @@ fn attached(cgroup: BorrowedFd<'_>) -> Vec<OwnedFd> {
     ids.iter().take(count).filter_map(|&id| bpf::program_by_id(id).ok()).collect()
 }
 
+/// Rules for v2 that the kernel has checked, and that are not yet in force.
+#[derive(Debug)]
+pub struct DeviceProgram(OwnedFd);
+
+impl DeviceProgram {
+    /// Has the kernel check them, which takes longer than attaching them.
+    ///
+    /// # Errors
+    /// What the kernel answers.
+    pub fn load(rules: &DeviceRules<'_>) -> Result<DeviceProgram, Error> {
+        load(rules.program).map(DeviceProgram).map_err(|errno| Error::call(Step::Devices, "bpf", errno))
+    }
+}
+
+impl Cgroup {
+    /// Puts rules into force that were loaded before (v2).
+    ///
+    /// # Errors
+    /// `NoDeviceRules` where there is no v2; or what the kernel answers.
+    pub fn attach_devices(&self, program: &DeviceProgram) -> Result<(), Error> {
+        let group = self.groups.iter().find(|group| group.place.is_v2()).ok_or(Error::NoDeviceRules)?;
+        let failed = |errno| Error::call(Step::Devices, group.place.absolute(), errno);
+        bpf::attach_cgroup_device(&program.0, group.dir(Step::Devices)?).map_err(failed)
+    }
+}
+
 /// The verifier answers EAGAIN when a signal comes in between.
 fn load(program: &[u8]) -> Answer<OwnedFd> {
     let mut answer = Err(Errno::AGAIN);

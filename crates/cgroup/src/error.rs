@@ -24,6 +24,8 @@ pub enum Step {
     Limits,
     /// Putting the device rules into force.
     Devices,
+    /// Handing it over to a user.
+    Delegate,
     /// Moving a process in.
     Join,
     /// Listing the processes.
@@ -54,6 +56,7 @@ impl fmt::Display for Step {
             Step::Cpuset => "fill cpuset",
             Step::Limits => "set limit",
             Step::Devices => "apply linux.resources.devices",
+            Step::Delegate => "delegate cgroup",
             Step::Join => "join cgroup",
             Step::List => "list cgroup",
             Step::Freeze => "freeze cgroup",

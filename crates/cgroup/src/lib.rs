@@ -39,7 +39,7 @@ pub mod resctrl;
 
 mod error;
 
-pub use devices::{DeviceDefault, DeviceRules};
+pub use devices::{DeviceDefault, DeviceProgram, DeviceRules};
 pub use error::{Error, Step};
 pub use events::{Event, PressureThreshold, PressureWatch, Resource, Waiting, Watch};
 pub use group::{Cgroup, Denied, Scope};
@@ -55,5 +55,6 @@ pub use stats::{
 };
 pub use sub::SubPaths;
 pub use systemd::{
-    Doing, Environment, Failure, Manager, Peer, Server, Socket, Starting, SystemdError, Unit, Whose, servers,
+    Began, Doing, Environment, Failure, Manager, Peer, Server, Socket, Starting, SystemdError, Unit, Whose,
+    servers,
 };

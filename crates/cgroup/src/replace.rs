@@ -38,6 +38,18 @@ impl Cgroup {
     /// # Errors
     /// As of [`Cgroup::set`]; also what a file holds now cannot be read.
     pub fn replace(&self, writes: &[Write<'_>]) -> Result<Before<'_>, NotReplaced> {
+        let before = self.before(writes)?;
+        match self.set(writes) {
+            Ok(()) => Ok(before),
+            Err(why) => Err(NotReplaced { why: Box::new(why), left: before.restore().err().map(Box::new) }),
+        }
+    }
+
+    /// What is there now in the files of all values.
+    ///
+    /// # Errors
+    /// A file cannot be read.
+    pub fn before(&self, writes: &[Write<'_>]) -> Result<Before<'_>, NotReplaced> {
         let mut before = Before { cgroup: self, files: Vec::with_capacity(writes.len()) };
         for (index, write) in writes.iter().enumerate() {
             match self.held(write) {
@@ -45,10 +57,7 @@ impl Cgroup {
                 Err(cause) => return Err(NotReplaced { why: Box::new(NotSet { index, cause }), left: None }),
             }
         }
-        match self.set(writes) {
-            Ok(()) => Ok(before),
-            Err(why) => Err(NotReplaced { why: Box::new(why), left: before.restore().err().map(Box::new) }),
-        }
+        Ok(before)
     }
 
     /// `None` where there is no file: writing will say so, or do without.
@@ -73,6 +82,11 @@ impl Cgroup {
 }
 
 impl Before<'_> {
+    /// Each file and what was in it, line by line, in the order in which they were written.
+    pub fn lines(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.files.iter().flat_map(|held| held.lines.iter().map(|line| (held.file.as_str(), line.as_str())))
+    }
+
     /// Writes everything back, last first. What depends on something that comes later is written once more behind it.
     ///
     /// # Errors

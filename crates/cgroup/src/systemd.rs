@@ -117,7 +117,7 @@ impl Manager {
             let call = self.call("SetUnitProperties", &[Value::text(unit), Value::Bool(true), list]);
             match self.bus.reply(call, "an answer to SetUnitProperties") {
                 Ok(_) => return Ok(()),
-                Err(failure) => match self.known_to_it(&failure, &known)? {
+                Err(failure) => match self.known_to_it(&failure, &known) {
                     Some(fewer) => known = fewer,
                     None => return Err(failed(failure)),
                 },
@@ -177,21 +177,21 @@ impl Manager {
         self.bus.queue(&Call { member, body, ..TO_SYSTEMD })
     }
 
-    /// Where a property is refused because systemd may be too old for it: those that it is not too old for. `None` if it is old
-    /// enough for all, so that something else is wrong.
+    /// Where a property is refused because systemd may be too old for it: those that it is not too old for. `None` if it is new
+    /// enough for all, so that something else is wrong, or does not say how old it is.
     fn known_to_it<'p>(
         &mut self,
         failure: &Failure,
         properties: &[&'p Property],
-    ) -> Result<Option<Vec<&'p Property>>, SystemdError> {
+    ) -> Option<Vec<&'p Property>> {
         let about_a_property = OF_PROPERTIES.iter().any(|name| is(failure, name));
         if !about_a_property || properties.iter().all(|property| property.since == 0) {
-            return Ok(None);
+            return None;
         }
-        let version = self.version()?;
+        let version = self.version().ok()?;
         let known: Vec<&Property> =
             properties.iter().copied().filter(|property| property.since <= version).collect();
-        Ok((known.len() < properties.len()).then_some(known))
+        (known.len() < properties.len()).then_some(known)
     }
 }
 
@@ -209,7 +209,7 @@ impl Starting<'_> {
     ///
     /// # Errors
     /// `Refused`, `Job`, `Deadline`, or the connection fails. There may be a unit or not: stop it.
-    pub fn finish(mut self) -> Result<(), SystemdError> {
+    pub fn finish(mut self) -> Result<Began, SystemdError> {
         let failed = failed(Doing::Start, self.unit.name);
         let mut properties: Vec<&Property> = self.unit.properties.iter().collect();
         let mut leftover = Leftover::Possible;
@@ -223,12 +223,12 @@ impl Starting<'_> {
             if is(&failure, UNIT_EXISTS) && leftover == Leftover::Possible {
                 if self.unit.pids.is_empty() {
                     // A slice may be there before.
-                    return Ok(());
+                    return Ok(Began::Before);
                 }
                 leftover = Leftover::Forgotten;
                 let reset = self.manager.call("ResetFailedUnit", &[Value::text(self.unit.name)]);
                 self.manager.reset_answer(reset).map_err(&failed)?;
-            } else if let Some(fewer) = self.manager.known_to_it(&failure, &properties)? {
+            } else if let Some(fewer) = self.manager.known_to_it(&failure, &properties) {
                 properties = fewer;
             } else {
                 return Err(failed(failure));
@@ -236,10 +236,19 @@ impl Starting<'_> {
             self.call = self.manager.queue_start(&self.unit, &properties);
         };
         match self.manager.bus.job_end(&job, "the end of the start job").map_err(&failed)? {
-            result if result == DONE => Ok(()),
+            result if result == DONE => Ok(Began::Anew),
             result => Err(failed(Failure::Job(result))),
         }
     }
+}
+
+/// When a unit began that is there now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Began {
+    /// With this start.
+    Anew,
+    /// A slice may have been there before.
+    Before,
 }
 
 /// Whether a unit of the same name may be one that failed.

@@ -54,12 +54,12 @@ fn removed(result: &str) -> Said {
 
 fn start(fake: &FakeSystemd, properties: &[Property]) -> Result<(), SystemdError> {
     let unit = Unit { name: "brig-c.scope", properties, pids: &[42] };
-    connect(fake).start(unit)?.finish()
+    connect(fake).start(unit)?.finish().map(drop)
 }
 
 fn start_until(fake: &FakeSystemd, deadline: Instant) -> Result<(), SystemdError> {
     let unit = Unit { name: "brig-c.scope", properties: &[], pids: &[42] };
-    Manager::connect(&[server(fake.socket(), Peer::Systemd)], deadline)?.start(unit)?.finish()
+    Manager::connect(&[server(fake.socket(), Peer::Systemd)], deadline)?.start(unit)?.finish().map(drop)
 }
 
 fn property(name: &str, value: Value) -> Value {

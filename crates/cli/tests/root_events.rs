@@ -473,6 +473,7 @@ fn request(bundle: &Path) -> Request<'_> {
         pidfd_socket: None,
         networks: &[],
         rootless_cgroups: false,
+        systemd: None,
         resctrl: None,
     }
 }

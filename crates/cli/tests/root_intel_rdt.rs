@@ -72,6 +72,7 @@ fn create_at(resctrl: &str, root: &Path, bundle: &Path, id: &str) -> Result<Crea
         pidfd_socket: None,
         networks: &[],
         rootless_cgroups: false,
+        systemd: None,
         resctrl: Some(resctrl),
     };
     create::create(&Store::open(root), &ContainerId::new(id)?, &request)

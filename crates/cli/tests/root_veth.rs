@@ -368,6 +368,7 @@ fn a_user_of_the_library_gives_networks_as_values() {
                 pidfd_socket: None,
                 networks: &[Network::Veth(veth)],
                 resctrl: None,
+                systemd: None,
                 rootless_cgroups: false,
             };
             create(&store, &id, &request).unwrap();

@@ -93,6 +93,37 @@ impl Value {
     }
 }
 
+/// As in the text of annotations, but for types that the numbers do not tell.
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Value::Byte(number) => write!(f, "{number}"),
+            Value::Bool(value) => write!(f, "{value}"),
+            Value::I16(number) => write!(f, "{number}"),
+            Value::U16(number) => write!(f, "{number}"),
+            Value::I32(number) => write!(f, "{number}"),
+            Value::U32(number) => write!(f, "{number}"),
+            Value::I64(number) => write!(f, "{number}"),
+            Value::U64(u64::MAX) => f.write_str("infinity"),
+            Value::U64(number) => write!(f, "{number}"),
+            Value::F64(bits) => write!(f, "{}", f64::from_bits(*bits)),
+            Value::Text(text) | Value::Path(text) | Value::Signature(text) => write!(f, "{text:?}"),
+            Value::Array(_, items) => listed(f, "[", items, "]"),
+            Value::Struct(members) => listed(f, "(", members, ")"),
+            Value::Entry(entry) => write!(f, "{}: {}", entry.0, entry.1),
+            Value::Variant(value) => write!(f, "<{value}>"),
+        }
+    }
+}
+
+fn listed(f: &mut fmt::Formatter<'_>, open: &str, values: &[Value], close: &str) -> fmt::Result {
+    f.write_str(open)?;
+    for (index, value) in values.iter().enumerate() {
+        write!(f, "{}{value}", if index == 0 { "" } else { ", " })?;
+    }
+    f.write_str(close)
+}
+
 /// A property of a unit, as `StartTransientUnit` and `SetUnitProperties` take it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Property {

@@ -64,7 +64,9 @@ mod state;
 pub mod network;
 
 mod cgroup;
+
 pub mod resources;
+pub mod systemd;
 
 pub mod limits;
 

@@ -49,7 +49,8 @@ pub fn plan(spec: &Spec<'_>, host: &Host, options: &Options<'_>) -> Result<Plan<
     rlimits::assign(&mut limits, &mut process, exec.limits_by_parent);
 
     let parent_hooks = hooks::of_parent(spec)?;
-    let mut cgroup = cgroup::plan(linux, options, host, &mut warnings)?;
+    let owner = cgroup::owner(user_process.user.uid, &rootfs, &listed, id_maps.as_ref());
+    let mut cgroup = cgroup::plan(spec, linux, options, host, owner, &mut warnings)?;
     cgroup::postpone(&mut cgroup, &entry);
     process.limits_by_parent |= !cgroup.late.is_empty();
     let (network, loopback) = network::plan(spec, linux, &listed, host, options)?;

@@ -1,6 +1,7 @@
 //! What the caller chose, beside the bundle.
 
 use crate::network::Network;
+use crate::plan::Whose;
 
 /// The caller's choices for one container.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +34,8 @@ pub struct Options<'a> {
     pub networks: &'a [Network],
     /// Rootless control groups: failures to make one are forgiven where nothing was asked of it.
     pub rootless_cgroups: bool,
+    /// `--systemd-cgroup`: a unit of this systemd is made for it.
+    pub systemd: Option<Whose>,
 }
 
 /// Standard streams.

@@ -4,6 +4,7 @@
 //! source exists; process ids; which mount flags are locked; what the terminal will be called. Those are asked for through
 //! descriptors while the plan is carried out, and never change it.
 
+use brig_dbus::Property;
 use brig_handshake::Text;
 pub use brig_handshake::process::Rlimit;
 use brig_handshake::process::{Keyring, Process};
@@ -116,6 +117,42 @@ pub struct CgroupPlan {
     pub late: Vec<Write>,
     /// Which devices may be used; `None`: all.
     pub devices: Option<DeviceRules>,
+    /// The unit that systemd makes for it.
+    pub unit: Option<UnitPlan>,
+    /// The host's id of the user who may make groups below it: it is handed over to him.
+    pub delegate: Option<u32>,
+}
+
+/// A unit of systemd.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnitPlan {
+    /// Its whole name: `brig-c1.scope`.
+    pub name: String,
+    /// What kind it is.
+    pub kind: UnitKind,
+    /// Whose systemd makes it.
+    pub whose: Whose,
+    /// All its properties, but the processes that it starts with.
+    pub properties: Vec<Property>,
+}
+
+/// What kind of unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UnitKind {
+    /// One for processes that systemd did not start; it needs one to begin with.
+    Scope,
+    /// One for other units; it begins empty.
+    Slice,
+}
+
+wire_enum! {
+    /// Whose systemd.
+    pub enum Whose {
+        /// The machine's.
+        System = 1,
+        /// The user's own.
+        User = 2,
+    }
 }
 
 /// Which devices may be made, read and written, in the two forms that the kernel takes.

@@ -6,6 +6,7 @@ mod class;
 mod desk;
 mod pid_file;
 mod request;
+mod unit;
 
 use std::borrow::Cow;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -14,7 +15,7 @@ use std::path::Path;
 use brig_cgroup::Cgroup;
 use brig_handshake::{Step, Task};
 use brig_plan::options::{Options, Stdio};
-use brig_plan::plan::Plan;
+use brig_plan::plan::{Plan, UnitKind, UnitPlan};
 use brig_plan::{load, spec};
 use rustix::fs::{CWD, Mode, OFlags, fstat, openat};
 use rustix::io::{Errno, read};
@@ -29,7 +30,7 @@ use crate::parent::{self, Until};
 use crate::pid::Identity;
 use crate::probe::{self, Probed};
 use crate::record::{self, Intent, PidNamespace, RECORD, Record, Timestamp};
-use crate::spawn::{self, Entry, Started};
+use crate::spawn::{self, Entry, Parked, Started};
 use crate::status::Status;
 use crate::store::{ContainerId, Place, Store};
 use crate::talk::Messages;
@@ -56,7 +57,7 @@ pub fn with_plan<T>(
     let text = read_config(request.bundle)?;
     let spec = load::config(&text)?;
     probe::rootfs(&spec, request.bundle)?;
-    let probed = probe::host(&spec, id, request.resctrl)?;
+    let probed = probe::host(&spec, id, request.resctrl, request.systemd)?;
     let plan = plan(&spec, &probed, id, store, request)?;
     with(&plan, probed)
 }
@@ -113,6 +114,7 @@ fn plan<'a>(
         gate: request.gate,
         networks: request.networks,
         rootless_cgroups: request.rootless_cgroups,
+        systemd: request.systemd,
     };
     Ok(brig_plan::plan(spec, &probed.host, &options)?)
 }
@@ -141,6 +143,8 @@ struct Making<'m> {
     request: &'m Request<'m>,
     cgroup_paths: brig_cgroup::Paths,
     cgroup: Option<Cgroup>,
+    /// The unit, once it is there and ours.
+    unit: Option<record::Unit<'static>>,
     joined: Vec<OwnedFd>,
     notify: Option<Notify>,
     has_cgroup: bool,
@@ -161,6 +165,7 @@ impl<'m> Making<'m> {
             id: plan.facts.id.clone(),
             bundle: plan.facts.bundle.clone(),
             cgroup: record::keep_paths(&cgroup_paths),
+            unit: plan.cgroup.unit.as_ref().and_then(unit_of_intent),
             intel_rdt: plan.intel_rdt.as_ref().map(intel_rdt::look).transpose()?,
             network: HostSide::choose(&plan.network)?,
             created: Timestamp::now(),
@@ -175,6 +180,7 @@ impl<'m> Making<'m> {
             request,
             cgroup_paths,
             cgroup: None,
+            unit: None,
             joined: Vec::new(),
             notify: None,
             has_cgroup: false,
@@ -191,27 +197,44 @@ impl<'m> Making<'m> {
                 self.notify = Some(Notify::bind(self.place)?);
             }
         }
-        self.make_cgroup()?;
+        let plan = self.plan;
+        let created = match &plan.cgroup.unit {
+            Some(unit) => self.in_unit(unit)?,
+            None => {
+                self.make_cgroup()?;
+                let gate = self.prepare()?;
+                self.spawn(gate.as_ref(), None)?
+            }
+        };
+        Ok(Created { notify: self.notify.take(), ..created })
+    }
+
+    /// Class of service, namespaces to join, and the gate.
+    fn prepare(&mut self) -> Result<Option<OwnedFd>> {
         self.make_class().map_err(in_context)?;
         self.joined = self.open_namespaces()?;
-        let gate = match self.request.gate {
-            true => Some(self.make_gate()?),
-            false => None,
-        };
+        if self.request.gate { self.make_gate().map(Some) } else { Ok(None) }
+    }
+
+    /// Clones `brig-init` into the cgroup. What was parked there has then done its duty.
+    fn spawn(&mut self, gate: Option<&OwnedFd>, parked: Option<&Parked>) -> Result<Created> {
         let wanted = spawn::Request {
             namespaces: self.plan.start.create,
             id_maps: self.plan.start.id_maps.as_ref(),
             preserved: self.plan.task.fds.preserved,
             entry: Entry::Cloned,
             oom_score_adj: self.plan.limits.oom_score_adj,
+            unit: self.unit.as_ref(),
         };
         let mut cgroup = self.cgroup.take();
         let started = spawn::start(&wanted, cgroup.as_mut(), |started| {
-            self.cgroup = None;
-            self.converse(started, gate.as_ref())
+            if let Some(parked) = parked {
+                parked.dismiss();
+            }
+            self.converse(started, gate)
         });
         self.cgroup = cgroup;
-        started.map(|created| Created { notify: self.notify.take(), ..created })
+        started
     }
 
     /// Sends the task and answers until there is a container.
@@ -305,6 +328,7 @@ impl<'m> Making<'m> {
             created: self.intent.created.clone(),
             init,
             cgroup,
+            unit: self.unit.clone(),
             resources: self.plan.cgroup.resources.clone(),
             intel_rdt: self.kept_class(),
             network: self.intent.network.clone(),
@@ -330,6 +354,7 @@ impl<'m> Making<'m> {
             cgroup: self.cgroup.as_ref(),
             intel_rdt: self.made_class(),
             network: &self.intent.network,
+            unit: self.unit.as_ref(),
             pid_namespace: PidNamespace::Shared,
             rootless_cgroups: self.request.rootless_cgroups,
             mode: delete::Mode::Force,
@@ -343,6 +368,12 @@ impl<'m> Making<'m> {
             cgroup.undo();
         }
     }
+}
+
+/// Whoever stops a slice stops everything in it: only one that was found to be new is ours.
+fn unit_of_intent(unit: &UnitPlan) -> Option<record::Unit<'static>> {
+    let ours = unit.kind == UnitKind::Scope;
+    ours.then(|| record::Unit { name: unit.name.clone().into(), whose: unit.whose })
 }
 
 /// What runc says before everything that goes wrong once there is a process.

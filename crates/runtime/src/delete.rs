@@ -20,10 +20,10 @@ use crate::intel_rdt::{self, IntelRdt, Remove};
 use crate::kill::{SIGKILL, send, thaw};
 use crate::network::HostSide;
 use crate::pid::{Identity, poll_until, wait_exit};
-use crate::record::{self, Intent, Part, PidNamespace, RECORD, Record, Stage};
-use crate::state;
+use crate::record::{self, Intent, Part, PidNamespace, RECORD, Record, Stage, Unit};
 use crate::status::{self, Status};
 use crate::store::{ContainerId, Place, Removal, Store};
+use crate::{state, systemd};
 
 /// Which containers to delete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,6 +102,7 @@ fn delete_ready(place: &Place, record: &Record<'_>, mode: Mode) -> Result<()> {
             cgroup: Some(&cgroup),
             intel_rdt: record.intel_rdt.as_ref().map(|rdt| (rdt, Remove::All)),
             network: &record.network,
+            unit: record.unit.as_ref(),
             pid_namespace: record.pid_namespace,
             rootless_cgroups: record.rootless_cgroups,
             mode,
@@ -122,6 +123,8 @@ pub struct Remains<'a> {
     pub intel_rdt: Option<(&'a IntelRdt<'a>, Remove)>,
     /// Its interfaces on the host.
     pub network: &'a HostSide<'a>,
+    /// The unit of systemd that the cgroup belongs to.
+    pub unit: Option<&'a Unit<'a>>,
     /// Whose its PID namespace is.
     pub pid_namespace: PidNamespace,
     /// Failures to reach its cgroup are forgiven.
@@ -142,8 +145,14 @@ pub struct Remains<'a> {
 pub fn destroy(place: &Place, remains: &Remains<'_>) -> Result<()> {
     let deadline = Instant::now() + DEADLINE;
     kill_init(remains, deadline)?;
-    if let Some(cgroup) = remains.cgroup {
-        forgive(remains, empty_and_remove(cgroup, remains, deadline))?;
+    match (remains.cgroup, remains.unit) {
+        (Some(cgroup), None) => forgive(remains, empty_and_remove(cgroup, remains, deadline))?,
+        (Some(cgroup), Some(unit)) => {
+            forgive(remains, empty(cgroup, remains, deadline))?;
+            stop(unit, cgroup, deadline)?;
+        }
+        (None, Some(unit)) => systemd::stop(unit, deadline)?,
+        (None, None) => {}
     }
     if let Some((rdt, which)) = remains.intel_rdt {
         intel_rdt::remove(rdt, which)?;
@@ -191,6 +200,21 @@ fn empty_and_remove(
     cgroup.remove(deadline)
 }
 
+/// For a unit: systemd would ask what is left in it to end, and wait for that a minute and a half.
+fn empty(cgroup: &Cgroup, remains: &Remains<'_>, deadline: Instant) -> Result<(), brig_cgroup::Error> {
+    if remains.pid_namespace == PidNamespace::Shared || remains.mode == Mode::Force {
+        cgroup.kill(deadline)?;
+    }
+    cgroup.wait_empty(deadline)
+}
+
+/// systemd removes the cgroup with the unit, or has done so when the last process was gone.
+fn stop(unit: &Unit<'_>, cgroup: &Cgroup, deadline: Instant) -> Result<()> {
+    let removed = |error| Error::from(error).within("unable to remove container's cgroup");
+    systemd::stop(unit, deadline)?;
+    cgroup.remove(deadline).map_err(removed)
+}
+
 /// An ordinary user to whom nothing was delegated has no cgroup to remove.
 fn forgive(remains: &Remains<'_>, removed: Result<(), brig_cgroup::Error>) -> Result<()> {
     match removed {
@@ -217,8 +241,16 @@ fn run_poststop(remains: &Remains<'_>) -> Result<()> {
 fn delete_intent(place: &Place, intent: &Intent<'_>) -> Result<()> {
     let deadline = Instant::now() + DEADLINE;
     if kill_begun(intent, deadline)? == Begun::Ours {
-        let removed = Cgroup::open(&record::paths(&intent.cgroup)).remove(deadline);
-        removed.map_err(|error| Error::from(error).within("unable to remove container's cgroup"))?;
+        let cgroup = Cgroup::open(&record::paths(&intent.cgroup));
+        match &intent.unit {
+            Some(unit) => {
+                cgroup.wait_empty(deadline)?;
+                stop(unit, &cgroup, deadline)?;
+            }
+            None => cgroup
+                .remove(deadline)
+                .map_err(|error| Error::from(error).within("unable to remove container's cgroup"))?,
+        }
     }
     if let Some(rdt) = &intent.intel_rdt {
         intel_rdt::remove(rdt, Remove::Unused)?;

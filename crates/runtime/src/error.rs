@@ -52,6 +52,8 @@ pub enum Kind {
     Hook,
     /// A control group could not be made, read, emptied or removed.
     Cgroup(Box<brig_cgroup::Error>),
+    /// systemd did not do what it was asked for.
+    Systemd(Box<brig_cgroup::SystemdError>),
     /// A system call failed.
     Os(Errno),
     /// A wait took longer than it may.
@@ -182,6 +184,7 @@ impl Error {
             | Kind::InitKilled
             | Kind::OutOfMemory { .. }
             | Kind::Hook
+            | Kind::Systemd(_)
             | Kind::Deadline
             | Kind::Record => None,
         }
@@ -190,6 +193,11 @@ impl Error {
     /// Whether everything but the user's program, or a startContainer hook before it, was there.
     pub fn is_past_gate(&self) -> bool {
         matches!(self.kind, Kind::Step { step: Step::StartContainerHook | Step::Exec, .. })
+    }
+
+    /// Whether no systemd was there to be asked.
+    pub fn is_unreachable(&self) -> bool {
+        matches!(&self.kind, Kind::Systemd(error) if error.is_unreachable())
     }
 
     /// Whether there is no container of that id.
@@ -215,6 +223,12 @@ impl From<Refusal> for Error {
 impl From<brig_cgroup::Error> for Error {
     fn from(error: brig_cgroup::Error) -> Self {
         Self { words: error.to_string(), kind: Kind::Cgroup(Box::new(error)) }
+    }
+}
+
+impl From<brig_cgroup::SystemdError> for Error {
+    fn from(error: brig_cgroup::SystemdError) -> Self {
+        Self { words: error.to_string(), kind: Kind::Systemd(Box::new(error)) }
     }
 }
 

@@ -117,6 +117,7 @@ impl Running<'_> {
             preserved: self.plan.task.fds.preserved,
             entry: self.entry,
             oom_score_adj: self.plan.limits.oom_score_adj,
+            unit: self.record.unit.as_ref(),
         };
         match spawn::start(&wanted, cgroup.as_mut(), |started| self.converse(started)) {
             // Its cgroup refuses processes, because the container moved its own further down: join them there.

@@ -25,6 +25,7 @@ pub mod network;
 mod parent;
 mod sources;
 mod spawn;
+mod systemd;
 mod talk;
 mod terminal;
 mod words;

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use brig_cgroup::{Layout, Membership, Paths};
 use brig_plan::host::{Cgroups, Host, V1Hierarchy};
+use brig_plan::plan::Whose;
 use brig_plan::refusal::Refusal;
 use brig_plan::spec::{Linux, Spec};
 use rustix::fs::{CWD, FileType, FsWord, Mode, OFlags, ResolveFlags, fstat, openat, openat2, stat, statfs};
@@ -26,14 +27,26 @@ pub struct Probed {
     pub cgroup: Option<Paths>,
 }
 
-/// Looks at the machine for the plan of `spec`; at the resctrl mounted on `resctrl`, if that is given.
+/// Looks at the machine for the plan of `spec`; at the resctrl mounted on `resctrl`, if that is given; the cgroup is that of
+/// a unit, if it is one of `systemd`.
 ///
 /// # Errors
 /// `Os`, `Cgroup`.
-pub fn host(spec: &Spec<'_>, id: &ContainerId, resctrl: Option<&str>) -> Result<Probed> {
+pub fn host(
+    spec: &Spec<'_>,
+    id: &ContainerId,
+    resctrl: Option<&str>,
+    systemd: Option<Whose>,
+) -> Result<Probed> {
     let linux = spec.linux.as_ref();
     let layout = Layout::probe()?;
-    let cgroup = cgroup(&layout, linux, id)?;
+    let cgroup = match systemd {
+        None => cgroup(&layout, linux, id)?,
+        Some(whose) => {
+            let path = linux.map_or("", |linux| linux.cgroups_path.as_str());
+            Some(crate::systemd::paths(&layout, path, id.as_str(), whose)?)
+        }
+    };
     let process = spec.process.as_ref();
     let wants_apparmor = process.is_some_and(|process| !process.apparmor_profile.is_empty());
     let wants_selinux = process.is_some_and(|process| !process.selinux_label.is_empty())

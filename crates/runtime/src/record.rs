@@ -15,7 +15,7 @@ use std::borrow::Cow;
 
 use brig_handshake::wire::{Malformed, Wire, decode, encode};
 use brig_handshake::{Text, wire_enum, wire_struct};
-use brig_plan::plan::{ExecTemplate, IdMaps, ParentHook, StateFacts};
+use brig_plan::plan::{ExecTemplate, IdMaps, ParentHook, StateFacts, Whose};
 use brig_plan::resources::Resources;
 
 use crate::error::{Error, Result};
@@ -50,6 +50,8 @@ wire_struct! {
         pub intel_rdt: Option<IntelRdt<'a>>,
         /// Its interfaces on the host.
         pub network: HostSide<'a>,
+        /// The unit that systemd will make for it.
+        pub unit: Option<Unit<'a>>,
         /// When.
         pub created: Timestamp,
         /// Who.
@@ -70,6 +72,8 @@ wire_struct! {
         pub init: Identity,
         /// Its cgroup; empty: none.
         pub cgroup: Vec<CgroupPlace<'a>>,
+        /// The unit of systemd that the cgroup belongs to, and that goes with it.
+        pub unit: Option<Unit<'a>>,
         /// What was asked of it, by config.json and since.
         pub resources: Resources<'a>,
         /// Its class of service.
@@ -124,6 +128,16 @@ wire_struct! {
         pub mount: Cow<'a, [u8]>,
         /// Path beneath that.
         pub below: Cow<'a, [u8]>,
+    }
+}
+
+wire_struct! {
+    /// A unit of systemd.
+    pub struct Unit<'a> {
+        /// Its whole name.
+        pub name: Cow<'a, str>,
+        /// Whose systemd has it.
+        pub whose: Whose,
     }
 }
 

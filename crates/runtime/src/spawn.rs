@@ -15,8 +15,9 @@ use rustix::io::{Errno, write};
 use rustix::process::Pid;
 
 use crate::error::{Error, Kind, Result, best_effort};
-use crate::executable;
+use crate::record::Unit;
 use crate::talk::{self, Line, Messages};
+use crate::{executable, systemd};
 
 /// `CLONE_NEWUSER`.
 const USER: u32 = 0x1000_0000;
@@ -42,6 +43,42 @@ pub(crate) struct Request<'r> {
     pub(crate) entry: Entry,
     /// `process.oomScoreAdj`.
     pub(crate) oom_score_adj: Option<i32>,
+    /// The unit of systemd to which the cgroup belongs.
+    pub(crate) unit: Option<&'r Unit<'r>>,
+}
+
+/// A `brig-init` that never gets a task: the process that a scope of systemd has to begin with. It has memory of its own, so
+/// that who is killed for want of memory in a narrow scope is not the caller.
+#[derive(Debug)]
+pub(crate) struct Parked {
+    pub(crate) pid: Pid,
+    pidfd: OwnedFd,
+    _line: OwnedFd,
+}
+
+impl Parked {
+    /// Ends it, without waiting until it has ended.
+    pub(crate) fn dismiss(&self) {
+        use rustix::process::{Signal, pidfd_send_signal};
+        best_effort(pidfd_send_signal(&self.pidfd, Signal::KILL), "it ended by itself");
+    }
+}
+
+/// Parks a `brig-init` where the caller is, for as long as `with` runs.
+pub(crate) fn park<T>(with: impl FnOnce(&Parked) -> Result<T>) -> Result<T> {
+    let failed = |errno| Error::step(Step::Clone, "", errno);
+    let executable = executable::open()?;
+    let (ours, theirs) = talk::pair(HANDSHAKE).map_err(failed)?;
+    let argument = CString::new(format!("{}:0", std::os::fd::AsRawFd::as_raw_fd(&theirs)))
+        .map_err(|_| failed(Errno::INVAL))?;
+    let mut spawn =
+        Spawn::new(executable.as_fd(), c"brig-init", &argument, theirs.as_fd(), ours.as_fd(), When::AtOnce);
+    let child = spawn.start(0, None).map_err(failed)?;
+    let parked = Parked { pid: child.pid, pidfd: child.pidfd, _line: ours };
+    let done = with(&parked);
+    // What it reads before it executes is here until it has ended.
+    end(parked.pidfd.as_fd());
+    done
 }
 
 /// How a `brig-init` gets into its cgroup.
@@ -145,13 +182,12 @@ fn clone_into(
         return Err(failed(refused));
     }
     let (pid, pidfd) = spawn.start(namespaces, None).map(|child| (child.pid, child.pidfd)).map_err(failed)?;
-    match cgroup.join(pid) {
-        Ok(()) => Ok((pid, pidfd)),
-        Err(error) => {
-            end(pidfd.as_fd());
-            Err(error.into())
-        }
-    }
+    let joined = match (cgroup.join(pid), request.unit) {
+        (Err(error), Some(unit)) if error.is_permission() => systemd::attach(unit, pid),
+        (joined, _) => joined.map_err(Error::from),
+    };
+    joined.inspect_err(|_| end(pidfd.as_fd()))?;
+    Ok((pid, pidfd))
 }
 
 fn prepare(request: &Request<'_>, pid: Pid, line: &Line) -> Result<()> {

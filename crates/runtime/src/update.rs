@@ -3,17 +3,19 @@
 
 use std::fmt::Display;
 
-use brig_cgroup::Cgroup;
+use brig_cgroup::{Before, Cgroup};
+use brig_dbus::Property;
 use brig_plan::limits::{self as plan, Version};
 use brig_plan::refusal::Refusal;
 use brig_plan::resources::{self, Resources};
 use brig_plan::rules;
 use brig_plan::spec::LinuxResources;
+use brig_plan::systemd;
 
 use crate::error::{Error, Result};
 use crate::intel_rdt::{self, Change};
 use crate::limits;
-use crate::record::{self, Part, Record};
+use crate::record::{self, Part, Record, Unit};
 use crate::status::{self, Status};
 use crate::store::{ContainerId, Store};
 
@@ -64,18 +66,56 @@ pub fn update(store: &Store, id: &ContainerId, update: &Update) -> Result<()> {
 
     let cgroup = Cgroup::open(&paths);
     is_above_usage(&cgroup, &merged, update)?;
-    let writes = plan::writes(&merged.touched(&update.resources), version);
+    let mut writes = plan::writes(&merged.touched(&update.resources), version);
+    let mut unit = None;
+    if let Some(of) = record.unit.as_ref().filter(|_| !update.resources.is_empty()) {
+        // systemd writes all that it knows once more with any change, so all that is asked for is written behind it.
+        writes = plan::writes(&merged, version);
+        systemd::round(&mut writes);
+        unit = Some(InUnit::change(of, &cgroup, &writes)?);
+    }
     let before = cgroup.replace(&limits::borrowed(&writes)).map_err(|error| {
+        unit.iter().for_each(InUnit::take_back);
         error.left.iter().for_each(could_not_restore);
         limits::not_set(&writes, "", *error.why)
     })?;
-    let restore = || before.restore().err().iter().for_each(could_not_restore);
+    let restore = || {
+        unit.iter().for_each(InUnit::take_back);
+        before.restore().err().iter().for_each(could_not_restore);
+    };
     let class_before = change.map(Change::carry_out).transpose().inspect_err(|_| restore())?;
     let changed = Record { resources: merged, ..record.clone() };
     place.rewrite_record(&changed, &file).inspect_err(|_| {
         restore();
         class_before.map(Change::carry_out).transpose().err().iter().for_each(could_not_restore);
     })
+}
+
+/// The unit's properties, changed, and what it takes to have those before again.
+struct InUnit<'u> {
+    unit: &'u Unit<'u>,
+    properties: Vec<Property>,
+    before: Before<'u>,
+}
+
+impl<'u> InUnit<'u> {
+    fn change(unit: &'u Unit<'u>, cgroup: &'u Cgroup, writes: &[plan::Write]) -> Result<Self> {
+        let before = cgroup
+            .before(&limits::borrowed(writes))
+            .map_err(|error| limits::not_set(writes, "", *error.why))?;
+        let properties = before.lines().flat_map(|(file, line)| systemd::of_file(file, line)).collect();
+        let in_unit = Self { unit, properties, before };
+        // All or none: systemd looks at all of them before it applies one.
+        crate::systemd::set(unit, &systemd::properties(writes))?;
+        Ok(in_unit)
+    }
+
+    fn take_back(&self) {
+        if let Err(error) = crate::systemd::set(self.unit, &self.properties) {
+            log::warn!("a limit could not be set back to what it was: {error}");
+        }
+        self.before.restore().err().iter().for_each(could_not_restore);
+    }
 }
 
 fn version(paths: &brig_cgroup::Paths) -> Version {

@@ -158,6 +158,7 @@ impl Demo {
             networks: &[],
             rootless_cgroups: true,
             resctrl: None,
+            systemd: None,
         };
         create::create(&self.store, &self.id, &request).map_err(|error| match missing::words(&error) {
             Some(words) => Failure::new(format!("{words} ({error})")),

@@ -31,6 +31,7 @@ pub(super) fn run(global: &Global, args: ExplainArgs) -> Outcome {
         networks: &[],
         rootless_cgroups: store::rootless(global),
         resctrl: None,
+        systemd: store::systemd(global),
     };
     let text = create::with_plan(&ContainerId::new(ID)?, &store::open(global)?, &request, |plan, _| {
         Ok(match args.format {

@@ -26,7 +26,7 @@ pub(super) fn run() -> Outcome {
         linux: LinuxFeatures {
             namespaces: &NAMESPACES,
             capabilities: &capabilities,
-            cgroup: CgroupFeatures { v1: true, v2: true, systemd: false, systemd_user: false, rdma: false },
+            cgroup: CgroupFeatures { v1: true, v2: true, systemd: true, systemd_user: true, rdma: false },
             seccomp: SeccompFeatures {
                 enabled: true,
                 actions: &SECCOMP_ACTIONS,
@@ -187,6 +187,7 @@ mod tests {
             gate: false,
             networks: &[],
             rootless_cgroups: false,
+            systemd: None,
         };
         let text = config.to_string();
         let plan = brig_plan::plan(&load::config(text.as_bytes()).unwrap(), &host, &options).unwrap();

@@ -4,6 +4,7 @@
 use std::env;
 use std::path::{Path, PathBuf};
 
+use brig_plan::plan::Whose;
 use brig_runtime::create::{self, Created, Request, Streams};
 use brig_runtime::store::ContainerId;
 use brig_runtime::{delete, foreground, oom};
@@ -22,13 +23,11 @@ pub(super) struct Setup {
     pid_file: Option<PathBuf>,
     listen_fds: u32,
     rootless: bool,
+    systemd: Option<Whose>,
 }
 
 impl Setup {
     pub(super) fn new(global: &Global, args: &CreateArgs) -> Result<Self, Failure> {
-        if global.systemd_cgroup {
-            return Err(Failure::new("--systemd-cgroup: not available in this version of brig"));
-        }
         let listen_fds = listen_fds();
         foreground::keep_descriptors(3_u32.saturating_add(listen_fds).saturating_add(args.preserve_fds));
         Ok(Self {
@@ -38,6 +37,7 @@ impl Setup {
             pid_file: args.pid_file.as_deref().map(store::absolute).transpose()?,
             listen_fds,
             rootless: store::rootless(global),
+            systemd: store::systemd(global),
         })
     }
 
@@ -93,6 +93,7 @@ impl Setup {
             networks: &[],
             rootless_cgroups: self.rootless,
             resctrl: None,
+            systemd: self.systemd,
         }
     }
 }

@@ -8,6 +8,7 @@ use std::{
     path::{Component, Path, PathBuf},
 };
 
+use brig_plan::plan::Whose;
 use brig_runtime::{Error, probe, store::Store};
 use rustix::{io::Errno, process::geteuid};
 
@@ -34,6 +35,12 @@ pub(super) fn rootless(global: &Global) -> bool {
         Rootless::No => false,
         Rootless::Auto => !geteuid().is_root() || in_user_namespace(),
     }
+}
+
+/// Whose systemd makes the cgroups, if one does (`--systemd-cgroup`): who is not root of the machine has one of his own.
+pub(super) fn systemd(global: &Global) -> Option<Whose> {
+    let whose = if rootless(global) { Whose::User } else { Whose::System };
+    global.systemd_cgroup.then_some(whose)
 }
 
 /// The runtime's error on its way to the log.

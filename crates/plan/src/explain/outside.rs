@@ -7,7 +7,7 @@ use crate::limits::Refused;
 use crate::network::{Address, Veth};
 use crate::plan::{
     Class, DeviceDefault, IdMap, IntelRdtPlan, MapWriter, MountMaps, NetworkPlan, ParentHook, Plan,
-    PlannedVeth,
+    PlannedVeth, Whose,
 };
 use crate::rlimits;
 
@@ -20,6 +20,20 @@ pub(super) fn start(plan: &Plan<'_>) -> Section {
     for limit in plan.cgroup.limits.iter().chain(&plan.cgroup.late) {
         let known = if limit.refused == Refused::Fail { Known::Now } else { Known::WhenDone };
         section.line("limit", format!("{} = {}", limit.file, limit.value), known);
+    }
+    if let Some(unit) = &plan.cgroup.unit {
+        let whose = match unit.whose {
+            Whose::System => "systemd",
+            Whose::User => "the user's systemd",
+        };
+        section.line("unit", format!("{} of {whose}", unit.name), Known::Now);
+        for property in &unit.properties {
+            let value = format!("{} {}", property.name, property.value);
+            section.line("unit property", value, Known::Now);
+        }
+    }
+    if let Some(uid) = plan.cgroup.delegate {
+        section.line("cgroup handed over to", format!("uid {uid}"), Known::Now);
     }
     if let Some(rules) = &plan.cgroup.devices {
         let lines = list(rules.exceptions.iter(), ", ");

@@ -11,6 +11,7 @@ mod network;
 mod process;
 mod rootfs;
 mod seccomp;
+mod systemd;
 mod whole;
 
 use brig_handshake::Text;
@@ -56,6 +57,7 @@ fn options() -> Options<'static> {
         gate: false,
         networks: &[],
         rootless_cgroups: false,
+        systemd: None,
     }
 }
 

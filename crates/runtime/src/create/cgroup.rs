@@ -7,7 +7,7 @@ use brig_plan::limits::Write;
 
 use super::Making;
 use crate::error::{Error, Result};
-use crate::limits;
+use crate::{limits, systemd};
 
 impl Making<'_> {
     pub(super) fn make_cgroup(&mut self) -> Result<()> {
@@ -38,7 +38,7 @@ impl Making<'_> {
         if self.plan.task.walls == Walls::Finished { self.restrict_devices() } else { Ok(()) }
     }
 
-    fn controllers(&self) -> Vec<&str> {
+    pub(super) fn controllers(&self) -> Vec<&str> {
         let mut names = limits::controllers(&self.plan.cgroup.limits);
         names.extend(limits::controllers(&self.plan.cgroup.late));
         names
@@ -47,7 +47,12 @@ impl Making<'_> {
     /// What would have been in the way of making the first process.
     pub(super) fn set_late_limits(&self) -> Result<()> {
         match self.plan.cgroup.late.as_slice() {
-            late if self.has_cgroup && !late.is_empty() => set(&Cgroup::open(&self.cgroup_paths), late),
+            late if self.has_cgroup && !late.is_empty() => {
+                if let Some(unit) = &self.unit {
+                    systemd::set(unit, &brig_plan::systemd::properties(late))?;
+                }
+                set(&Cgroup::open(&self.cgroup_paths), late)
+            }
             _ => Ok(()),
         }
     }
@@ -64,14 +69,14 @@ impl Making<'_> {
     }
 }
 
-fn set(cgroup: &Cgroup, writes: &[Write]) -> Result<()> {
+pub(super) fn set(cgroup: &Cgroup, writes: &[Write]) -> Result<()> {
     cgroup.set(&limits::borrowed(writes)).map_err(|error| {
         limits::not_set(writes, "linux.resources.", error)
             .within("unable to start container process: error setting cgroup config for procHooks process")
     })
 }
 
-fn device_rules(rules: &brig_plan::plan::DeviceRules) -> DeviceRules<'_> {
+pub(super) fn device_rules(rules: &brig_plan::plan::DeviceRules) -> DeviceRules<'_> {
     let default = match rules.default {
         brig_plan::plan::DeviceDefault::Allow => DeviceDefault::Allow,
         brig_plan::plan::DeviceDefault::Deny => DeviceDefault::Deny,
@@ -79,7 +84,7 @@ fn device_rules(rules: &brig_plan::plan::DeviceRules) -> DeviceRules<'_> {
     DeviceRules { default, exceptions: &rules.exceptions, program: &rules.program }
 }
 
-fn in_cgroup(error: brig_cgroup::Error) -> Error {
+pub(super) fn in_cgroup(error: brig_cgroup::Error) -> Error {
     Error::from(error).within("unable to start container process: unable to apply cgroup configuration")
 }
 

@@ -5,6 +5,7 @@ use std::cell::OnceCell;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::Path;
 
+use brig_plan::plan::Whose;
 use rustix::process::Pid;
 
 use brig_plan::network::Network;
@@ -43,6 +44,8 @@ pub struct Request<'r> {
     pub rootless_cgroups: bool,
     /// Where resctrl is mounted, for `linux.intelRdt`; `None`: look for it.
     pub resctrl: Option<&'r str>,
+    /// `--systemd-cgroup`: the cgroup is a unit of this systemd.
+    pub systemd: Option<Whose>,
 }
 
 /// Who holds the standard streams.

@@ -270,6 +270,7 @@ fn a_creation_is_undone_by_its_creator() {
         intel_rdt: None,
         network: &crate::network::HostSide { veths: Vec::new(), bridges: Vec::new() },
         cgroup: None,
+        unit: None,
         pid_namespace: PidNamespace::Private,
         rootless_cgroups: false,
         mode: Mode::Force,

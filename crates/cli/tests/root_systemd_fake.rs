@@ -1,0 +1,323 @@
+//! `--systemd-cgroup` against a systemd of our own making, which keeps to what the real one does with cgroups: where there is
+//! no systemd, and for what the real one never does. Root, on cgroup v2 alone, in a private mount namespace.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test ends where its preparation fails, or says why it cannot run"
+)]
+
+mod common;
+#[path = "../../cgroup/tests/common/fake_systemd.rs"]
+mod fake_systemd;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use brig_dbus::Value;
+use common::{Brig, Bundle, Ended, Folder, eventually, unique};
+use fake_systemd::{FakeSystemd, Heard, Said};
+use serde_json::json;
+
+const ROOT: &str = "/sys/fs/cgroup";
+
+fn cannot_run() -> bool {
+    if common::cannot_run() {
+        return true;
+    }
+    let v2 = Path::new(ROOT).join("cgroup.procs").exists();
+    if !v2 {
+        println!("SKIPPED: needs cgroup v2 alone");
+    }
+    !v2
+}
+
+/// A fake systemd, a store, and a slice that nobody else has.
+struct Bench {
+    brig: Brig,
+    systemd: FakeSystemd,
+    slice: String,
+    _folder: Folder,
+}
+
+impl Bench {
+    /// What `odd` says comes before what a real one would say.
+    fn new(mut odd: impl FnMut(&Heard) -> Option<Vec<Said>> + Send + 'static) -> Bench {
+        let folder = Folder::new("bus");
+        let slice = unique("").replace('-', "_") + ".slice";
+        let directory = Path::new(ROOT).join(&slice);
+        let systemd = FakeSystemd::new(&folder.join("bus"), move |heard| {
+            odd(heard).unwrap_or_else(|| as_systemd_does(heard, &directory))
+        });
+        Bench { brig: Brig::new().with(&["--systemd-cgroup"]), systemd, slice, _folder: folder }
+    }
+
+    fn command(&self, words: &[&str]) -> Command {
+        let mut command = self.brig.command(words);
+        command.env("DBUS_SYSTEM_BUS_ADDRESS", format!("unix:path={}", self.systemd.socket().display()));
+        command
+    }
+
+    fn run(&self, words: &[&str]) -> Ended {
+        self.brig.finish(self.command(words))
+    }
+
+    /// A bundle whose unit is in our slice.
+    fn bundle(&self, id: &str, script: &str) -> Bundle {
+        let path = format!("{}:p:{id}", self.slice);
+        Bundle::script(script).edit(|config| config["linux"]["cgroupsPath"] = json!(path))
+    }
+
+    fn scope(&self, id: &str) -> PathBuf {
+        Path::new(ROOT).join(&self.slice).join(format!("p-{id}.scope"))
+    }
+
+    fn heard(&self, member: &str) -> Vec<Heard> {
+        self.systemd.heard().into_iter().filter(|heard| heard.member == member).collect()
+    }
+
+    fn count(&self, member: &str) -> usize {
+        self.heard(member).len()
+    }
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        let slice = Path::new(ROOT).join(&self.slice);
+        for scope in fs::read_dir(&slice).into_iter().flatten().flatten() {
+            drop(fs::write(scope.path().join("cgroup.kill"), "1"));
+            eventually("the scope is removed", || {
+                fs::remove_dir(scope.path()).is_ok() || !scope.path().is_dir()
+            });
+        }
+        drop(fs::remove_dir(&slice));
+    }
+}
+
+fn job() -> Vec<Said> {
+    const JOB: &str = "/org/freedesktop/systemd1/job/1";
+    vec![Said::Return(vec![Value::Path(JOB.into())]), Said::JobRemoved(JOB.into(), "done".into())]
+}
+
+/// Makes and removes the cgroup, and moves the first process in.
+fn as_systemd_does(heard: &Heard, slice: &Path) -> Vec<Said> {
+    let unit = heard.values.first().and_then(Value::as_text).unwrap_or_default();
+    let scope = slice.join(unit);
+    match heard.member.as_str() {
+        "StartTransientUnit" => {
+            fs::create_dir_all(&scope).unwrap();
+            for pid in pids(heard) {
+                // It may have ended: then the real one says that its job failed.
+                drop(fs::write(scope.join("cgroup.procs"), pid.to_string()));
+            }
+            job()
+        }
+        "StopUnit" if scope.is_dir() => {
+            fs::remove_dir(&scope).unwrap();
+            job()
+        }
+        "StopUnit" | "ResetFailedUnit" => {
+            vec![Said::Error("org.freedesktop.systemd1.NoSuchUnit", "not loaded")]
+        }
+        _ => vec![Said::Return(vec![])],
+    }
+}
+
+fn pids(start: &Heard) -> Vec<u32> {
+    match property(start, "PIDs") {
+        Some(Value::Array(_, pids)) => {
+            pids.iter().map(|pid| if let Value::U32(pid) = pid { *pid } else { panic!("{pid:?}") }).collect()
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+fn property(start: &Heard, name: &str) -> Option<Value> {
+    let Value::Array(_, properties) = &start.values[2] else { panic!("{start:?}") };
+    properties.iter().find_map(|property| {
+        let Value::Struct(pair) = property else { panic!("{property:?}") };
+        let Value::Variant(value) = &pair[1] else { panic!("{property:?}") };
+        (pair[0].as_text() == Some(name)).then(|| (**value).clone())
+    })
+}
+
+#[test]
+fn a_container_runs_in_its_unit_and_leaves_none_behind() {
+    if cannot_run() {
+        return;
+    }
+    let bench = Bench::new(|_| None);
+    let id = unique("c");
+    let bundle = bench.bundle(&id, "cat /proc/self/cgroup");
+    bundle.change(|config| {
+        common::drop_namespace(config, "cgroup");
+    });
+    let said = bench.run(&["run", "--bundle", bundle.path().to_str().unwrap(), &id]).text();
+    assert!(said.ends_with(&format!("0::/{}/p-{id}.scope\n", bench.slice)), "{said}");
+    assert!(!bench.scope(&id).exists());
+    assert_eq!(
+        bench.systemd.members(),
+        ["Hello", "AddMatch", "StartTransientUnit", "Hello", "AddMatch", "StopUnit", "ResetFailedUnit"]
+    );
+    let start = &bench.heard("StartTransientUnit")[0];
+    assert_eq!(property(start, "Slice"), Some(Value::text(bench.slice.clone())));
+    assert_eq!(property(start, "Delegate"), Some(Value::Bool(true)));
+}
+
+/// strace(1) says which calls were made.
+#[test]
+fn the_first_process_is_born_in_the_unit_and_nobody_is_moved_there_by_brig() {
+    if cannot_run() {
+        return;
+    }
+    let bench = Bench::new(|_| None);
+    let id = unique("c");
+    let bundle = bench.bundle(&id, "true");
+    let trace = bench.brig.scratch("trace");
+    let run = bench.command(&["run", "--bundle", bundle.path().to_str().unwrap(), &id]);
+    let mut strace = Command::new("strace");
+    strace.args(["-f", "-s", "64", "-o", trace.to_str().unwrap()]);
+    strace.args(["-e", "trace=clone3,sendto,sendmsg,openat,openat2,execve,execveat"]);
+    strace.arg(run.get_program()).args(run.get_args());
+    strace.env("DBUS_SYSTEM_BUS_ADDRESS", format!("unix:path={}", bench.systemd.socket().display()));
+    if Command::new("strace").arg("-V").output().is_err() {
+        println!("SKIPPED: needs strace");
+        return;
+    }
+    bench.brig.finish(strace).ok();
+    let trace = fs::read_to_string(trace).unwrap();
+    let line = |what: &str| {
+        trace.lines().position(|line| line.contains(what)).unwrap_or_else(|| panic!("no {what} in {trace}"))
+    };
+    // The parked process, the call, the process of the container: in this order, and nothing is asked twice.
+    assert!(
+        line("clone3(") < line("AUTH EXTERNAL") && line("AUTH EXTERNAL") < line("CLONE_INTO_CGROUP"),
+        "{trace}"
+    );
+    assert_eq!(trace.matches("AUTH EXTERNAL").count(), 2, "one call for the start, one for the end: {trace}");
+    assert_eq!(
+        trace.matches("cgroup.procs").count(),
+        trace.matches("cgroup.procs\", {flags=O_RDONLY").count(),
+        "{trace}"
+    );
+}
+
+#[test]
+fn limits_are_properties_and_files_before_there_is_a_process() {
+    if cannot_run() {
+        return;
+    }
+    let bench = Bench::new(|_| None);
+    let id = unique("c");
+    let bundle = bench.bundle(&id, "sleep 1000");
+    bundle.change(|config| {
+        config["annotations"] = json!({ "org.systemd.property.TimeoutStopSec": "uint64 7" })
+    });
+    bench.run(&["create", "--bundle", bundle.path().to_str().unwrap(), &id]).ok();
+    let start = &bench.heard("StartTransientUnit")[0];
+    assert_eq!(property(start, "TimeoutStopUSec"), Some(Value::U64(7_000_000)));
+    let procs = fs::read_to_string(bench.scope(&id).join("cgroup.procs")).unwrap();
+    let pid = bench.brig.state(&id)["pid"].to_string();
+    assert_eq!(procs, format!("{pid}\n"), "what was parked is gone");
+    assert_ne!(pids(start)[0].to_string(), pid);
+    bench.run(&["delete", "--force", &id]).ok();
+    assert!(!bench.scope(&id).exists());
+}
+
+#[test]
+fn a_systemd_that_says_no_leaves_nothing_behind() {
+    if cannot_run() {
+        return;
+    }
+    let bench = Bench::new(|heard| {
+        let no = Said::Error("org.freedesktop.DBus.Error.InvalidArgs", "Cannot do that.");
+        (heard.member == "StartTransientUnit").then(|| vec![no])
+    });
+    let id = unique("c");
+    let bundle = bench.bundle(&id, "true");
+    let ended = bench.run(&["create", "--bundle", bundle.path().to_str().unwrap(), &id]);
+    let words = format!(
+        "unable to apply cgroup configuration: unable to start unit \"p-{id}.scope\": Cannot do that. (org.freedesktop.DBus.Error.InvalidArgs)"
+    );
+    assert!(ended.error().ends_with(&words), "{ended:?}");
+    bench.brig.assert_nothing_of(&id);
+    assert_eq!(bench.count("StopUnit"), 0, "what is not ours is not stopped");
+}
+
+#[test]
+fn a_job_that_fails_is_told_and_its_unit_forgotten() {
+    if cannot_run() {
+        return;
+    }
+    let bench = Bench::new(|heard| {
+        let job = "/org/freedesktop/systemd1/job/1";
+        let said =
+            vec![Said::Return(vec![Value::Path(job.into())]), Said::JobRemoved(job.into(), "failed".into())];
+        (heard.member == "StartTransientUnit").then_some(said)
+    });
+    let id = unique("c");
+    let bundle = bench.bundle(&id, "true");
+    let ended = bench.run(&["create", "--bundle", bundle.path().to_str().unwrap(), &id]);
+    let words = format!("error creating systemd unit `p-{id}.scope`: got `failed`");
+    assert!(ended.error().ends_with(&words), "{ended:?}");
+    assert_eq!(bench.count("StopUnit"), 1);
+    bench.brig.assert_nothing_of(&id);
+}
+
+#[test]
+fn where_there_is_no_systemd_that_is_said() {
+    if cannot_run() || Path::new("/run/systemd/private").exists() {
+        return;
+    }
+    let brig = Brig::new().with(&["--systemd-cgroup"]);
+    let id = unique("c");
+    let bundle = Bundle::script("true");
+    let ended = brig.run(&["run", "--bundle", bundle.path().to_str().unwrap(), &id]);
+    let words = "systemd not running on this host, cannot use systemd cgroups manager: ";
+    assert!(ended.error().contains(words), "{ended:?}");
+    brig.assert_nothing_of(&id);
+}
+
+#[test]
+fn a_path_that_is_no_unit_is_refused_before_anything_is_made() {
+    if cannot_run() {
+        return;
+    }
+    let bench = Bench::new(|_| None);
+    let id = unique("c");
+    let bundle = Bundle::script("true").edit(|config| config["linux"]["cgroupsPath"] = json!("/a/b"));
+    let ended = bench.run(&["run", "--bundle", bundle.path().to_str().unwrap(), &id]);
+    let words = "expected cgroupsPath to be of format \"slice:prefix:name\" for systemd cgroups, got \"/a/b\" instead";
+    assert!(ended.error().contains(words), "{ended:?}");
+    bench.brig.assert_nothing_of(&id);
+    assert_eq!(bench.systemd.members(), [""; 0]);
+}
+
+#[test]
+fn a_creator_killed_while_systemd_works_leaves_a_unit_that_a_forced_delete_stops() {
+    if cannot_run() {
+        return;
+    }
+    // The job never ends.
+    let bench = Bench::new(|heard| {
+        if heard.member != "StartTransientUnit" {
+            return None;
+        }
+        let slice = property(heard, "Slice").unwrap();
+        as_systemd_does(heard, &Path::new(ROOT).join(slice.as_text().unwrap()));
+        Some(vec![Said::Return(vec![Value::Path("/org/freedesktop/systemd1/job/1".into())])])
+    });
+    let id = unique("c");
+    let bundle = bench.bundle(&id, "true");
+    let mut creator =
+        bench.command(&["create", "--bundle", bundle.path().to_str().unwrap(), &id]).spawn().unwrap();
+    eventually("systemd was asked", || bench.count("StartTransientUnit") == 1);
+    eventually("the unit is there", || bench.scope(&id).exists());
+    creator.kill().unwrap();
+    creator.wait().unwrap();
+    bench.run(&["delete", "--force", &id]).ok();
+    assert!(!bench.scope(&id).exists());
+    assert_eq!(bench.count("StopUnit"), 1);
+    bench.brig.assert_nothing_of(&id);
+}
