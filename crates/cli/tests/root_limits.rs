@@ -165,8 +165,8 @@ fn every_limit_stands_in_its_file_before_the_program_runs() {
         "cpu": { "shares": 256, "quota": 30_000, "period": 60_000, "burst": 1000, "cpus": "0" },
         "pids": { "limit": 99 },
     });
-    let brig = Brig::new();
     let bundle = limited("sleep 1000", &resources);
+    let brig = Brig::new();
     let id = brig.create(&bundle);
     let mut files = cgroup::here(
         vec![
@@ -237,8 +237,8 @@ fn unified_is_written_on_v2_and_refused_on_v1() {
     if cannot_run() || cgroup::lacks(&["memory"]) {
         return;
     }
-    let brig = Brig::new();
     let bundle = limited("sleep 1000", &json!({ "unified": { "memory.high": "16777216" } }));
+    let brig = Brig::new();
     if cgroup::is_v2() {
         let id = brig.create(&bundle);
         assert_eq!(cgroup::file(&brig, &id, "memory.high"), "16777216");
@@ -257,9 +257,10 @@ fn controllers_are_enabled_in_all_parents_that_were_made() {
         println!("SKIPPED: needs cgroup v2 with controllers");
         return;
     }
-    let (brig, name) = (Brig::new(), unique("parent"));
+    let name = unique("parent");
     let bundle = limited("sleep 1000", &json!({ "pids": { "limit": 9 } }))
         .edit(|config| config["linux"]["cgroupsPath"] = json!(format!("/{name}/below/leaf")));
+    let brig = Brig::new();
     let id = brig.create(&bundle);
     assert_eq!(cgroup::file(&brig, &id, "pids.max"), "9");
     let all = fs::read_to_string("/sys/fs/cgroup/cgroup.controllers").unwrap();

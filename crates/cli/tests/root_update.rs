@@ -94,8 +94,10 @@ fn each_flag_is_seen_in_the_kernel_s_file_and_in_the_record_and_changes_nothing_
         (&["--cpu-idle", "1"], ("cpu.idle", "1"), json!({ "cpu": { "idle": 1 } })),
         (&["--cpu-idle", "0"], ("cpu.idle", "0"), json!({ "cpu": { "idle": 0 } })),
     ];
-    let (brig, mut recorded) = (Brig::new(), json!({}));
-    let id = brig.start(&limited(&recorded));
+    let mut recorded = json!({});
+    let bundle = limited(&recorded);
+    let brig = Brig::new();
+    let id = brig.start(&bundle);
     let mut files = Vec::new();
     let weight = here(("cpu.shares", "256"), ("cpu.weight", "35"));
     for (words, file, mentioned) in changes {
@@ -128,8 +130,9 @@ fn memory_and_swap_are_raised_lowered_and_lifted_together() {
     if cannot_run() || cgroup::lacks(CONTROLLERS) || !Path::new("/proc/swaps").exists() {
         return;
     }
+    let bundle = limited(&json!({}));
     let brig = Brig::new();
-    let id = brig.start(&limited(&json!({})));
+    let id = brig.start(&bundle);
     for (memory, swap, files) in [
         ("64m", "96m", [("67108864", "100663296"), ("67108864", "33554432")]),
         ("256m", "512m", [("268435456", "536870912"), ("268435456", "268435456")]),
@@ -158,10 +161,11 @@ fn a_value_that_is_refused_changes_nothing() {
     if cannot_run() || cgroup::lacks(CONTROLLERS) {
         return;
     }
-    let brig = Brig::new();
     let resources =
         json!({ "memory": { "limit": 67_108_864 }, "cpu": { "quota": 40_000 }, "pids": { "limit": 50 } });
-    let id = brig.start(&limited(&resources));
+    let bundle = limited(&resources);
+    let brig = Brig::new();
+    let id = brig.start(&bundle);
     let limit = cgroup::here("memory.limit_in_bytes", "memory.max");
     let quota = cgroup::here(("cpu.cfs_quota_us", "40000"), ("cpu.max", "40000 100000"));
     let cpus = cgroup::file(&brig, &id, "cpuset.cpus");
@@ -190,8 +194,9 @@ fn resources_come_from_a_file_or_standard_input_and_null_is_nothing() {
     if cannot_run() || cgroup::lacks(CONTROLLERS) {
         return;
     }
+    let bundle = limited(&json!({ "pids": { "limit": 50 } }));
     let brig = Brig::new();
-    let id = brig.start(&limited(&json!({ "pids": { "limit": 50 } })));
+    let id = brig.start(&bundle);
     let path = brig.scratch("resources.json");
     let path = path.to_str().unwrap();
     // Flags beside it are ignored.
@@ -226,8 +231,8 @@ fn created_and_paused_containers_are_updated_and_stopped_ones_are_not() {
     if cannot_run() || cgroup::lacks(CONTROLLERS) {
         return;
     }
-    let brig = Brig::new();
     let bundle = limited(&json!({}));
+    let brig = Brig::new();
     let id = brig.create(&bundle);
     brig.run(&["update", "--pids-limit", "60", &id]).ok();
     assert_files(&brig, &id, &[("pids.max", "60")]);
@@ -249,8 +254,9 @@ fn a_limit_below_what_is_in_use_is_rejected_where_that_is_asked_for() {
     if cannot_run() || cgroup::lacks(CONTROLLERS) {
         return;
     }
+    let bundle = limited(&json!({ "memory": { "limit": 67_108_864, "checkBeforeUpdate": true } }));
     let brig = Brig::new();
-    let id = brig.start(&limited(&json!({ "memory": { "limit": 67_108_864, "checkBeforeUpdate": true } })));
+    let id = brig.start(&bundle);
     let ended = brig.run(&["update", "--memory", "4096", &id]);
     let words = cgroup::here(
         "unable to set memory limit to 4096 (current usage: ",
