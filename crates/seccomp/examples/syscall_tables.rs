@@ -1,10 +1,15 @@
 //! Writes `src/syscalls.rs` from the kernel's exported headers. Run by a developer, not by the build.
 //!
-//! `cargo run -p brig-seccomp --example syscall_tables -- DIR… > crates/seccomp/src/syscalls.rs`
+//! With apt sources of the newest Debian (sid) and of Debian 13, whose kernel still had 31-bit s390:
 //!
-//! Each DIR holds one folder per kernel architecture as Debian's `linux-libc-dev` (13 and later, one package for
-//! every architecture) has them in `/usr/lib/linux/uapi`; unpack it with `dpkg -x`. The first DIR that has a file
-//! is used: give the newest kernel first, then the last one that still had 31-bit s390 (6.12, Debian 13).
+//! ```text
+//! apt-get download linux-libc-dev/sid && dpkg -x linux-libc-dev_*.deb DIR/newest && rm linux-libc-dev_*.deb
+//! apt-get download linux-libc-dev/trixie && dpkg -x linux-libc-dev_*.deb DIR/older && rm linux-libc-dev_*.deb
+//! cargo run -p brig-seccomp --example syscall_tables -- DIR/newest/usr/lib/linux/uapi DIR/older/usr/lib/linux/uapi > DIR/syscalls.rs
+//! ```
+//!
+//! and `DIR/syscalls.rs` takes the place of `src/syscalls.rs`. Each folder holds one for every kernel architecture, as
+//! Debian's `linux-libc-dev` has had them since 13; of each file the first that there is counts.
 //! Only names and numbers are taken, which are facts of the kernel's interface.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "a developer's tool")]
