@@ -194,6 +194,27 @@ fn a_bridge_goes_with_its_last_container_if_brig_made_it_and_stays_if_not() {
 }
 
 #[test]
+fn containers_that_share_a_bridge_may_come_and_go_at_the_same_time() {
+    if cannot_run() {
+        return;
+    }
+    let host = Host::new();
+    let bundles: Vec<_> = (2..8).map(|number| sleeper(&on_bridge(1, number))).collect();
+    std::thread::scope(|scope| {
+        for bundle in &bundles {
+            scope.spawn(|| {
+                for _ in 0..3 {
+                    let id = host.start(bundle);
+                    assert!(pings(&host, &id, "10.88.1.1"), "{id}");
+                    host.brig(&["delete", "--force", &id]).ok();
+                }
+            });
+        }
+    });
+    assert_eq!(host.interfaces(), [""; 0]);
+}
+
+#[test]
 fn loopback_of_a_joined_namespace_comes_up_where_that_is_asked_for() {
     if cannot_run() {
         return;
