@@ -1,11 +1,12 @@
 //! The machine's disk and kernel: built once, and again when the recipe changes.
 
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use crate::command::name;
+use crate::command::{is_root, name, succeed};
 use crate::vm::recipe::{self, FURNISH, LEFT_OUT, SUITE, Set};
 
 /// A machine that can be started.
@@ -50,19 +51,50 @@ fn build(place: &Path, sets: &[Set]) -> Result<(), String> {
         fs::remove_dir_all(&new).map_err(told)?;
     }
     fs::create_dir(&new).map_err(told)?;
-    fs::write(new.join("furnish"), FURNISH).map_err(told)?;
-    let log = File::create(new.join("log")).map_err(told)?;
-    let mut command = debian(&new, sets);
+    let workshop = if is_root() { None } else { Some(Workshop::new().map_err(told)?) };
+    let folder = workshop.as_ref().map_or(&*new, |workshop| &workshop.0);
+    fs::write(folder.join("furnish"), FURNISH).map_err(told)?;
+    let log = File::create(folder.join("log")).map_err(told)?;
+    let mut command = debian(folder, sets);
     command.stdin(Stdio::null()).stdout(log.try_clone().map_err(told)?).stderr(log);
     let status = command.status().map_err(|error| format!("{}: {error}", name(&command)))?;
     if !status.success() {
-        let log = fs::read_to_string(new.join("log")).unwrap_or_default();
+        let log = fs::read_to_string(folder.join("log")).unwrap_or_default();
         return Err(format!("the machine was not built: mmdebstrap: {status}\n{}", end(&log, 20)));
+    }
+    if workshop.is_some() {
+        let made = PRODUCTS.map(|name| folder.join(name));
+        succeed(Command::new("cp").arg("--sparse=always").args(made).arg(&new))?;
     }
     fs::rename(&new, place).map_err(told)?;
     remove_older(place, sets);
     println!("built in {} s", started.elapsed().as_secs());
     Ok(())
+}
+
+/// What furnishing leaves.
+const PRODUCTS: [&str; 2] = ["vmlinuz", "root.img"];
+
+/// Where an ordinary user builds. Debian's files belong to his subordinate ids meanwhile, and so do those who make the
+/// image of them, to whom his home is closed.
+#[derive(Debug)]
+struct Workshop(PathBuf);
+
+impl Workshop {
+    fn new() -> std::io::Result<Self> {
+        let folder = std::env::temp_dir().join(format!("brig-vm-{}", std::process::id()));
+        fs::create_dir(&folder)?;
+        fs::set_permissions(&folder, Permissions::from_mode(0o777))?;
+        Ok(Self(folder))
+    }
+}
+
+impl Drop for Workshop {
+    fn drop(&mut self) {
+        if let Err(error) = fs::remove_dir_all(&self.0) {
+            eprintln!("xtask: {}: {error}", self.0.display());
+        }
+    }
 }
 
 /// mmdebstrap(1), which unpacks Debian into a temporary folder, furnishes it, and removes it.

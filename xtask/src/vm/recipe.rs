@@ -115,7 +115,7 @@ for unit in systemd-udevd.service systemd-udev-trigger.service systemd-udev-load
 done
 truncate -s 8G "$out/root.img"
 unshare --mount sh -euc '
-    for place in dev/pts dev/shm sys proc; do mountpoint -q "$place" && umount "$place"; done
+    for place in dev/pts dev/shm sys proc; do mountpoint -q "$place" && umount --lazy "$place"; done
     exec mke2fs -q -F -t ext4 -d . "$1"' sh "$out/root.img"
 "#;
 
