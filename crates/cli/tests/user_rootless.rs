@@ -197,6 +197,20 @@ fn a_container_of_a_user_lives_as_one_of_root_does() {
 }
 
 #[test]
+fn events_of_a_container_without_a_cgroup_are_few_and_end_with_it() {
+    if cannot_run() {
+        return;
+    }
+    let (bundle, brig) = (Bundle::with_args(&["sleep", "1000"]).edit(rootless), Brig::new());
+    let id = brig.start(&bundle);
+    let told = brig.run(&["events", "--stats", &id]).json();
+    assert_eq!((&told["type"], &told["id"]), (&json!("stats"), &json!(id)));
+    let mut events = brig.command(&["events", "--interval", "1h", &id]).spawn().unwrap();
+    brig.run(&["kill", &id, "KILL"]).ok();
+    common::eventually("events has ended", || events.try_wait().unwrap().is_some());
+}
+
+#[test]
 fn exec_of_many_ids_becomes_any_of_them() {
     if cannot_run() || has_one_id() {
         return;

@@ -72,7 +72,14 @@ pub fn stats(store: &Store, id: &ContainerId) -> Result<Statistics> {
 /// # Errors
 /// `Cgroup`, `Os`.
 pub fn of_record(record: &Record<'_>) -> Result<Statistics> {
-    let cgroup = Cgroup::open(&record::paths(&record.cgroup)).statistics()?;
+    let cgroup = match Cgroup::open(&record::paths(&record.cgroup)).statistics() {
+        // It was not given one: what it uses is counted with its owner's.
+        Err(error) if record.rootless_cgroups && (error.is_permission() || error.is_missing()) => {
+            log::warn!("{error}");
+            brig_cgroup::Statistics::default()
+        }
+        statistics => statistics?,
+    };
     let intel_rdt = record.intel_rdt.as_ref().map(intel_rdt::statistics).transpose()?.flatten();
     Ok(Statistics { cgroup, interfaces: interfaces(record)?, intel_rdt })
 }
