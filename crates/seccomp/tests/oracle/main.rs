@@ -166,7 +166,10 @@ fn no_name_that_libseccomp_knows_is_missing_here() {
         theirs.extend(all.filter_map(|number| libseccomp::name(arch, number)));
     }
     assert!(theirs.len() > 450, "{}", theirs.len());
-    let missing: Vec<&String> = theirs.iter().filter(|name| !ours.contains(&name.as_str())).collect();
+    // 2.6.1 has three that only m68k has, which OCI has no name for: atomic_barrier, atomic_cmpxchg_32, getpagesize
+    let is_of_an_abi = |name: &str| Arch::ALL.iter().any(|arch| libseccomp::number(*arch, name) >= Some(0));
+    let missing: Vec<&String> =
+        theirs.iter().filter(|name| !ours.contains(&name.as_str()) && is_of_an_abi(name)).collect();
     println!("libseccomp {:?}: {} names, here {}", libseccomp::version(), theirs.len(), ours.len());
     assert!(missing.is_empty(), "{missing:?}");
 }
