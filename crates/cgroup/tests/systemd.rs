@@ -337,6 +337,19 @@ fn a_process_is_attached_and_the_cgroup_of_systemd_is_asked_for() {
     assert_eq!(fake.heard()[0].values, want);
 }
 
+/// Seen on systemd 257, which reads 256 bytes at first and answers to nothing in them but the greeting.
+#[test]
+fn a_short_call_is_followed_by_another_so_that_systemd_hears_it() {
+    let fake = fake(|heard| match heard.member.as_str() {
+        "Get" => vec![Said::Return(vec![Value::Variant(Box::new(Value::text("257.1")))])],
+        _ => vec![Said::Return(vec![])],
+    });
+    let mut manager = connect(&fake);
+    assert_eq!(manager.version().unwrap(), 257);
+    assert_eq!(manager.version().unwrap(), 257, "later calls are heard as they are");
+    assert_eq!(fake.members(), ["Get", "Ping", "Get"]);
+}
+
 /// A dbus-daemon(1) of our own, in which no systemd is.
 #[test]
 fn a_real_bus_understands_what_is_said() {
