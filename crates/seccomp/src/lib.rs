@@ -27,7 +27,7 @@
 //! ```
 //!
 //! The modules follow that path; `interp` runs a program and `disasm` prints one, for tests and for people.
-//! What differs from libseccomp on purpose is in `docs/decisions/seccomp-compiler.md`.
+//! What differs from libseccomp on purpose is in `docs/decisions/0017-seccomp-compiler.md`.
 //!
 //! Not here, and where it is: loading the filter (brig-init); programs that are kept in files, and those that are compiled
 //! with brig because engines send their profiles (`runtime`), which are found by a profile's [`Canonical`] bytes.

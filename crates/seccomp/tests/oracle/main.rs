@@ -1,7 +1,7 @@
 //! The compiler against libseccomp: shipped and generated profiles, every number, boundary values, all ABIs.
 //!
 //! `cargo test --release -p brig-seccomp --features oracle --test oracle` (Debian: libseccomp-dev).
-//! Differences on purpose are listed in `docs/decisions/seccomp-compiler.md` and let pass in `on_purpose`.
+//! Differences on purpose are listed in `docs/decisions/0017-seccomp-compiler.md` and let pass in `on_purpose`.
 
 #![allow(clippy::unwrap_used, clippy::wildcard_enum_match_arm, reason = "a test")]
 
@@ -342,7 +342,7 @@ fn rules_on(profile: &Profile<'_>, name: &str) -> String {
     format!("default {:?}\n{rules}", profile.default_action)
 }
 
-/// The differences argued for in `docs/decisions/seccomp-compiler.md`.
+/// The differences argued for in `docs/decisions/0017-seccomp-compiler.md`.
 fn on_purpose(arch: Arch, data: &Data, mine: u32) -> bool {
     let is = |name: &str| arch.number(name) == Some(data.nr);
     // the kernel does not look at these bits of the first argument either
