@@ -78,7 +78,9 @@ echo 6272696700000000000000000000766d >etc/machine-id
 touch etc/.updated var/.updated
 sed -i 's/^root:[^:]*:/root::/' etc/shadow
 chroot . useradd --create-home --shell /bin/sh user
-mkdir -p brig etc/systemd/journald.conf.d
+# Once begun, the user's session stays: its end would take mounts away under the eyes of a test.
+mkdir -p brig etc/systemd/journald.conf.d var/lib/systemd/linger
+touch var/lib/systemd/linger/user
 printf '[Journal]\nStorage=volatile\n' >etc/systemd/journald.conf.d/brig.conf
 cat >etc/systemd/system/brig.service <<'UNIT'
 [Unit]
