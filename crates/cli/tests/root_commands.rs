@@ -8,6 +8,7 @@ use std::{
     io::{IoSliceMut, Read as _, Write as _},
     mem::MaybeUninit,
     os::{fd::OwnedFd, unix::net::UnixListener},
+    process::Stdio,
 };
 
 use common::{Brig, Bundle, HostMounts, cgroups_named, eventually, unique};
@@ -399,6 +400,26 @@ fn exec_works_in_a_created_container_and_in_no_stopped_or_paused_one() {
 }
 
 #[test]
+fn exec_into_a_paused_container_waits_until_it_is_resumed() {
+    if common::cannot_run() {
+        return;
+    }
+    let (bundle, brig) = (sleeper(), Brig::new());
+    let id = brig.start(&bundle);
+    brig.run(&["pause", &id]).ok();
+    let mut command = brig.command(&["exec", "--ignore-paused", &id, "echo", "late"]);
+    let mut exec = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
+    let processes = || brig.run(&["ps", "--format", "json", &id]).json().as_array().unwrap().len();
+    eventually("the process is in the cgroup", || processes() == 2);
+    assert_eq!(brig.status(&id), "paused");
+    assert!(exec.try_wait().unwrap().is_none());
+    brig.run(&["resume", &id]).ok();
+    let ended = exec.wait_with_output().unwrap();
+    assert!(ended.status.success());
+    assert_eq!(ended.stdout, b"late\n");
+}
+
+#[test]
 fn exec_of_what_is_no_program_fails_in_words() {
     if common::cannot_run() {
         return;
@@ -626,7 +647,7 @@ fn exec_in_the_foreground_brings_its_terminal() {
     let mut command =
         brig.command(&["exec", "-t", &id, "sh", "-c", "tty; stty size; read line; echo got $line; exit 5"]);
     for (set, stream) in [(0, &terminal), (1, &terminal), (2, &terminal)] {
-        let stream = std::process::Stdio::from(stream.try_clone().unwrap());
+        let stream = Stdio::from(stream.try_clone().unwrap());
         match set {
             0 => command.stdin(stream),
             1 => command.stdout(stream),
