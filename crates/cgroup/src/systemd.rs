@@ -7,6 +7,7 @@
 //! ```
 
 mod address;
+mod again;
 mod bus;
 mod failure;
 mod inbox;
@@ -18,6 +19,7 @@ use brig_dbus::{Call, Property, Value};
 pub use address::{Environment, Peer, Server, Socket, Whose, servers};
 pub use failure::{Doing, Failure, SystemdError};
 
+use again::{Asked, Presence, is_in_unit};
 use bus::Bus;
 
 /// A unit that is to be started.
@@ -35,16 +37,20 @@ pub struct Unit<'u> {
 #[derive(Debug)]
 pub struct Manager {
     bus: Bus,
+    servers: Vec<Server>,
+    deadline: Instant,
+    presence: Presence,
 }
 
 impl Manager {
-    /// Connects to the first server that takes us. Whatever is asked of it has to come to an end before `deadline`.
+    /// Connects to the first server that takes us. Whatever is asked of it has to come to an end before `deadline`. Where systemd
+    /// goes away in the middle, because it re-executes itself, it is asked again when it is back.
     ///
     /// # Errors
     /// `Unreachable`.
     pub fn connect(servers: &[Server], deadline: Instant) -> Result<Manager, SystemdError> {
-        let unreached = |failure| SystemdError { doing: Doing::Ask, unit: String::new(), failure };
-        Bus::connect(servers, deadline).map(|bus| Manager { bus }).map_err(unreached)
+        let (bus, presence) = again::connect(servers, deadline).map_err(failed(Doing::Ask, ""))?;
+        Ok(Manager { bus, servers: servers.to_vec(), deadline, presence })
     }
 
     /// Asks for a transient unit and does not wait.
@@ -55,8 +61,13 @@ impl Manager {
         self.bus.watch_jobs();
         let properties: Vec<&Property> = unit.properties.iter().collect();
         let call = self.queue_start(&unit, &properties);
-        self.bus.flush().map_err(failed(Doing::Start, unit.name))?;
-        Ok(Starting { manager: self, unit, call })
+        match self.bus.flush() {
+            // Whoever waits for the answer finds the same.
+            Err(failure) if self.is_gone(&failure) => {}
+            flushed => flushed.map_err(failed(Doing::Start, unit.name))?,
+        }
+        let (asked, leftover) = (Asked::Once, Leftover::Possible);
+        Ok(Starting { manager: self, unit, properties, call, asked, leftover })
     }
 
     fn queue_start(&mut self, unit: &Unit<'_>, properties: &[&Property]) -> u32 {
@@ -73,28 +84,32 @@ impl Manager {
     /// # Errors
     /// `Refused`, `Job`, `Deadline`, or the connection fails.
     pub fn stop(&mut self, unit: &str) -> Result<(), SystemdError> {
-        let failed = failed(Doing::Stop, unit);
         self.bus.watch_jobs();
+        self.until_answered(|manager| manager.stop_once(unit)).map_err(failed(Doing::Stop, unit))
+    }
+
+    fn stop_once(&mut self, unit: &str) -> Result<(), Failure> {
         let stop = self.call("StopUnit", &[Value::text(unit), Value::text("replace")]);
         let reset = self.call("ResetFailedUnit", &[Value::text(unit)]);
         let stopped = self.bus.reply(stop, "an answer to StopUnit").map(|values| job(&values));
         let job = match stopped {
             Err(failure) if is(&failure, NO_SUCH_UNIT) => return Ok(()),
-            stopped => stopped.and_then(|job| job.ok_or(Failure::Malformed)).map_err(&failed)?,
+            stopped => stopped?.ok_or(Failure::Malformed)?,
         };
         // What failed before is forgotten now. Whether it had is all that the answer would say.
-        self.reset_answer(reset).map_err(&failed)?;
-        let result = self.bus.job_end(&job, "the end of the stop job").map_err(&failed)?;
+        self.reset_answer(reset)?;
+        let result = self.bus.job_end(&job, "the end of the stop job")?;
         if result == DONE {
             return Ok(());
         }
         let reset = self.call("ResetFailedUnit", &[Value::text(unit)]);
-        self.reset_answer(reset).map_err(&failed)?;
-        Err(failed(Failure::Job(result)))
+        self.reset_answer(reset)?;
+        Err(Failure::Job(result))
     }
 
     fn reset_answer(&mut self, call: u32) -> Result<(), Failure> {
         match self.bus.reply(call, "an answer to ResetFailedUnit") {
+            Err(failure) if self.is_gone(&failure) => Err(failure),
             // There is nothing to be forgotten.
             Ok(_) | Err(Failure::Refused { .. }) => Ok(()),
             Err(failure) => Err(failure),
@@ -106,7 +121,11 @@ impl Manager {
     /// # Errors
     /// `Refused`, `Deadline`, or the connection fails.
     pub fn set_properties(&mut self, unit: &str, properties: &[Property]) -> Result<(), SystemdError> {
-        let failed = failed(Doing::Update, unit);
+        let set = |manager: &mut Manager| manager.set_properties_once(unit, properties);
+        self.until_answered(set).map_err(failed(Doing::Update, unit))
+    }
+
+    fn set_properties_once(&mut self, unit: &str, properties: &[Property]) -> Result<(), Failure> {
         let mut known: Vec<&Property> = properties.iter().collect();
         loop {
             if known.is_empty() {
@@ -119,7 +138,7 @@ impl Manager {
                 Ok(_) => return Ok(()),
                 Err(failure) => match self.known_to_it(&failure, &known) {
                     Some(fewer) => known = fewer,
-                    None => return Err(failed(failure)),
+                    None => return Err(failure),
                 },
             }
         }
@@ -131,11 +150,12 @@ impl Manager {
     /// `Refused`, `Deadline`, or the connection fails.
     pub fn attach(&mut self, unit: &str, pids: &[u32]) -> Result<(), SystemdError> {
         let pids = Value::Array("u".to_owned(), pids.iter().map(|pid| Value::U32(*pid)).collect());
-        let call = self.call("AttachProcessesToUnit", &[Value::text(unit), Value::text(""), pids]);
-        self.bus
-            .reply(call, "an answer to AttachProcessesToUnit")
-            .map(drop)
-            .map_err(failed(Doing::Attach, unit))
+        let words = [Value::text(unit), Value::text(""), pids];
+        let attach = |manager: &mut Manager| {
+            let call = manager.call("AttachProcessesToUnit", &words);
+            manager.bus.reply(call, "an answer to AttachProcessesToUnit").map(drop)
+        };
+        self.until_answered(attach).map_err(failed(Doing::Attach, unit))
     }
 
     /// The cgroup that systemd itself was given: empty for the machine's.
@@ -160,17 +180,21 @@ impl Manager {
     }
 
     fn property(&mut self, name: &str) -> Result<String, SystemdError> {
+        let path = TO_SYSTEMD.path;
+        let text = self.until_answered(|manager| manager.property_once(path, INTERFACE, name));
+        text.map_err(failed(Doing::Ask, ""))
+    }
+
+    fn property_once(&mut self, path: &str, interface: &str, name: &str) -> Result<String, Failure> {
         let serial = self.bus.queue(&Call {
+            path,
             interface: "org.freedesktop.DBus.Properties",
             member: "Get",
-            body: &[Value::text(INTERFACE), Value::text(name)],
+            body: &[Value::text(interface), Value::text(name)],
             ..TO_SYSTEMD
         });
-        let reply = self.bus.reply(serial, "a property of systemd");
-        let text = reply.and_then(|values| {
-            values.first().and_then(Value::as_text).map(str::to_owned).ok_or(Failure::Malformed)
-        });
-        text.map_err(failed(Doing::Ask, ""))
+        let values = self.bus.reply(serial, "a property of systemd")?;
+        values.first().and_then(Value::as_text).map(str::to_owned).ok_or(Failure::Malformed)
     }
 
     fn call(&mut self, member: &str, body: &[Value]) -> u32 {
@@ -200,45 +224,83 @@ impl Manager {
 pub struct Starting<'u> {
     manager: Manager,
     unit: Unit<'u>,
+    /// Those that this systemd knows.
+    properties: Vec<&'u Property>,
     call: u32,
+    asked: Asked,
+    leftover: Leftover,
 }
 
 impl Starting<'_> {
     /// Waits until the unit is there: until its own job has come to its end. A failed unit of the same name is made forgotten,
-    /// and the start tried once more.
+    /// and the start tried once more. Where systemd goes away meanwhile, it is asked once more too; a unit that is there by then
+    /// is ours if our process is in it.
     ///
     /// # Errors
-    /// `Refused`, `Job`, `Deadline`, or the connection fails. There may be a unit or not: stop it.
+    /// `Refused`, `Job`, `Deadline`, `Lost`, or the connection fails. There may be a unit or not: stop it.
     pub fn finish(mut self) -> Result<Began, SystemdError> {
         let failed = failed(Doing::Start, self.unit.name);
-        let mut properties: Vec<&Property> = self.unit.properties.iter().collect();
-        let mut leftover = Leftover::Possible;
+        loop {
+            match self.attempt() {
+                Err(failure) if self.manager.is_gone(&failure) => {
+                    self.manager.come_back(failure).map_err(&failed)?;
+                    self.asked = Asked::Again;
+                    self.ask();
+                }
+                ended => return ended.map_err(failed),
+            }
+        }
+    }
+
+    fn ask(&mut self) {
+        self.call = self.manager.queue_start(&self.unit, &self.properties);
+    }
+
+    fn attempt(&mut self) -> Result<Began, Failure> {
         let job = loop {
             let reply = self.manager.bus.reply(self.call, "an answer to StartTransientUnit");
             let failure = match reply.map(|values| job(&values)) {
-                Ok(Some(job)) => break job,
-                Ok(None) => return Err(failed(Failure::Malformed)),
+                Ok(job) => break job.ok_or(Failure::Malformed)?,
                 Err(failure) => failure,
             };
-            if is(&failure, UNIT_EXISTS) && leftover == Leftover::Possible {
-                if self.unit.pids.is_empty() {
-                    // A slice may be there before.
-                    return Ok(Began::Before);
+            if is(&failure, UNIT_EXISTS) && self.leftover == Leftover::Possible {
+                if let Some(began) = self.there_already()? {
+                    return Ok(began);
                 }
-                leftover = Leftover::Forgotten;
-                let reset = self.manager.call("ResetFailedUnit", &[Value::text(self.unit.name)]);
-                self.manager.reset_answer(reset).map_err(&failed)?;
-            } else if let Some(fewer) = self.manager.known_to_it(&failure, &properties) {
-                properties = fewer;
+            } else if let Some(fewer) = self.manager.known_to_it(&failure, &self.properties) {
+                self.properties = fewer;
             } else {
-                return Err(failed(failure));
+                return Err(failure);
             }
-            self.call = self.manager.queue_start(&self.unit, &properties);
+            self.ask();
         };
-        match self.manager.bus.job_end(&job, "the end of the start job").map_err(&failed)? {
+        match self.manager.bus.job_end(&job, "the end of the start job")? {
             result if result == DONE => Ok(Began::Anew),
-            result => Err(failed(Failure::Job(result))),
+            result => Err(Failure::Job(result)),
         }
+    }
+
+    /// A unit of this name is there. `None`: it is not what was asked for, and may make room.
+    fn there_already(&mut self) -> Result<Option<Began>, Failure> {
+        if self.unit.pids.is_empty() {
+            // A slice may be there before.
+            return Ok(Some(Began::Before));
+        }
+        if self.asked == Asked::Again {
+            // First its state, then its processes: systemd moves them in before it calls a scope active.
+            let state = self.manager.unit_state(self.unit.name)?;
+            if self.unit.pids.iter().all(|pid| is_in_unit(*pid, self.unit.name)) {
+                return Ok(Some(Began::Anew));
+            }
+            if !matches!(state.as_str(), "active" | "failed") {
+                // Its job, which nobody will tell us of, has not come to its end; or it is about to be forgotten.
+                self.manager.pause()?;
+                return Ok(None);
+            }
+        }
+        self.leftover = Leftover::Forgotten;
+        let reset = self.manager.call("ResetFailedUnit", &[Value::text(self.unit.name)]);
+        self.manager.reset_answer(reset).map(|()| None)
     }
 }
 
@@ -252,7 +314,7 @@ pub enum Began {
 }
 
 /// Whether a unit of the same name may be one that failed.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Leftover {
     Possible,
     Forgotten,
@@ -296,6 +358,8 @@ const TO_SYSTEMD: Call<'_> = Call {
 };
 
 const DONE: &str = "done";
+
+const OF_UNITS: &str = "org.freedesktop.systemd1.Unit";
 
 const UNIT_EXISTS: &str = "org.freedesktop.systemd1.UnitExists";
 const NO_SUCH_UNIT: &str = "org.freedesktop.systemd1.NoSuchUnit";

@@ -114,7 +114,7 @@ fn over_a_bus_the_greeting_and_the_match_go_out_with_the_call() {
     let unit = Unit { name: "brig-c.scope", properties: &[], pids: &[1] };
     let manager = Manager::connect(&[server(fake.socket(), Peer::Bus)], late()).unwrap();
     manager.start(unit).unwrap().finish().unwrap();
-    assert_eq!(fake.members(), ["Hello", "AddMatch", "StartTransientUnit"]);
+    assert_eq!(fake.members(), ["Hello", "AddMatch", "AddMatch", "StartTransientUnit"]);
 }
 
 #[test]
@@ -243,13 +243,11 @@ fn every_wait_has_a_deadline_that_says_what_was_waited_for() {
 }
 
 #[test]
-fn a_server_that_hangs_up_or_lies_is_told_apart() {
+fn a_server_that_lies_is_told_apart() {
     let failure = |said: Vec<Said>| {
         let fake = fake(move |_| said.clone());
         start(&fake, &[]).unwrap_err().failure
     };
-    assert_eq!(failure(vec![Said::Close]), Failure::Closed);
-    assert_eq!(failure(vec![job(), Said::Close]), Failure::Closed);
     assert_eq!(failure(vec![Said::Bytes(vec![0; 64])]), Failure::Malformed);
     assert_eq!(
         failure(vec![Said::Bytes(vec![b'l', 2, 1, 1, 255, 255, 255, 255, 0, 0, 0, 0, 255, 0, 0, 0])]),
@@ -257,6 +255,133 @@ fn a_server_that_hangs_up_or_lies_is_told_apart() {
     );
     assert_eq!(failure(vec![Said::Return(vec![])]), Failure::Malformed, "a reply without a job");
     assert_eq!(failure(vec![Said::Return(vec![Value::text("job")])]), Failure::Malformed);
+}
+
+const NO_REPLY: Said = Said::Error(
+    "org.freedesktop.DBus.Error.NoReply",
+    "Message recipient disconnected from message bus without replying",
+);
+const SPAWN: Said = Said::Error("org.freedesktop.DBus.Error.Spawn.ChildExited", "status 1");
+const EXISTS: Said = Said::Error("org.freedesktop.systemd1.UnitExists", "there");
+
+fn text(words: &str) -> Said {
+    Said::Return(vec![Value::Variant(Box::new(Value::text(words)))])
+}
+
+/// The first answers are these; then a start succeeds.
+fn away(first: Vec<Vec<Said>>) -> FakeSystemd {
+    let mut first = first.into_iter();
+    fake(move |heard| match heard.member.as_str() {
+        "StartTransientUnit" => first.next().unwrap_or_else(|| vec![job(), removed("done")]),
+        _ => vec![text("active")],
+    })
+}
+
+#[test]
+fn a_systemd_that_goes_away_before_it_started_the_unit_is_asked_again() {
+    for first in [
+        vec![vec![Said::Close]],
+        vec![vec![NO_REPLY]],
+        vec![vec![NO_REPLY], vec![SPAWN], vec![SPAWN]],
+        vec![vec![job(), Said::Close], vec![Said::Close]],
+    ] {
+        let asks = first.len() + 1;
+        let one = away(first);
+        start(&one, &[]).unwrap();
+        assert_eq!(one.members(), vec!["StartTransientUnit"; asks]);
+    }
+    let never_there = away(vec![vec![SPAWN]]);
+    assert!(start(&never_there, &[]).unwrap_err().to_string().contains("Spawn"), "no systemd on this bus");
+    assert_eq!(never_there.members(), ["StartTransientUnit"]);
+}
+
+#[test]
+fn a_unit_that_is_there_on_the_second_ask_and_without_our_process_is_left_alone() {
+    let one = away(vec![vec![Said::Close], vec![EXISTS], vec![EXISTS]]);
+    assert_eq!(start(&one, &[]).unwrap_err().name(), Some("org.freedesktop.systemd1.UnitExists"));
+    let calls = ["StartTransientUnit", "StartTransientUnit", "Get", "ResetFailedUnit", "StartTransientUnit"];
+    assert_eq!(one.members(), calls);
+}
+
+#[test]
+fn a_systemd_that_leaves_the_bus_while_its_job_is_waited_for_is_asked_again() {
+    let one = away(vec![vec![job(), Said::Left]]);
+    start(&one, &[]).unwrap();
+    assert_eq!(one.members(), ["StartTransientUnit"; 2]);
+}
+
+#[test]
+fn whatever_was_asked_of_a_systemd_that_went_away_is_asked_again() {
+    for gone in [Said::Close, NO_REPLY] {
+        let mut calls = 0;
+        let one = fake(move |heard| {
+            calls += 1;
+            match heard.member.as_str() {
+                _ if calls == 1 => vec![gone.clone()],
+                "StopUnit" => vec![job(), removed("done")],
+                "Get" => vec![text("257")],
+                _ => vec![Said::Return(vec![])],
+            }
+        });
+        connect(&one).stop("brig-c.scope").unwrap();
+        let stops = one.members().iter().filter(|member| *member == "StopUnit").count();
+        assert_eq!(stops, 2);
+    }
+    let once = |gone: Said| {
+        let mut calls = 0;
+        fake(move |_| {
+            calls += 1;
+            if calls == 1 { vec![gone.clone()] } else { vec![Said::Return(vec![])] }
+        })
+    };
+    let one = once(NO_REPLY);
+    connect(&one).set_properties("u.scope", &[Property::new("TasksMax", Value::U64(7))]).unwrap();
+    assert_eq!(one.members().iter().filter(|member| *member == "SetUnitProperties").count(), 2);
+    let one = once(Said::Close);
+    connect(&one).attach("u.scope", &[7]).unwrap();
+    assert_eq!(one.members().iter().filter(|member| *member == "AttachProcessesToUnit").count(), 2);
+}
+
+#[test]
+fn a_systemd_that_never_comes_back_is_waited_for_until_the_deadline() {
+    let soon = || Instant::now() + Duration::from_millis(200) * patience();
+    let one = fake(|_| vec![Said::Close]);
+    let error = start_until(&one, soon()).unwrap_err().to_string();
+    // The deadline may pass while it hangs up.
+    assert!(
+        error.starts_with("unable to start unit \"brig-c.scope\": timeout waiting for systemd"),
+        "{error}"
+    );
+    let mut manager = Manager::connect(&[server(one.socket(), Peer::Systemd)], soon()).unwrap();
+    drop(one);
+    let error = manager.stop("brig-c.scope").unwrap_err();
+    assert!(!error.is_unreachable());
+    let words = "unable to stop unit \"brig-c.scope\": timeout waiting for systemd to come back: systemd cannot be reached: ";
+    assert!(error.to_string().starts_with(words), "{error}");
+}
+
+#[test]
+fn a_systemd_whose_socket_is_there_and_not_yet_listened_on_is_waited_for() {
+    let socket = place();
+    drop(std::os::unix::net::UnixListener::bind(&socket).unwrap());
+    let servers = [server(&socket, Peer::Systemd)];
+    let soon = Instant::now() + Duration::from_millis(100) * patience();
+    assert!(Manager::connect(&servers, soon).unwrap_err().is_unreachable());
+    assert!(Instant::now() >= soon);
+    let path = socket.clone();
+    let starter = std::thread::spawn(move || {
+        std::fs::remove_file(&path).unwrap();
+        FakeSystemd::new(&path, |_| vec![job(), removed("done")])
+    });
+    let connected = loop {
+        // Between the two sockets of a real one there is nothing at all for a moment.
+        match Manager::connect(&servers, late()) {
+            Ok(manager) => break manager,
+            Err(error) => assert!(error.is_unreachable(), "{error}"),
+        }
+    };
+    connected.start(Unit { name: "u.scope", properties: &[], pids: &[1] }).unwrap().finish().unwrap();
+    drop(starter.join().unwrap());
 }
 
 #[test]

@@ -158,7 +158,17 @@ fn a_container_runs_in_its_unit_and_leaves_none_behind() {
     assert!(!bench.scope(&id).exists());
     assert_eq!(
         bench.systemd.members(),
-        ["Hello", "AddMatch", "StartTransientUnit", "Hello", "AddMatch", "StopUnit", "ResetFailedUnit"]
+        [
+            "Hello",
+            "AddMatch",
+            "AddMatch",
+            "StartTransientUnit",
+            "Hello",
+            "AddMatch",
+            "AddMatch",
+            "StopUnit",
+            "ResetFailedUnit"
+        ]
     );
     let start = &bench.heard("StartTransientUnit")[0];
     assert_eq!(property(start, "Slice"), Some(Value::text(bench.slice.clone())));
@@ -319,5 +329,66 @@ fn a_creator_killed_while_systemd_works_leaves_a_unit_that_a_forced_delete_stops
     bench.run(&["delete", "--force", &id]).ok();
     assert!(!bench.scope(&id).exists());
     assert_eq!(bench.count("StopUnit"), 1);
+    bench.brig.assert_nothing_of(&id);
+}
+
+/// A systemd that starts the unit and then goes away, so that nobody tells of its job. What it is asked again it answers as the
+/// real one does.
+#[test]
+fn a_unit_that_was_started_before_systemd_went_away_is_found_to_be_ours() {
+    if cannot_run() {
+        return;
+    }
+    let no_reply = Said::Error("org.freedesktop.DBus.Error.NoReply", "Message recipient disconnected");
+    for gone in [Said::Close, no_reply] {
+        let (slice_of, mut asked) = (PathBuf::from(ROOT), 0);
+        let bench = Bench::new(move |heard| {
+            match heard.member.as_str() {
+                "StartTransientUnit" => asked += 1,
+                "Get" => {
+                    let state = Value::Variant(Box::new(Value::text("active")));
+                    return Some(vec![Said::Return(vec![state])]);
+                }
+                _ => return None,
+            }
+            if asked > 1 {
+                return Some(vec![Said::Error("org.freedesktop.systemd1.UnitExists", "there")]);
+            }
+            let slice = property(heard, "Slice").unwrap();
+            as_systemd_does(heard, &slice_of.join(slice.as_text().unwrap()));
+            Some(vec![gone.clone()])
+        });
+        let id = unique("c");
+        let bundle = bench.bundle(&id, "echo here");
+        let said = bench.run(&["run", "--bundle", bundle.path().to_str().unwrap(), &id]).text();
+        assert_eq!(said, "here\n");
+        assert_eq!((bench.count("StartTransientUnit"), bench.count("Get")), (2, 1));
+        assert_eq!(bench.count("ResetFailedUnit"), 1, "with the stop, and not before");
+        assert!(!bench.scope(&id).exists());
+        bench.brig.assert_nothing_of(&id);
+    }
+}
+
+/// The same, but the unit that is there afterwards is another's.
+#[test]
+fn a_stranger_s_unit_that_appears_while_systemd_is_away_is_left_alone() {
+    if cannot_run() {
+        return;
+    }
+    let mut asked = 0;
+    let bench = Bench::new(move |heard| match heard.member.as_str() {
+        "StartTransientUnit" => {
+            asked += 1;
+            let exists = Said::Error("org.freedesktop.systemd1.UnitExists", "already exists");
+            Some(vec![if asked == 1 { Said::Close } else { exists }])
+        }
+        "Get" => Some(vec![Said::Return(vec![Value::Variant(Box::new(Value::text("active")))])]),
+        _ => None,
+    });
+    let id = unique("c");
+    let bundle = bench.bundle(&id, "true");
+    let ended = bench.run(&["create", "--bundle", bundle.path().to_str().unwrap(), &id]);
+    assert!(ended.error().contains("already exists (org.freedesktop.systemd1.UnitExists)"), "{ended:?}");
+    assert_eq!(bench.count("StopUnit"), 0);
     bench.brig.assert_nothing_of(&id);
 }

@@ -45,13 +45,20 @@ pub(crate) struct JobEnd {
 pub(crate) type Reply = Result<Vec<Value>, Failure>;
 
 impl Bus {
-    /// Connects to the first server that takes us.
-    pub(crate) fn connect(servers: &[Server], deadline: Instant) -> Result<Bus, Failure> {
+    /// Connects to the first server that takes us. `missed` hears of those that do not.
+    pub(crate) fn connect(
+        servers: &[Server],
+        deadline: Instant,
+        mut missed: impl FnMut(&Server, Errno),
+    ) -> Result<Bus, Failure> {
         let mut tried = Vec::new();
         for server in servers {
             match open(&server.socket, deadline) {
                 Ok(socket) => return Ok(Bus::on(socket, server.peer, deadline)),
-                Err(errno) => tried.push((name(&server.socket), errno)),
+                Err(errno) => {
+                    missed(server, errno);
+                    tried.push((name(&server.socket), errno));
+                }
             }
         }
         Err(Failure::Unreachable(tried))
@@ -74,10 +81,12 @@ impl Bus {
         bus
     }
 
-    /// Asks to be told of the ends of jobs. systemd itself tells everybody who is connected to it.
+    /// Asks to be told of the ends of jobs. systemd itself tells everybody who is connected to it. On a bus it can go away without
+    /// a change to our connection, and signals of the meantime are lost: that it left is a signal as well.
     pub(crate) fn watch_jobs(&mut self) {
         if self.peer == Peer::Bus {
             self.queue_to_daemon("AddMatch", &[Value::text(JOB_REMOVED)]);
+            self.queue_to_daemon("AddMatch", &[Value::text(NAME_LOST)]);
         }
     }
 
@@ -217,9 +226,25 @@ impl Bus {
                 // Ours is among the last: everybody's jobs are told.
                 self.jobs.drain(..self.jobs.len().saturating_sub(MOST));
             }
+            (Kind::Signal, _)
+                if message.member.as_deref() == Some("NameOwnerChanged")
+                    && message.values().is_ok_and(|values| is_loss(&values)) =>
+            {
+                return Err(Failure::Closed);
+            }
             _ => {}
         }
         Ok(())
+    }
+}
+
+/// `NameOwnerChanged(s name, s old_owner, s new_owner)`: systemd has left the bus.
+fn is_loss(values: &[Value]) -> bool {
+    match values {
+        [Value::Text(name), Value::Text(_), Value::Text(owner)] => {
+            name == "org.freedesktop.systemd1" && owner.is_empty()
+        }
+        _ => false,
     }
 }
 
@@ -263,3 +288,5 @@ const MOST: usize = 256;
 const SHORTEST: std::time::Duration = std::time::Duration::from_millis(1);
 
 const JOB_REMOVED: &str = "type='signal',sender='org.freedesktop.systemd1',path='/org/freedesktop/systemd1',interface='org.freedesktop.systemd1.Manager',member='JobRemoved'";
+
+const NAME_LOST: &str = "type='signal',sender='org.freedesktop.DBus',path='/org/freedesktop/DBus',interface='org.freedesktop.DBus',member='NameOwnerChanged',arg0='org.freedesktop.systemd1'";

@@ -46,6 +46,8 @@ pub enum Failure {
     Job(String),
     /// The deadline passed: what was being waited for.
     Deadline(&'static str),
+    /// systemd went away in the middle, and was not back when the deadline passed: how that looked at last.
+    Lost(Box<Failure>),
 }
 
 /// A failure, and of what.
@@ -84,7 +86,13 @@ impl fmt::Display for SystemdError {
             Doing::Attach => write!(f, "unable to attach a process to unit {unit:?}: "),
             Doing::Ask => write!(f, "unable to ask systemd: "),
         }?;
-        match &self.failure {
+        write!(f, "{}", self.failure)
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
             Failure::Unreachable(tried) => unreachable(f, tried),
             Failure::Call(errno) => write!(f, "{}", Words(*errno)),
             Failure::Closed => f.write_str("systemd hung up"),
@@ -93,6 +101,7 @@ impl fmt::Display for SystemdError {
             Failure::Refused { name, message } => write!(f, "{message} ({name})"),
             Failure::Job(result) => write!(f, "its job ended with {result:?}"),
             Failure::Deadline(what) => write!(f, "timeout waiting for systemd: {what}"),
+            Failure::Lost(last) => write!(f, "timeout waiting for systemd to come back: {last}"),
         }
     }
 }

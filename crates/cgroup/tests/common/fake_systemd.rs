@@ -30,6 +30,8 @@ pub(crate) enum Said {
     JobRemoved(String, String),
     /// These bytes, as they are.
     Bytes(Vec<u8>),
+    /// `NameOwnerChanged`: systemd is no longer on the bus.
+    Left,
     /// Nothing more: the connection is closed.
     Close,
 }
@@ -127,6 +129,7 @@ fn serve(
                     }
                     Said::JobRemoved(job, result) => stream.write_all(&job_removed(&job, &result))?,
                     Said::Bytes(bytes) => stream.write_all(&bytes)?,
+                    Said::Left => stream.write_all(&left())?,
                     Said::Close => return Ok(()),
                 }
             }
@@ -157,6 +160,15 @@ pub(crate) fn job_removed(job: &str, result: &str) -> Vec<u8> {
     ];
     let body = [Value::U32(1), Value::Path(job.into()), Value::text("any.scope"), Value::text(result)];
     message(4, fields, &body)
+}
+
+fn left() -> Vec<u8> {
+    let fields = vec![
+        field(1, Value::Path("/org/freedesktop/DBus".into())),
+        field(2, Value::text("org.freedesktop.DBus")),
+        field(3, Value::text("NameOwnerChanged")),
+    ];
+    message(4, fields, &["org.freedesktop.systemd1", ":1.0", ""].map(Value::text))
 }
 
 fn message(kind: u8, mut fields: Vec<Value>, body: &[Value]) -> Vec<u8> {
