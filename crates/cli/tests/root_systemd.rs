@@ -9,7 +9,8 @@ mod common;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
+use std::sync::RwLock;
 use std::thread;
 use std::time::Duration;
 
@@ -35,12 +36,29 @@ fn brig() -> Brig {
 
 /// One property of a unit, as systemd sees it.
 fn property(unit: &str, name: &str) -> String {
-    let show = Command::new("systemctl").args(["show", "--value", "-p", name, unit]).output().unwrap();
+    let show = ask(&["show", "--value", "-p", name, unit]);
     String::from_utf8(show.stdout).unwrap().trim().to_owned()
 }
 
+/// systemctl(1), unlike brig, does not wait for a systemd that re-executes itself.
+static AWAY: RwLock<()> = RwLock::new(());
+
+fn ask(words: &[&str]) -> Output {
+    let _here = AWAY.read().unwrap();
+    Command::new("systemctl").args(words).output().unwrap()
+}
+
 fn systemctl(words: &[&str]) {
-    assert!(Command::new("systemctl").args(words).status().unwrap().success(), "{words:?}");
+    let ended = ask(words);
+    assert!(ended.status.success(), "{words:?}: {ended:?}");
+}
+
+/// Other tests start and stop containers meanwhile.
+fn reexecute() {
+    let _away = AWAY.write().unwrap();
+    let run = |words: &[&str]| Command::new("systemctl").args(words).output().unwrap().status.success();
+    assert!(run(&["daemon-reexec"]));
+    eventually("systemd is back", || run(&["show", "-p", "Version"]));
 }
 
 fn unit(id: &str) -> String {
@@ -60,7 +78,7 @@ fn file(id: &str, name: &str) -> String {
 fn assert_nothing_of(brig: &Brig, name: &str) {
     brig.assert_nothing_of(name);
     let list = ["list-units", "--all", "--no-legend", "--plain", &format!("*{name}*")];
-    let units = Command::new("systemctl").args(list).output().unwrap();
+    let units = ask(&list);
     assert_eq!(String::from_utf8(units.stdout).unwrap(), "");
 }
 
@@ -180,8 +198,10 @@ fn limits_and_device_rules_outlive_a_reload_of_systemd() {
     let id = brig.start(&bundle);
     brig.run(&["exec", &id, "mknod", "/dev/disk", "b", "3", "250"]).ok();
     for words in ["", "daemon-reload", "daemon-reexec", "daemon-reload"] {
-        if !words.is_empty() {
-            systemctl(&[words]);
+        match words {
+            "" => {}
+            "daemon-reexec" => reexecute(),
+            words => systemctl(&[words]),
         }
         let said = brig.run(&["exec", &id, "sh", "-c", DEVICES]).text();
         assert_eq!(said, "not permitted\nnull\n", "after {words}");
@@ -235,12 +255,16 @@ fn a_unit_of_somebody_else_is_left_alone() {
     let brig = brig();
     let id = unique("c");
     let bundle = Bundle::with_args(&["true"]);
+    let here = AWAY.read().unwrap();
     let stranger = Command::new("systemd-run")
         .args(["--scope", "--quiet", "--unit", &unit(&id), "sleep", "1000"])
         .stdout(Stdio::null())
         .spawn();
     let mut stranger = stranger.unwrap();
-    eventually("the stranger is there", || property(&unit(&id), "ActiveState") == "active");
+    let is_active =
+        || Command::new("systemctl").args(["is-active", "--quiet", &unit(&id)]).status().unwrap().success();
+    eventually("the stranger is there", is_active);
+    drop(here);
     let refused = brig.run(&["run", "--bundle", bundle.path().to_str().unwrap(), &id]);
     assert!(refused.error().contains("UnitExists"), "{refused:?}");
     assert_eq!(property(&unit(&id), "ActiveState"), "active", "a unit of somebody else is left alone");
@@ -293,7 +317,7 @@ fn a_creator_killed_at_any_moment_leaves_nothing_after_a_forced_delete() {
     // What systemd was asked for by one who is dead by now may come after the delete, and goes by itself.
     eventually("all units are gone", || {
         let list = ["list-units", "--all", "--no-legend", "--plain", &format!("*{name}*")];
-        Command::new("systemctl").args(list).output().unwrap().stdout.is_empty()
+        ask(&list).stdout.is_empty()
     });
     assert_nothing_of(&brig, &name);
 }
@@ -322,5 +346,35 @@ fn many_containers_leave_not_one_unit_and_not_one_cgroup() {
         }
     });
     println!("{many} containers");
+    assert_nothing_of(&brig, &name);
+}
+
+/// An upgrade of its package does that to systemd: all connections end, and calls and signals that are under way are lost.
+#[test]
+fn containers_come_and_go_while_systemd_re_executes_itself() {
+    if cannot_run() {
+        return;
+    }
+    let brig = brig();
+    let bundle = sleeper();
+    let name = unique("x");
+    let away = thread::spawn(|| (0..5).for_each(|_| reexecute()));
+    thread::scope(|scope| {
+        for worker in 0..2 {
+            let (brig, bundle, name, away) = (&brig, &bundle, &name, &away);
+            scope.spawn(move || {
+                let mut number = 0;
+                while !away.is_finished() {
+                    let id = format!("{name}-{worker}-{number}");
+                    brig.run(&["create", "--bundle", bundle.path().to_str().unwrap(), &id]).ok();
+                    brig.run(&["update", "--pids-limit", "42", &id]).ok();
+                    brig.run(&["delete", "--force", &id]).ok();
+                    number += 1;
+                }
+                println!("{number} containers");
+            });
+        }
+    });
+    away.join().unwrap();
     assert_nothing_of(&brig, &name);
 }
