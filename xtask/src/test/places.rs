@@ -103,7 +103,8 @@ fn session(test: &Path) -> Command {
     let user = std::env::var(SESSION).unwrap_or_default();
     let mut command = Command::new("systemd-run");
     command.args(["--user", &format!("--machine={user}@.host"), "--quiet", "--pipe", "--wait", "--collect"]);
-    command.args(["--property=Delegate=yes", "--same-dir"]);
+    // Not ours, which the user may not be let into: root's home is often closed.
+    command.args(["--property=Delegate=yes", "--working-directory=/"]);
     let ours = |name: &str| name == "PATH" || name.starts_with("BRIG_") || name.starts_with("CARGO_");
     let names = std::env::vars().map(|(name, _)| name).filter(|name| ours(name));
     let names = names.chain(["CARGO_MANIFEST_DIR".to_owned()]);
