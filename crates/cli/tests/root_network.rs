@@ -1,6 +1,7 @@
 //! `linux.netDevices`: devices that move into a container and back. The "host" is a network namespace of the test's own, never the machine's.
 //! Root, in a private mount namespace; needs ip(8).
 #![allow(clippy::unwrap_used, reason = "a test ends where its preparation fails")]
+#![allow(clippy::print_stdout, reason = "a test says why it is skipped")]
 
 mod common;
 
@@ -32,6 +33,34 @@ fn a_device_keeps_addresses_mtu_and_hardware_address_when_it_moves_and_is_up_und
         assert!(shown.contains(wanted), "{wanted}: {shown}");
     }
     assert!(!shown.contains("169.254.3.4"), "that address is not global: {shown}");
+}
+
+#[test]
+fn a_dummy_device_moves_in_as_it_was_and_ends_with_the_container() {
+    if cannot_run() {
+        return;
+    }
+    let host = Host::new();
+    if host.does("ip link add d0 type dummy 2>/dev/null && echo made || echo none") != "made\n" {
+        println!("SKIPPED: needs dummy devices, which this kernel has not");
+        return;
+    }
+    host.does(
+        "ip link set d0 mtu 1789 address 02:00:00:00:00:0d up
+         ip address add 169.254.169.77/32 dev d0; ip address add fd00:d::1/64 dev d0 nodad",
+    );
+    let devices = json!({ "d0": { "name": "eth0" } });
+    let bundle = with_devices(Bundle::with_args(&["sleep", "1000"]), &devices).privileged();
+    let id = host.start(&bundle);
+    let shown = host.brig(&["exec", &id, "busybox", "ip", "address", "show", "dev", "eth0"]).text();
+    for wanted in [",UP,", "mtu 1789", "02:00:00:00:00:0d", " 169.254.169.77/32 ", " fd00:d::1/64 "] {
+        assert!(shown.contains(wanted), "{wanted}: {shown}");
+    }
+    host.brig(&["exec", &id, "busybox", "ping", "-c", "1", "-W", "20", "169.254.169.77"]).ok();
+    assert_eq!(host.interfaces(), [""; 0]);
+    host.brig(&["delete", "--force", &id]).ok();
+    host.brig.assert_nothing_of(&id);
+    assert_eq!(host.interfaces(), [""; 0]);
 }
 
 #[test]
