@@ -58,8 +58,13 @@ pub(crate) fn which(name: &str) -> Option<PathBuf> {
 pub(crate) type Needed = (&'static str, &'static str);
 
 /// What tests use.
-const TOOLS: [Needed; 4] =
-    [("busybox", "busybox-static"), ("ip", "iproute2"), ("newuidmap", "uidmap"), ("strace", "strace")];
+const TOOLS: [Needed; 5] = [
+    ("busybox", "busybox-static"),
+    ("ip", "iproute2"),
+    ("iptables-restore", "iptables"),
+    ("newuidmap", "uidmap"),
+    ("strace", "strace"),
+];
 
 /// Provides what the tests use; what is missing then is said.
 pub(crate) fn provide_tools() {

@@ -5,6 +5,8 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a developer's tool talks on the terminal")]
 
 mod command;
+mod criu;
+mod debian;
 mod sources;
 
 mod check;

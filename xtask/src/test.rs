@@ -7,6 +7,7 @@
 mod binaries;
 mod places;
 
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -14,6 +15,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::command::{is_root, provide_tools};
+use crate::criu;
 use crate::oracle;
 use crate::tally::{self, Tally};
 use crate::vm;
@@ -35,7 +37,8 @@ const POLL: Duration = Duration::from_millis(20);
 pub(crate) fn run(root: &Path, words: &[String]) -> Result<(), String> {
     provide_tools();
     let built = Built::new(root)?;
-    let run = Run { logs: logs(root)?, home: Home::new()?, words };
+    let path = if binaries::are_brought() { None } else { Some(criu::search_path()) };
+    let run = Run { logs: logs(root)?, home: Home::new()?, words, path };
     let mut sum = Tally::default();
     for needs in [Needs::Nothing, Needs::User, Needs::Root] {
         for binary in built.tests.iter().filter(|binary| binary.needs == needs) {
@@ -72,6 +75,8 @@ struct Run<'a> {
     home: Home,
     /// Which tests to keep; all when empty.
     words: &'a [String],
+    /// Where tests look for programs, if not where we do.
+    path: Option<OsString>,
 }
 
 impl Run<'_> {
@@ -107,6 +112,7 @@ impl Run<'_> {
     fn test(&self, binary: &Binary, place: Place) -> Command {
         let mut command = place.command(&binary.path, &self.home);
         command.current_dir(&binary.package).env("CARGO_MANIFEST_DIR", &binary.package);
+        command.envs(self.path.iter().map(|path| ("PATH", path)));
         command
     }
 

@@ -7,7 +7,8 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use crate::command::{is_root, name, succeed};
-use crate::vm::recipe::{self, FURNISH, LEFT_OUT, SUITE, Set};
+use crate::debian::{self, SUITE};
+use crate::vm::recipe::{self, FURNISH, LEFT_OUT, Set};
 
 /// A machine that can be started.
 #[derive(Debug)]
@@ -18,8 +19,6 @@ pub(super) struct Image {
     pub(super) kernel: PathBuf,
 }
 
-/// Where Debian's packages come from, if this machine's own sources do not say it.
-const MIRROR: &str = "http://deb.debian.org/debian";
 /// What keeps packages from being fetched keeps them for longer than this.
 const LIMIT: &str = "600";
 
@@ -28,7 +27,7 @@ const LIMIT: &str = "600";
 /// # Errors
 /// It cannot be built; the end of what was said about it is told.
 pub(super) fn provide(sets: &[Set]) -> Result<Image, String> {
-    let cache = cache()?;
+    let cache = debian::cache("vm")?;
     fs::create_dir_all(&cache).map_err(|error| format!("{}: {error}", cache.display()))?;
     // Who comes second waits, and finds the machine built.
     let lock = cache.join("lock");
@@ -55,7 +54,7 @@ fn build(place: &Path, sets: &[Set]) -> Result<(), String> {
     let folder = workshop.as_ref().map_or(&*new, |workshop| &workshop.0);
     fs::write(folder.join("furnish"), FURNISH).map_err(told)?;
     let log = File::create(folder.join("log")).map_err(told)?;
-    let mut command = debian(folder, sets);
+    let mut command = bootstrap(folder, sets);
     command.stdin(Stdio::null()).stdout(log.try_clone().map_err(told)?).stderr(log);
     let status = command.status().map_err(|error| format!("{}: {error}", name(&command)))?;
     if !status.success() {
@@ -98,14 +97,14 @@ impl Drop for Workshop {
 }
 
 /// mmdebstrap(1), which unpacks Debian into a temporary folder, furnishes it, and removes it.
-fn debian(out: &Path, sets: &[Set]) -> Command {
+fn bootstrap(out: &Path, sets: &[Set]) -> Command {
     let mut command = Command::new("timeout");
     command.args(["--kill-after=10", LIMIT, "mmdebstrap", "--variant=essential"]);
     command.arg(format!("--include={}", recipe::packages(sets).join(",")));
     command.args(LEFT_OUT.map(|path| format!("--dpkgopt=path-exclude={path}")));
     // `$1` is the root; our own paths go by the environment, that a shell does not look into.
     command.arg(r#"--customize-hook=sh "$BRIG_VM/furnish" "$1" "$BRIG_VM""#).env("BRIG_VM", out);
-    command.args([SUITE, "/dev/null"]).arg(format!("deb {} {SUITE} main", mirror()));
+    command.args([SUITE, "/dev/null"]).arg(format!("deb {} {SUITE} main", debian::mirror()));
     command
 }
 
@@ -122,33 +121,6 @@ fn remove_older(place: &Path, sets: &[Set]) {
     }
 }
 
-/// Shared by all workspaces of a user.
-fn cache() -> Result<PathBuf, String> {
-    let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
-    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).or_else(home);
-    cache.map(|cache| cache.join("brig/vm")).ok_or_else(|| "neither XDG_CACHE_HOME nor HOME is set".into())
-}
-
-/// The mirror that this machine gets its own packages from.
-fn mirror() -> String {
-    let folder = fs::read_dir("/etc/apt/sources.list.d").into_iter().flatten().flatten();
-    let mut files: Vec<PathBuf> = folder.map(|entry| entry.path()).collect();
-    files.push("/etc/apt/sources.list".into());
-    files.sort();
-    let texts: Vec<String> = files.iter().filter_map(|file| fs::read_to_string(file).ok()).collect();
-    texts.iter().find_map(|text| mirror_in(text)).unwrap_or_else(|| MIRROR.to_owned())
-}
-
-/// The first place of Debian's main archive in a file of apt's, old style or new.
-fn mirror_in(text: &str) -> Option<String> {
-    let words = text
-        .lines()
-        .filter(|line| line.starts_with("URIs:") || line.starts_with("deb "))
-        .flat_map(str::split_whitespace);
-    let is_archive = |word: &&str| word.contains("://") && word.trim_end_matches('/').ends_with("/debian");
-    words.filter(|word| is_archive(word)).map(str::to_owned).next()
-}
-
 /// The last lines of `text`.
 pub(super) fn end(text: &str, lines: usize) -> String {
     let all: Vec<&str> = text.lines().collect();
@@ -158,22 +130,6 @@ pub(super) fn end(text: &str, lines: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_mirror_is_the_one_of_debian_s_archive() {
-        let new = "Types: deb\nURIs: http://near.example/debian\nSuites: bookworm\n";
-        assert_eq!(mirror_in(new).as_deref(), Some("http://near.example/debian"));
-        let old = "deb [signed-by=/x] https://near.example/debian/ bookworm main\n";
-        assert_eq!(mirror_in(old).as_deref(), Some("https://near.example/debian/"));
-    }
-
-    #[test]
-    fn neither_the_security_archive_nor_somebody_else_s_is_a_mirror() {
-        for text in ["URIs: http://deb.debian.org/debian-security\n", "deb https://deb.example/node x main\n"]
-        {
-            assert_eq!(mirror_in(text), None);
-        }
-    }
 
     #[test]
     fn the_end_of_a_text_is_its_last_lines() {

@@ -2,8 +2,7 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-/// The Debian that it is.
-pub(super) const SUITE: &str = "trixie";
+use crate::debian::SUITE;
 
 /// Packages that go together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

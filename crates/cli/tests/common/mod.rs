@@ -320,9 +320,12 @@ impl Drop for Brig {
     }
 }
 
-/// The program under test.
+/// The program under test: brig, or another runtime that `BRIG_TEST_PROGRAM` names, to see what a test says about that.
 pub(crate) fn brig_program() -> &'static str {
-    env!("CARGO_BIN_EXE_brig")
+    static PROGRAM: LazyLock<String> = LazyLock::new(|| {
+        env::var("BRIG_TEST_PROGRAM").unwrap_or_else(|_| env!("CARGO_BIN_EXE_brig").to_owned())
+    });
+    &PROGRAM
 }
 
 fn wait(mut child: Child, command: &Command) -> ExitStatus {
@@ -572,5 +575,6 @@ impl Brig {
 
 pub(crate) mod agent;
 pub(crate) mod cgroup;
+pub(crate) mod checkpoint;
 pub(crate) mod network;
 pub(crate) mod terminal;

@@ -1,0 +1,118 @@
+//! Containers that are checkpointed and restored: with a CRIU that works here, and streams that it can take along.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    sync::LazyLock,
+};
+
+use super::{Brig, Bundle, Ended, eventually, unique, wait};
+
+/// What is in the way of every dump here.
+static OBSTACLE: LazyLock<Option<&str>> = LazyLock::new(|| {
+    let check = Command::new("criu").arg("check").stdin(Stdio::null()).output();
+    match check {
+        Err(_) => Some("CRIU"),
+        Ok(output) if !output.status.success() => Some("a CRIU that works on this kernel"),
+        Ok(_) => None,
+    }
+});
+
+/// True, having said why, where nothing can be dumped.
+pub(crate) fn cannot_run() -> bool {
+    if let Some(obstacle) = *OBSTACLE {
+        println!("SKIPPED: needs {obstacle}");
+    }
+    OBSTACLE.is_some() || super::cannot_run()
+}
+
+/// True, having said why, where CRIU cannot do `what` on this kernel, by its own word for it.
+pub(crate) fn lacks(what: &str) -> bool {
+    let check = Command::new("criu").args(["check", "--feature", what]).stdin(Stdio::null()).output();
+    let lacks = !check.is_ok_and(|output| output.status.success());
+    if lacks {
+        println!("SKIPPED: needs {what}, which this kernel has not");
+    }
+    lacks
+}
+
+impl Brig {
+    /// Runs a command to its end that leaves a container behind. Its streams are those that CRIU finds everywhere; what it
+    /// says goes to a log.
+    pub(crate) fn finish_apart(&self, words: &[&str]) -> Ended {
+        let log = self.scratch(&unique("log"));
+        let mut command = self.command(&["--log", log.to_str().unwrap()]);
+        command.args(words).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let status = wait(command.spawn().unwrap(), &command);
+        let stderr = fs::read_to_string(&log).unwrap_or_default();
+        Ended { code: status.code().unwrap(), stdout: String::new(), stderr }
+    }
+
+    /// `run --detach`.
+    #[track_caller]
+    pub(crate) fn start_apart(&self, bundle: &Bundle) -> String {
+        let id = unique("c");
+        self.finish_apart(&["run", "--detach", "--bundle", bundle.path().to_str().unwrap(), &id]).ok();
+        id
+    }
+
+    /// `checkpoint` to the images of that name.
+    pub(crate) fn checkpoint(&self, id: &str, images: &str, options: &[&str]) -> Ended {
+        let images = self.scratch(images);
+        let words = ["checkpoint", "--image-path", images.to_str().unwrap()];
+        self.run(&words.into_iter().chain(options.iter().copied()).chain([id]).collect::<Vec<_>>())
+    }
+
+    /// `restore --detach` from the images of that name.
+    pub(crate) fn restore(&self, id: &str, bundle: &Bundle, images: &str, options: &[&str]) -> Ended {
+        let images = self.scratch(images);
+        let words = ["restore", "--detach", "--image-path", images.to_str().unwrap(), "--bundle"];
+        let words = words.into_iter().chain([bundle.path().to_str().unwrap()]);
+        self.finish_apart(&words.chain(options.iter().copied()).chain([id]).collect::<Vec<_>>())
+    }
+
+    /// Asserts that there is no container `id` any more, and nothing of it.
+    #[track_caller]
+    pub(crate) fn assert_gone(&self, id: &str) {
+        let ended = self.run(&["state", id]);
+        assert_eq!((ended.code, ended.error()), (1, "container does not exist".to_owned()), "{ended:?}");
+        self.assert_nothing_of(id);
+    }
+}
+
+/// A container that counts in its memory and shows it.
+pub(crate) const COUNTER: &str =
+    "i=0; while :; do i=$((i+1)); echo $i > /count.new; busybox mv /count.new /count; sleep 0.1; done";
+
+/// How far it has counted. The first number takes a moment.
+#[track_caller]
+pub(crate) fn count(bundle: &Bundle) -> u64 {
+    let file = bundle.rootfs().join("count");
+    let mut count = None;
+    eventually("it has counted", || {
+        count = read_count(&file);
+        count.is_some()
+    });
+    count.unwrap()
+}
+
+fn read_count(file: &Path) -> Option<u64> {
+    fs::read_to_string(file).ok()?.trim().parse().ok()
+}
+
+/// Waits until it has counted beyond `count`, having gone on from there.
+#[track_caller]
+pub(crate) fn counts_on(bundle: &Bundle, before: u64) {
+    let mut now = before;
+    eventually(&format!("it counts beyond {before}"), || {
+        now = count(bundle);
+        now != before
+    });
+    assert!(now > before, "it has begun anew: {now} after {before}");
+}
+
+/// The images of that name.
+pub(crate) fn images(brig: &Brig, name: &str) -> PathBuf {
+    brig.scratch(name)
+}
