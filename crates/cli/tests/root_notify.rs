@@ -45,10 +45,31 @@ fn speaker() -> Bundle {
     })
 }
 
-fn next(manager: &UnixDatagram) -> String {
-    let mut message = [0; 256];
-    let count = manager.recv(&mut message).expect("the service manager hears of it");
-    String::from_utf8_lossy(&message[..count]).into_owned()
+/// A service manager that listens to what brig says.
+struct Manager(UnixDatagram);
+
+impl Manager {
+    fn of(brig: &Brig) -> Self {
+        let socket = UnixDatagram::bind(brig.scratch("manager")).unwrap();
+        socket.set_read_timeout(Some(common::patiently(20))).unwrap();
+        Self(socket)
+    }
+
+    /// Runs a command that is told of the manager, which hears three messages. The barrier's pipe is closed when the socket
+    /// is: nobody reads it here.
+    fn hears(self, brig: &Brig, words: &[&str]) -> [String; 3] {
+        let listening = std::thread::spawn(move || [self.next(), self.next(), self.next()]);
+        let mut command = brig.command(words);
+        command.env("NOTIFY_SOCKET", brig.scratch("manager"));
+        brig.finish(command).ok();
+        listening.join().unwrap()
+    }
+
+    fn next(&self) -> String {
+        let mut message = [0; 256];
+        let count = self.0.recv(&mut message).expect("the service manager hears of it");
+        String::from_utf8_lossy(&message[..count]).into_owned()
+    }
 }
 
 #[test]
@@ -56,18 +77,10 @@ fn a_service_manager_hears_that_a_detached_container_is_ready_and_what_its_pid_i
     if cannot_run() {
         return;
     }
-    let (bundle, brig) = (speaker(), Brig::new());
-    let socket = brig.scratch("manager");
-    let manager = UnixDatagram::bind(&socket).unwrap();
-    manager.set_read_timeout(Some(common::patiently(20))).unwrap();
-    let id = common::unique("told");
-    let mut run = brig.command(&["run", "-d", "--bundle", &bundle.path().to_string_lossy(), &id]);
-    // The barrier's pipe is closed when the socket is: nobody reads it here.
-    let manager = std::thread::spawn(move || [next(&manager), next(&manager), next(&manager)]);
-    run.env("NOTIFY_SOCKET", &socket);
-    brig.finish(run).ok();
+    let (bundle, brig, id) = (speaker(), Brig::new(), common::unique("told"));
+    let manager = Manager::of(&brig);
+    let heard = manager.hears(&brig, &["run", "-d", "--bundle", &bundle.path().to_string_lossy(), &id]);
     let state: Value = brig.state(&id);
-    let heard = manager.join().unwrap();
     assert_eq!(
         heard,
         ["READY=1\n".to_owned(), format!("MAINPID={}\n", state["pid"]), "BARRIER=1".to_owned()]
@@ -79,17 +92,10 @@ fn start_tells_for_a_container_that_was_created_before() {
     if cannot_run() {
         return;
     }
-    let (bundle, brig) = (speaker(), Brig::new());
-    let socket = brig.scratch("manager");
-    let manager = UnixDatagram::bind(&socket).unwrap();
-    manager.set_read_timeout(Some(common::patiently(20))).unwrap();
-    let id = common::unique("told");
+    let (bundle, brig, id) = (speaker(), Brig::new(), common::unique("told"));
+    let manager = Manager::of(&brig);
     let mut create = brig.command(&["create", "--bundle", &bundle.path().to_string_lossy(), &id]);
-    create.env("NOTIFY_SOCKET", &socket);
+    create.env("NOTIFY_SOCKET", brig.scratch("manager"));
     brig.finish(create).ok();
-    let manager = std::thread::spawn(move || [next(&manager), next(&manager), next(&manager)]);
-    let mut start = brig.command(&["start", &id]);
-    start.env("NOTIFY_SOCKET", &socket);
-    brig.finish(start).ok();
-    assert_eq!(manager.join().unwrap()[0], "READY=1\n");
+    assert_eq!(manager.hears(&brig, &["start", &id])[0], "READY=1\n");
 }

@@ -6,12 +6,13 @@ mod common;
 use std::{
     fs,
     io::{Read as _, Write as _},
-    os::unix::net::UnixListener,
+    os::{fd::OwnedFd, unix::net::UnixListener},
+    path::Path,
     process::{Command, Stdio},
 };
 
 use common::{
-    Brig, Bundle, eventually,
+    Brig, Bundle, Ended, eventually,
     terminal::{HostTerminal, take_descriptor},
     unique,
 };
@@ -26,6 +27,30 @@ fn on_a_terminal(script: &str) -> Bundle {
 /// `brig run`, not started yet.
 fn run(brig: &Brig, bundle: &Bundle) -> Command {
     brig.command(&["run", "--bundle", bundle.path().to_str().unwrap(), &unique("c")])
+}
+
+/// Creates a container with an option that takes a path.
+fn create_with(brig: &Brig, option: &str, path: &Path, bundle: &Bundle) -> (String, Ended) {
+    let id = unique("c");
+    let (path, bundle) = (path.to_str().unwrap(), bundle.path().to_str().unwrap());
+    let ended = brig.run(&["create", option, path, "--bundle", bundle, &id]);
+    (id, ended)
+}
+
+/// What is sent to the socket that `option` names, by the container whose id comes with it.
+fn create_with_socket(brig: &Brig, option: &str, bundle: &Bundle) -> (String, (String, OwnedFd)) {
+    let socket = brig.scratch("socket");
+    let listener = UnixListener::bind(&socket).unwrap();
+    let (id, ended) = create_with(brig, option, &socket, bundle);
+    ended.ok();
+    (id, take_descriptor(&listener))
+}
+
+/// The command, executed by a shell whose script prepares what it inherits and ends with `exec "$@"`.
+fn behind(shell: &str, script: &str, command: &Command) -> Command {
+    let mut behind = Command::new(shell);
+    behind.args(["-c", script, shell]).arg(command.get_program()).args(command.get_args());
+    behind
 }
 
 #[test]
@@ -99,19 +124,7 @@ fn a_console_has_the_size_of_the_configuration() {
         config["process"]["user"] = json!({ "uid": 1000, "gid": 1000 });
     });
     let brig = Brig::new();
-    let socket = brig.scratch("console.sock");
-    let listener = UnixListener::bind(&socket).unwrap();
-    let id = unique("c");
-    let words = [
-        "create",
-        "--console-socket",
-        socket.to_str().unwrap(),
-        "--bundle",
-        bundle.path().to_str().unwrap(),
-        &id,
-    ];
-    brig.run(&words).ok();
-    let (name, master) = take_descriptor(&listener);
+    let (id, (name, master)) = create_with_socket(&brig, "--console-socket", &bundle);
     assert_eq!(name, "/dev/pts/ptmx");
     brig.run(&["start", &id]).ok();
     let (mut master, mut text) = (fs::File::from(master), String::new());
@@ -152,19 +165,7 @@ fn a_pidfd_socket_takes_the_first_process() {
         return;
     }
     let (bundle, brig) = (Bundle::with_args(&["sleep", "1000"]), Brig::new());
-    let socket = brig.scratch("pidfd.sock");
-    let listener = UnixListener::bind(&socket).unwrap();
-    let id = unique("c");
-    let words = [
-        "create",
-        "--pidfd-socket",
-        socket.to_str().unwrap(),
-        "--bundle",
-        bundle.path().to_str().unwrap(),
-        &id,
-    ];
-    brig.run(&words).ok();
-    let (name, pidfd) = take_descriptor(&listener);
+    let (id, (name, pidfd)) = create_with_socket(&brig, "--pidfd-socket", &bundle);
     assert_eq!(name, "standard");
     rustix::process::pidfd_send_signal(&pidfd, Signal::KILL).unwrap();
     brig.await_status(&id, "stopped");
@@ -179,22 +180,14 @@ fn descriptors_are_preserved_as_many_as_were_named() {
     let brig = Brig::new();
     fs::write(brig.scratch("three"), "three\n").unwrap();
     fs::write(brig.scratch("four"), "four\n").unwrap();
-    let command = brig.command(&[
-        "run",
-        "--preserve-fds",
-        "2",
-        "--bundle",
-        bundle.path().to_str().unwrap(),
-        &unique("c"),
-    ]);
-    let mut shell = Command::new("sh");
+    let mut command = run(&brig, &bundle);
+    command.args(["--preserve-fds", "2"]);
     let script = format!(
         "exec 3<{} 4<{} 5</; exec \"$@\"",
         brig.scratch("three").display(),
         brig.scratch("four").display()
     );
-    shell.args(["-c", &script, "sh"]).arg(command.get_program()).args(command.get_args());
-    assert_eq!(brig.finish(shell).text(), "0 1 2 3 4 5 three\nfour\n");
+    assert_eq!(brig.finish(behind("sh", &script, &command)).text(), "0 1 2 3 4 5 three\nfour\n");
 }
 
 #[test]
@@ -203,19 +196,11 @@ fn a_descriptor_that_is_to_be_preserved_must_be_there() {
         return;
     }
     let (bundle, brig) = (Bundle::script("true"), Brig::new());
-    let command = brig.command(&[
-        "run",
-        "--preserve-fds",
-        "2",
-        "--bundle",
-        bundle.path().to_str().unwrap(),
-        &unique("c"),
-    ]);
-    let mut shell = Command::new("bash");
+    let mut command = run(&brig, &bundle);
+    command.args(["--preserve-fds", "2"]);
     // Nothing that the tests' own caller left open shall stand in for the second.
     let script = "for fd in /proc/self/fd/*; do n=${fd##*/}; [ $n -gt 2 ] && eval \"exec $n<&-\"; done; exec 3</; exec \"$@\"";
-    shell.args(["-c", script, "bash"]).arg(command.get_program()).args(command.get_args());
-    let ended = brig.finish(shell);
+    let ended = brig.finish(behind("bash", script, &command));
     let words = "unable to stat preserved-fd 1 (of 2): stat /proc/self/fd/4: no such file or directory";
     assert!(ended.code == 1 && ended.error().ends_with(words), "{ended:?}");
     assert_eq!(fs::read_dir(brig.root()).unwrap().count(), 0);
@@ -231,13 +216,11 @@ fn sockets_that_were_activated_are_passed_on() {
     fs::write(brig.scratch("three"), "three\n").unwrap();
     for (pid, expected) in [("$$", "1 1 1\nthree\n"), ("1", "1\n")] {
         let command = run(&brig, &bundle);
-        let mut shell = Command::new("bash");
         let script = format!(
             "exec 3<{}; export LISTEN_FDS=1 LISTEN_PID={pid}; exec \"$@\"",
             brig.scratch("three").display()
         );
-        shell.args(["-c", &script, "bash"]).arg(command.get_program()).args(command.get_args());
-        let ended = brig.finish(shell);
+        let ended = brig.finish(behind("bash", &script, &command));
         assert_eq!(ended.stdout, expected, "{ended:?}");
     }
 }
@@ -248,19 +231,11 @@ fn the_pid_file_names_the_first_process() {
         return;
     }
     let (bundle, brig) = (Bundle::with_args(&["sleep", "1000"]), Brig::new());
-    let (file, id) = (brig.scratch("pid"), unique("c"));
-    let words =
-        ["create", "--pid-file", file.to_str().unwrap(), "--bundle", bundle.path().to_str().unwrap(), &id];
-    brig.run(&words).ok();
+    let file = brig.scratch("pid");
+    let (id, ended) = create_with(&brig, "--pid-file", &file, &bundle);
+    ended.ok();
     assert_eq!(fs::read_to_string(&file).unwrap(), brig.state(&id)["pid"].to_string());
-    let refused = brig.run(&[
-        "create",
-        "--pid-file",
-        "/nowhere/pid",
-        "--bundle",
-        bundle.path().to_str().unwrap(),
-        &unique("c"),
-    ]);
+    let (_, refused) = create_with(&brig, "--pid-file", Path::new("/nowhere/pid"), &bundle);
     assert!(refused.code == 1 && refused.error().contains("/nowhere"), "{refused:?}");
     assert_eq!(fs::read_dir(brig.root()).unwrap().count(), 1);
 }
@@ -385,12 +360,8 @@ fn a_closed_stream_does_no_harm() {
     let brig = Brig::new();
     for closed in ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"] {
         let command = run(&brig, &bundle);
-        let mut shell = Command::new("sh");
-        shell
-            .args(["-c", &format!("exec \"$@\" {closed}"), "sh"])
-            .arg(command.get_program())
-            .args(command.get_args());
-        assert_eq!(brig.finish(shell).code, 4, "{closed}");
+        let script = format!("exec \"$@\" {closed}");
+        assert_eq!(brig.finish(behind("sh", &script, &command)).code, 4, "{closed}");
     }
 }
 
