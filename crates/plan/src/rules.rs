@@ -23,7 +23,7 @@ mod process;
 mod rdt;
 mod resources;
 mod scheduler;
-mod seccomp;
+pub mod seccomp;
 mod sysctl;
 
 pub(crate) use devices::valid_name as is_interface_name;

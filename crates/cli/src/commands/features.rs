@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use brig_plan::capability_name;
+use brig_plan::{capability_name, rules::seccomp};
 use brig_runtime::{probe, state::OCI_VERSION};
 
 use super::{Outcome, print_and_succeed};
@@ -29,9 +29,9 @@ pub(super) fn run() -> Outcome {
             cgroup: CgroupFeatures { v1: true, v2: true, systemd: true, systemd_user: true, rdma: false },
             seccomp: SeccompFeatures {
                 enabled: true,
-                actions: &SECCOMP_ACTIONS,
-                operators: &SECCOMP_OPERATORS,
-                archs: &SECCOMP_ARCHS,
+                actions: &seccomp::ACTIONS,
+                operators: &seccomp::OPERATORS,
+                archs: &seccomp::ARCHITECTURES,
                 known_flags: &SECCOMP_FLAGS.map(|(name, _)| name),
                 supported_flags: &supported_flags(probe::seccomp_flags()),
             },
@@ -78,50 +78,6 @@ const MEMORY_MODES: [&str; 7] = [
 ];
 
 const MEMORY_FLAGS: [&str; 3] = ["MPOL_F_NUMA_BALANCING", "MPOL_F_RELATIVE_NODES", "MPOL_F_STATIC_NODES"];
-
-/// What a profile may say. That the compiler of profiles knows just these is tested below, here and in the next three.
-const SECCOMP_ACTIONS: [&str; 9] = [
-    "SCMP_ACT_ALLOW",
-    "SCMP_ACT_ERRNO",
-    "SCMP_ACT_KILL",
-    "SCMP_ACT_KILL_PROCESS",
-    "SCMP_ACT_KILL_THREAD",
-    "SCMP_ACT_LOG",
-    "SCMP_ACT_NOTIFY",
-    "SCMP_ACT_TRACE",
-    "SCMP_ACT_TRAP",
-];
-
-const SECCOMP_OPERATORS: [&str; 7] = [
-    "SCMP_CMP_EQ",
-    "SCMP_CMP_GE",
-    "SCMP_CMP_GT",
-    "SCMP_CMP_LE",
-    "SCMP_CMP_LT",
-    "SCMP_CMP_MASKED_EQ",
-    "SCMP_CMP_NE",
-];
-
-const SECCOMP_ARCHS: [&str; 18] = [
-    "SCMP_ARCH_AARCH64",
-    "SCMP_ARCH_ARM",
-    "SCMP_ARCH_LOONGARCH64",
-    "SCMP_ARCH_MIPS",
-    "SCMP_ARCH_MIPS64",
-    "SCMP_ARCH_MIPS64N32",
-    "SCMP_ARCH_MIPSEL",
-    "SCMP_ARCH_MIPSEL64",
-    "SCMP_ARCH_MIPSEL64N32",
-    "SCMP_ARCH_PPC",
-    "SCMP_ARCH_PPC64",
-    "SCMP_ARCH_PPC64LE",
-    "SCMP_ARCH_RISCV64",
-    "SCMP_ARCH_S390",
-    "SCMP_ARCH_S390X",
-    "SCMP_ARCH_X32",
-    "SCMP_ARCH_X86",
-    "SCMP_ARCH_X86_64",
-];
 
 /// With the bit that the kernel has to know. TSYNC has none, as it is never passed on.
 const SECCOMP_FLAGS: [(&str, u32); 4] = [
@@ -211,9 +167,9 @@ mod tests {
     #[test]
     fn the_words_of_seccomp_are_those_of_the_compiler() {
         use brig_seccomp::{Action, Arch, Flag, Operator};
-        assert_eq!(sorted(Action::NAMES.iter().map(|(name, _)| *name)), SECCOMP_ACTIONS);
-        assert_eq!(sorted(Operator::NAMES.iter().map(|(name, _)| *name)), SECCOMP_OPERATORS);
-        assert_eq!(sorted(Arch::ALL.iter().map(|arch| arch.name())), SECCOMP_ARCHS);
+        assert_eq!(sorted(Action::NAMES.iter().map(|(name, _)| *name)), seccomp::ACTIONS);
+        assert_eq!(sorted(Operator::NAMES.iter().map(|(name, _)| *name)), seccomp::OPERATORS);
+        assert_eq!(sorted(Arch::ALL.iter().map(|arch| arch.name())), seccomp::ARCHITECTURES);
         assert_eq!(sorted(Flag::NAMES.iter().map(|(name, flag)| (*name, flag.bit()))), SECCOMP_FLAGS);
     }
 
