@@ -13,14 +13,14 @@ use crate::group::{Cgroup, Denied, Group, Scope, Threads};
 use crate::path::{Paths, Place, absolute};
 
 impl Cgroup {
-    /// Makes the cgroup in every hierarchy, or takes one that is there and has no processes. On v2 all
-    /// controllers are enabled in the parents, where they are not already; those that are not `needed` as far as that can be. On failure everything made is removed again.
+    /// Makes the cgroup in every hierarchy, or takes one that is there and has no processes. On v2 all controllers are enabled
+    /// in the parents, where they are not already; those that are not `needed` as far as that can be. On failure everything
+    /// made is removed again.
     ///
     /// # Errors
     /// `NotEmpty`, `Frozen`, `Controller`, or what the kernel answers: `is_permission` tells an ordinary user's case.
     pub fn create(paths: &Paths, needed: &[&str], denied: Denied) -> Result<Cgroup, Error> {
-        let pure_v2 = matches!(paths.places.as_slice(), [only] if only.is_v2());
-        let needed = if pure_v2 { Some(needed) } else { None };
+        let needed = paths.v2_alone().map(|_| needed);
         let mut cgroup = Cgroup { groups: Vec::with_capacity(paths.places.len()), denied };
         let mut refused = Error::NotMounted;
         for place in &paths.places {

@@ -57,15 +57,20 @@ impl Cgroup {
         self.groups.iter().flat_map(of).collect()
     }
 
+    /// As [`Paths::v2_alone`].
+    pub(crate) fn v2_alone(&self) -> Option<&Group> {
+        match self.groups.as_slice() {
+            [only] if only.place.is_v2() => Some(only),
+            _ => None,
+        }
+    }
+
     /// The directory (O_PATH) for clone3's CLONE_INTO_CGROUP. None where that cannot do the whole job: on v1 and hybrid.
     ///
     /// # Errors
     /// The directory cannot be opened; `is_missing` if it is not there.
     pub fn dir(&self) -> Result<Option<BorrowedFd<'_>>, Error> {
-        match self.groups.as_slice() {
-            [only] if only.place.is_v2() => only.dir(Step::Open).map(Some),
-            _ => Ok(None),
-        }
+        self.v2_alone().map(|only| only.dir(Step::Open)).transpose()
     }
 
     /// Moves a process in, in every hierarchy. With [`Denied::Skip`] the hierarchies that refuse for want of permission are

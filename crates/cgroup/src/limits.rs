@@ -128,13 +128,10 @@ impl Cgroup {
     }
 
     pub(crate) fn group_of(&self, controller: &str) -> Result<&Group, Error> {
-        match self.groups.as_slice() {
-            [only] if only.place.is_v2() => Ok(only),
-            groups => groups
-                .iter()
-                .find(|group| group.place.has(controller))
-                .ok_or_else(|| Error::NoController { controller: controller.to_owned(), path: None }),
-        }
+        let on_v1 = || self.groups.iter().find(|group| group.place.has(controller));
+        self.v2_alone()
+            .or_else(on_v1)
+            .ok_or_else(|| Error::NoController { controller: controller.to_owned(), path: None })
     }
 }
 

@@ -95,6 +95,14 @@ pub(crate) fn absolute(mount: &str, below: &str) -> String {
 }
 
 impl Paths {
+    /// The one place of version 2, if there is no other: neither v1 nor a hybrid layout.
+    pub fn v2_alone(&self) -> Option<&Place> {
+        match self.places.as_slice() {
+            [only] if only.is_v2() => Some(only),
+            _ => None,
+        }
+    }
+
     /// Applies the rules of runc's cgroupfs manager to `linux.cgroupsPath`.
     ///
     /// An absolute path is taken from the mountpoint on. A relative one, or the `id` where there is none, starts from our

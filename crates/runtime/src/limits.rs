@@ -38,12 +38,14 @@ fn shape(shape: &Shape) -> brig_cgroup::Shape<'_> {
     }
 }
 
-/// The controllers whose files are written, each once.
-pub(crate) fn controllers(writes: &[Write]) -> Vec<&str> {
-    let mut names: Vec<&str> = writes.iter().map(|write| &*write.controller).collect();
-    names.dedup();
-    // The files of the core, which every cgroup has.
-    names.retain(|name| *name != "cgroup");
+/// The controllers whose files are written, each once. Those of the core, which every cgroup has, are none's.
+pub(crate) fn controllers<'w>(writes: impl IntoIterator<Item = &'w Write>) -> Vec<&'w str> {
+    let mut names = Vec::new();
+    for name in writes.into_iter().map(|write| &*write.controller).filter(|name| *name != "cgroup") {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
     names
 }
 

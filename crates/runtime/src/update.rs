@@ -119,10 +119,7 @@ impl<'u> InUnit<'u> {
 }
 
 fn version(paths: &brig_cgroup::Paths) -> Version {
-    match paths.places.as_slice() {
-        [only] if only.is_v2() => Version::V2,
-        _ => Version::V1,
-    }
+    if paths.v2_alone().is_some() { Version::V2 } else { Version::V1 }
 }
 
 fn warn(asked: &Resources<'_>, version: Version) {

@@ -39,9 +39,8 @@ impl Making<'_> {
     }
 
     pub(super) fn controllers(&self) -> Vec<&str> {
-        let mut names = limits::controllers(&self.plan.cgroup.limits);
-        names.extend(limits::controllers(&self.plan.cgroup.late));
-        names
+        let plan = &self.plan.cgroup;
+        limits::controllers(plan.limits.iter().chain(&plan.late))
     }
 
     /// What would have been in the way of making the first process.
