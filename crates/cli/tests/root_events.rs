@@ -15,7 +15,7 @@ use std::{
 };
 
 use brig_runtime::{
-    create::{self, Request, Streams},
+    create::{self, Request},
     events::{self, Event, Events, Next, PressureThreshold, Resource, Waiting},
     oom, stats,
     store::{ContainerId, Store},
@@ -461,19 +461,5 @@ fn the_oom_score_of_a_container_is_not_its_creator_s() {
 }
 
 fn request(bundle: &Path) -> Request<'_> {
-    Request {
-        bundle,
-        streams: Streams::Inherited,
-        gate: true,
-        no_pivot: false,
-        no_new_keyring: false,
-        preserve_fds: 0,
-        listen_fds: 0,
-        notify_socket: false,
-        pidfd_socket: None,
-        networks: &[],
-        rootless_cgroups: false,
-        systemd: None,
-        resctrl: None,
-    }
+    Request { gate: true, ..Request::of(bundle) }
 }

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::process::Command;
 
 use brig_runtime::Result;
-use brig_runtime::create::{self, Created, Request, Streams};
+use brig_runtime::create::{self, Created, Request};
 use brig_runtime::store::{ContainerId, Store};
 use common::{Brig, Bundle, unique};
 use resctrl_fs::ResctrlFs;
@@ -60,21 +60,7 @@ impl Bench {
 }
 
 fn create_at(resctrl: &str, root: &Path, bundle: &Path, id: &str) -> Result<Created> {
-    let request = Request {
-        bundle,
-        streams: Streams::Inherited,
-        gate: true,
-        no_pivot: false,
-        no_new_keyring: false,
-        preserve_fds: 0,
-        listen_fds: 0,
-        notify_socket: false,
-        pidfd_socket: None,
-        networks: &[],
-        rootless_cgroups: false,
-        systemd: None,
-        resctrl: Some(resctrl),
-    };
+    let request = Request { gate: true, resctrl: Some(resctrl), ..Request::of(bundle) };
     create::create(&Store::open(root), &ContainerId::new(id)?, &request)
 }
 

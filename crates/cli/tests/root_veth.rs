@@ -378,19 +378,9 @@ fn a_user_of_the_library_gives_networks_as_values() {
             move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network)).unwrap();
             let null = std::fs::File::options().read(true).write(true).open("/dev/null").unwrap();
             let request = Request {
-                bundle: bundle.path(),
                 streams: Streams::Passed([null.as_fd(); 3]),
-                gate: false,
-                no_pivot: false,
-                no_new_keyring: false,
-                preserve_fds: 0,
-                listen_fds: 0,
-                notify_socket: false,
-                pidfd_socket: None,
                 networks: &[Network::Veth(veth)],
-                resctrl: None,
-                systemd: None,
-                rootless_cgroups: false,
+                ..Request::of(bundle.path())
             };
             create(&store, &id, &request).unwrap();
             let pinged = host.does("busybox ping -c 1 -W 20 10.9.8.2");

@@ -57,7 +57,7 @@ pub fn with_plan<T>(
     let text = read_config(request.bundle)?;
     let spec = load::config(&text)?;
     probe::rootfs(&spec, request.bundle)?;
-    let probed = probe::host(&spec, id, request.resctrl, request.systemd)?;
+    let probed = probe::host(&spec, id, request)?;
     let plan = plan(&spec, &probed, id, store, request)?;
     with(&plan, probed)
 }

@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 
 use brig_cgroup::{Layout, Membership, Paths};
 use brig_plan::host::{Cgroups, Host, V1Hierarchy};
-use brig_plan::plan::Whose;
 use brig_plan::refusal::Refusal;
 use brig_plan::spec::{Linux, Spec};
 use rustix::fs::{CWD, FileType, FsWord, Mode, OFlags, ResolveFlags, fstat, openat, openat2, stat, statfs};
 use rustix::io::{Errno, read, retry_on_intr};
 use rustix::process::{getegid, geteuid};
 
+use crate::create::Request;
 use crate::error::{Error, Result};
 use crate::intel_rdt;
 use crate::store::ContainerId;
@@ -27,20 +27,14 @@ pub struct Probed {
     pub cgroup: Option<Paths>,
 }
 
-/// Looks at the machine for the plan of `spec`; at the resctrl mounted on `resctrl`, if that is given; the cgroup is that of
-/// a unit, if it is one of `systemd`.
+/// Looks at the machine for the plan of `spec`, as far as the request does not say what is there.
 ///
 /// # Errors
 /// `Os`, `Cgroup`.
-pub fn host(
-    spec: &Spec<'_>,
-    id: &ContainerId,
-    resctrl: Option<&str>,
-    systemd: Option<Whose>,
-) -> Result<Probed> {
+pub fn host(spec: &Spec<'_>, id: &ContainerId, request: &Request<'_>) -> Result<Probed> {
     let linux = spec.linux.as_ref();
     let layout = Layout::probe()?;
-    let cgroup = match systemd {
+    let cgroup = match request.systemd {
         None => cgroup(&layout, linux, id)?,
         Some(whose) => {
             let path = linux.map_or("", |linux| linux.cgroups_path.as_str());
@@ -56,10 +50,10 @@ pub fn host(
     let host = Host {
         euid: geteuid().as_raw(),
         egid: getegid().as_raw(),
-        in_user_namespace: in_user_namespace()?,
+        in_user_namespace: request.in_user_namespace.map_or_else(in_user_namespace, Ok)?,
         last_capability: last_capability()?,
         cgroups: cgroup.as_ref().map_or(Cgroups::None, cgroups),
-        resctrl: if wants_resctrl { intel_rdt::probe(resctrl)? } else { None },
+        resctrl: if wants_resctrl { intel_rdt::probe(request.resctrl)? } else { None },
         apparmor: wants_apparmor && has_apparmor(),
         selinux: wants_selinux && has_selinux(),
         seccomp_flags: if wants_seccomp { seccomp_flags() } else { 0 },
@@ -77,9 +71,7 @@ fn cgroup(layout: &Layout, linux: Option<&Linux<'_>>, id: &ContainerId) -> Resul
 }
 
 fn cgroups(paths: &Paths) -> Cgroups {
-    if let [only] = paths.places.as_slice()
-        && only.is_v2()
-    {
+    if let Some(only) = paths.v2_alone() {
         return Cgroups::V2 { container: only.absolute() };
     }
     let hierarchy = |place: &brig_cgroup::Place| V1Hierarchy {
@@ -207,7 +199,8 @@ fn open_without_links(path: &Path) -> Result<OwnedFd, Errno> {
     }
 }
 
-fn clean(path: &Path) -> PathBuf {
+/// `path` without `.` and `..`, by text alone.
+pub fn clean(path: &Path) -> PathBuf {
     let mut cleaned = PathBuf::new();
     for part in path.components() {
         match part {

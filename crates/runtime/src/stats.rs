@@ -8,9 +8,10 @@ pub use brig_cgroup::{
 
 pub use brig_cgroup::resctrl;
 
+use std::fs;
+
 use brig_cgroup::Cgroup;
-use rustix::fs::{CWD, Mode, OFlags, openat};
-use rustix::io::{Errno, read, retry_on_intr};
+use rustix::io::Errno;
 
 use crate::error::{Error, Kind, Result};
 use crate::intel_rdt;
@@ -101,25 +102,13 @@ fn interfaces(record: &Record<'_>) -> Result<Vec<Interface>> {
     // Held while the file is opened and read: the number cannot become another's in between.
     let Some(pidfd) = record.init.pidfd()? else { return Ok(Vec::new()) };
     let path = format!("/proc/{}/net/dev", record.init.pid);
-    let text = read_file(&path);
+    let text = fs::read(&path).map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO));
     drop(pidfd);
     match text {
         Ok(text) => Ok(parse(&String::from_utf8_lossy(&text))),
         // It has ended meanwhile, and has no namespace any more.
         Err(Errno::NOENT | Errno::SRCH | Errno::INVAL) => Ok(Vec::new()),
         Err(errno) => Err(Error::os(format_args!("open {path}"), errno)),
-    }
-}
-
-fn read_file(path: &str) -> Result<Vec<u8>, Errno> {
-    let file = openat(CWD, path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
-    let mut content = Vec::new();
-    let mut chunk = [0; 4096];
-    loop {
-        match retry_on_intr(|| read(&file, &mut chunk))? {
-            0 => return Ok(content),
-            length => content.extend_from_slice(chunk.get(..length).unwrap_or_default()),
-        }
     }
 }
 

@@ -145,21 +145,7 @@ impl Demo {
     }
 
     fn create(&self, streams: Streams<'_>) -> Result<Created, Failure> {
-        let request = Request {
-            bundle: self.bundle.path(),
-            streams,
-            gate: false,
-            no_pivot: false,
-            no_new_keyring: false,
-            preserve_fds: 0,
-            listen_fds: 0,
-            notify_socket: false,
-            pidfd_socket: None,
-            networks: &[],
-            rootless_cgroups: true,
-            resctrl: None,
-            systemd: None,
-        };
+        let request = Request { streams, rootless_cgroups: true, ..Request::of(self.bundle.path()) };
         create::create(&self.store, &self.id, &request).map_err(|error| match missing::words(&error) {
             Some(words) => Failure::new(format!("{words} ({error})")),
             None => error.into(),

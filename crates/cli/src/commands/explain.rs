@@ -18,20 +18,13 @@ const ID: &str = "ID";
 
 pub(super) fn run(global: &Global, args: ExplainArgs) -> Outcome {
     let terminal = OnceCell::new();
+    let bundle = store::absolute(&args.bundle)?;
     let request = Request {
-        bundle: &store::absolute(&args.bundle)?,
         streams: Streams::Foreground(&terminal),
-        gate: false,
-        no_pivot: false,
-        no_new_keyring: false,
-        preserve_fds: 0,
-        listen_fds: 0,
-        notify_socket: false,
-        pidfd_socket: None,
-        networks: &[],
         rootless_cgroups: store::rootless(global),
-        resctrl: None,
+        in_user_namespace: store::in_user_namespace(),
         systemd: store::systemd(global),
+        ..Request::of(&bundle)
     };
     let text = create::with_plan(&ContainerId::new(ID)?, &store::open(global)?, &request, |plan, _| {
         Ok(match args.format {

@@ -81,7 +81,6 @@ impl Setup {
         gate: bool,
     ) -> Request<'r> {
         Request {
-            bundle: &self.bundle,
             streams,
             gate,
             no_pivot: args.no_pivot,
@@ -90,10 +89,10 @@ impl Setup {
             listen_fds: self.listen_fds,
             notify_socket: notify_socket().is_some(),
             pidfd_socket: args.pidfd_socket.as_deref(),
-            networks: &[],
             rootless_cgroups: self.rootless,
-            resctrl: None,
+            in_user_namespace: store::in_user_namespace(),
             systemd: self.systemd,
+            ..Request::of(&self.bundle)
         }
     }
 }

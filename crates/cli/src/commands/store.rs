@@ -5,7 +5,8 @@ use std::{
     env, fs,
     fs::DirBuilder,
     os::unix::fs::{DirBuilderExt as _, PermissionsExt as _},
-    path::{Component, Path, PathBuf},
+    path::{Path, PathBuf},
+    sync::OnceLock,
 };
 
 use brig_plan::plan::Whose;
@@ -33,14 +34,14 @@ pub(super) fn rootless(global: &Global) -> bool {
     match global.rootless {
         Rootless::Yes => true,
         Rootless::No => false,
-        Rootless::Auto => !geteuid().is_root() || in_user_namespace(),
+        // Where nothing can be read about it there is no other than the first.
+        Rootless::Auto => !geteuid().is_root() || in_user_namespace().unwrap_or(false),
     }
 }
 
 /// Whose systemd makes the cgroups, if one does (`--systemd-cgroup`): who is not root of the machine has one of his own.
 pub(super) fn systemd(global: &Global) -> Option<Whose> {
-    let whose = if rootless(global) { Whose::User } else { Whose::System };
-    global.systemd_cgroup.then_some(whose)
+    global.systemd_cgroup.then(|| if rootless(global) { Whose::User } else { Whose::System })
 }
 
 /// The runtime's error on its way to the log.
@@ -75,7 +76,7 @@ pub(super) fn absolute(path: &Path) -> Result<PathBuf, Failure> {
 }
 
 fn chosen(given: &Path) -> Result<PathBuf, Failure> {
-    let root = clean(&absolute(given)?);
+    let root = probe::clean(&absolute(given)?);
     if root == Path::new("/") {
         return Err(Failure::new("Option --root argument should not be set to /"));
     }
@@ -91,7 +92,8 @@ fn default() -> Result<PathBuf, Failure> {
 
 /// Root of a user namespace may be an ordinary user who calls himself root there, or root who was put into one: `USER` tells.
 fn is_ordinary_user() -> bool {
-    !geteuid().is_root() || (in_user_namespace() && env::var_os("USER").is_none_or(|user| user != "root"))
+    let other_than_root = || env::var_os("USER").is_none_or(|user| user != "root");
+    !geteuid().is_root() || (in_user_namespace().unwrap_or(false) && other_than_root())
 }
 
 /// Sticky, so that it is not removed: "Files in this directory MAY be subjected to periodic clean-up" unless they have that bit
@@ -107,22 +109,10 @@ fn users_root(directory: &Path) -> Result<PathBuf, Failure> {
     Ok(root)
 }
 
-/// Where nothing can be read about it there is no other than the first.
-fn in_user_namespace() -> bool {
-    probe::in_user_namespace().unwrap_or(false)
-}
-
-/// Without `.` and `..`, by text alone.
-fn clean(path: &Path) -> PathBuf {
-    let mut cleaned = PathBuf::new();
-    for part in path.components() {
-        match part {
-            Component::CurDir => {}
-            Component::ParentDir => drop(cleaned.pop()),
-            Component::RootDir | Component::Normal(_) | Component::Prefix(_) => cleaned.push(part),
-        }
-    }
-    cleaned
+/// Whether this process is in another user namespace than the first; `None` where that cannot be known. Looked up once.
+pub(super) fn in_user_namespace() -> Option<bool> {
+    static FOUND: OnceLock<Option<bool>> = OnceLock::new();
+    *FOUND.get_or_init(|| probe::in_user_namespace().ok())
 }
 
 #[cfg(test)]

@@ -44,8 +44,32 @@ pub struct Request<'r> {
     pub rootless_cgroups: bool,
     /// Where resctrl is mounted, for `linux.intelRdt`; `None`: look for it.
     pub resctrl: Option<&'r str>,
+    /// Whether the caller is in another user namespace than the first; `None`: look it up.
+    pub in_user_namespace: Option<bool>,
     /// `--systemd-cgroup`: the cgroup is a unit of this systemd.
     pub systemd: Option<Whose>,
+}
+
+impl<'r> Request<'r> {
+    /// The container of a bundle, which has the caller's streams and does not wait for `start`. Nothing else is asked for.
+    pub fn of(bundle: &'r Path) -> Self {
+        Self {
+            bundle,
+            streams: Streams::Inherited,
+            gate: false,
+            no_pivot: false,
+            no_new_keyring: false,
+            preserve_fds: 0,
+            listen_fds: 0,
+            notify_socket: false,
+            pidfd_socket: None,
+            networks: &[],
+            rootless_cgroups: false,
+            resctrl: None,
+            in_user_namespace: None,
+            systemd: None,
+        }
+    }
 }
 
 /// Who holds the standard streams.

@@ -105,17 +105,12 @@ fn number(pid: Pid) -> u32 {
 }
 
 fn in_systemd(error: Error) -> Error {
-    let absent = if error.is_unreachable() {
-        "systemd not running on this host, cannot use systemd cgroups manager: "
+    let error = if error.is_unreachable() {
+        error.within("systemd not running on this host, cannot use systemd cgroups manager")
     } else {
-        ""
+        error
     };
-    let words = "unable to start container process: unable to apply cgroup configuration";
-    if absent.is_empty() {
-        error.within(words)
-    } else {
-        error.within(absent.trim_end_matches(": ")).within(words)
-    }
+    error.within("unable to start container process: unable to apply cgroup configuration")
 }
 
 /// How long the end of a unit is waited for that did not begin well.

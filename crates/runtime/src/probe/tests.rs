@@ -8,7 +8,7 @@ use super::*;
 use crate::store::tests::{Scratch, id};
 
 fn probed(config: &str) -> Host {
-    host(&load::config(config.as_bytes()).unwrap(), &id("a"), None, None).unwrap().host
+    host(&load::config(config.as_bytes()).unwrap(), &id("a"), &Request::of(Path::new("/"))).unwrap().host
 }
 
 #[test]
@@ -35,7 +35,8 @@ fn the_network_is_the_host_s_unless_a_namespace_says_otherwise() {
 #[test]
 fn the_cgroup_is_named_after_the_container_or_its_path() {
     let config = r#"{"linux":{"cgroupsPath":"/x/../y//z"}}"#;
-    let probed = host(&load::config(config.as_bytes()).unwrap(), &id("a"), None, None).unwrap();
+    let probed =
+        host(&load::config(config.as_bytes()).unwrap(), &id("a"), &Request::of(Path::new("/"))).unwrap();
     let places = probed.cgroup.map(|paths| paths.places).unwrap_or_default();
     assert!(places.iter().all(|place| place.below == "y/z"), "{places:?}");
     match probed.host.cgroups {
