@@ -20,6 +20,8 @@ mod test;
 
 mod vm;
 
+mod engines;
+
 mod bench;
 
 use std::path::{Path, PathBuf};
@@ -37,6 +39,9 @@ cargo xtask vm [OPTION…] -- COMMAND…    cgroup v2 and systemd; or a command 
   --out FOLDER               gets what the command leaves in /brig/out
   --timeout SECONDS          the machine is stopped then (2400)
   --accel NAME               qemu's accelerator: tcg, which is emulation and works everywhere, or kvm
+cargo xtask engines [docker] [WORD…]    brig as the runtime of real engines, beside runc (needs root)
+  --in-vm                    in the machine, with Debian 13's engines
+  environment: BRIG=path of a built brig; RUNC=path of the runc to compare with
 cargo xtask bench [OPTION…]  brig beside every runc and crun that is found (needs root)
   --rounds N                 rounds of every operation (40)
   --quick                    10 rounds
@@ -56,6 +61,7 @@ fn main() -> ExitCode {
         "check" => check::run(&root).map(|()| ExitCode::SUCCESS),
         "test" => test::run(&root, rest).map(|()| ExitCode::SUCCESS),
         "vm" => vm::run(&root, rest),
+        "engines" => engines::run(&root, rest),
         "bench" => bench::run(&root, rest).map(|()| ExitCode::SUCCESS),
         "order" => order::write(&root).map(|()| ExitCode::SUCCESS),
         "help" | "--help" | "-h" => {

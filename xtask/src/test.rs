@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 
 use crate::command::{is_root, provide_tools};
 use crate::criu;
+use crate::engines;
 use crate::oracle;
 use crate::tally::{self, Tally};
 use crate::vm;
@@ -52,6 +53,7 @@ pub(crate) fn run(root: &Path, words: &[String]) -> Result<(), String> {
             sum += without_oracle(root)?;
         }
         sum += run.documentation(root)?;
+        sum += engines::part(&built, words);
         sum += run.machine(root, &built)?;
     }
     println!("{sum}");

@@ -9,6 +9,7 @@ mod recipe;
 mod image;
 
 mod drives;
+mod engines;
 mod machine;
 mod options;
 mod tests;
@@ -22,6 +23,7 @@ use drives::Drives;
 use machine::{Ended, Run};
 use options::{Options, Work};
 
+pub(crate) use engines::run as engines;
 pub(crate) use tests::part as tests_in_the_machine;
 
 /// What makes the machine and runs it, and the Debian package of each.

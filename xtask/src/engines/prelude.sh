@@ -1,0 +1,78 @@
+# prelude.sh: what every script of every engine may call. It runs under `set -eu`, in folder $ENGINES.
+#
+#   $ENGINES    a folder that vanishes        $GROUP      the cgroup below which the engine makes its own
+#   $PATIENCE   how many times longer than usual one waits here
+
+# skip REASON: this case cannot be run here.
+skip() {
+    echo "SKIPPED: $*"
+    exit 77
+}
+
+# status COMMAND…: runs what may fail, and prints its exit status.
+status() {
+    code=0
+    "$@" || code=$?
+    echo "status $code"
+}
+
+# until_it COMMAND…: waits until COMMAND succeeds.
+until_it() {
+    for _ in $(seq $((100 * PATIENCE))); do
+        ! "$@" >/dev/null 2>&1 || return 0
+        sleep 0.1
+    done
+    echo "never succeeded: $*"
+    return 1
+}
+
+# spawn LOG COMMAND…: starts a daemon; its process id is in LOG.pid.
+spawn() {
+    log=$1
+    shift
+    env --default-signal=INT,QUIT "$@" >>"$log" 2>&1 </dev/null &
+    echo "$!" >"$log.pid"
+}
+
+# ended PID: whether this process is gone.
+ended() {
+    ! kill -0 "$1" 2>/dev/null
+}
+
+# end LOG: ends the daemon whose log is LOG, and waits.
+end() {
+    [ -e "$1.pid" ] || return 0
+    pid=$(cat "$1.pid")
+    kill -TERM "$pid" 2>/dev/null || true
+    until_it ended "$pid" || kill -KILL "$pid"
+    rm "$1.pid"
+}
+
+# terminal COMMAND: runs a line of shell on a terminal of its own, that gets our standard input.
+terminal() {
+    socat -t "$((5 * PATIENCE))" - "EXEC:\"sh -c '$1'\",pty,setsid,ctty,stderr,rawer"
+}
+
+# has_systemd: whether systemd manages the cgroups of this machine.
+has_systemd() {
+    [ -d /run/systemd/system ]
+}
+
+# has_cgroup_v2: whether there is nothing but cgroup v2.
+has_cgroup_v2() {
+    [ -e /sys/fs/cgroup/cgroup.controllers ]
+}
+
+# make_root FOLDER: the root file system of our image: busybox, its links, a user, a few folders.
+make_root() {
+    mkdir -p "$1/bin" "$1/etc" "$1/proc" "$1/sys" "$1/dev" "$1/tmp" "$1/home/user" "$1/srv"
+    chmod 1777 "$1/tmp"
+    cp "$(command -v busybox)" "$1/bin/busybox"
+    "$1/bin/busybox" --list | while read -r name; do
+        [ "$name" = busybox ] || ln -s busybox "$1/bin/$name"
+    done
+    printf 'root:x:0:0:root:/:/bin/sh\nuser:x:1000:1000:user:/home/user:/bin/sh\n' >"$1/etc/passwd"
+    printf 'root:x:0:\nuser:x:1000:\nextra:x:2000:user\n' >"$1/etc/group"
+    chown 1000:1000 "$1/home/user"
+    echo text >"$1/srv/file"
+}

@@ -1,0 +1,80 @@
+//! Where an engine runs: namespaces and cgroups that are removed whatever happens.
+//!
+//! A shell outside (keeper.sh) watches a pipe that we hold: when we end, in whatever way, it ends everything and removes
+//! the cgroups. What the engine mounted, and its network, ends with the namespaces.
+//! Runs on the developer's machine.
+
+use std::io::{BufRead, BufReader};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use crate::command::which;
+use crate::engines::INSIDE;
+use crate::engines::engine::Engine;
+use crate::tally::Tally;
+use crate::test::PATIENCE;
+
+/// In the seclusion a folder for everything.
+pub(super) const FOLDER: &str = "/run/engines";
+
+/// One engine's namespaces and cgroups.
+#[derive(Debug)]
+pub(super) struct Seclusion<'a> {
+    engine: &'a Engine,
+    brig: &'a Path,
+    /// The cgroups that may be made.
+    group: String,
+}
+
+impl<'a> Seclusion<'a> {
+    /// For `engine`, with `brig` as a runtime; nothing is made yet.
+    pub(super) fn new(engine: &'a Engine, brig: &'a Path) -> Self {
+        Self { engine, brig, group: format!("brig_engines_{}", std::process::id()) }
+    }
+
+    /// Runs the cases that are named by one of `words`, and passes on what is said about them.
+    ///
+    /// # Errors
+    /// It cannot be made, or what runs in it does not come to a sum.
+    pub(super) fn run(&self, words: &[String]) -> Result<Tally, String> {
+        let mut child = self.command(words)?.spawn().map_err(|error| format!("sh: {error}"))?;
+        let sum = pass_on(&mut child);
+        let status = child.wait().map_err(|error| format!("sh: {error}"))?;
+        match sum {
+            Some(sum) if sum.failed > 0 || status.success() => Ok(sum),
+            _ => Err(format!("the engine's namespaces ended with {status}")),
+        }
+    }
+
+    fn command(&self, words: &[String]) -> Result<Command, String> {
+        let this = std::env::current_exe().map_err(|error| format!("own executable: {error}"))?;
+        let mut command = Command::new("sh");
+        command.args(["-euc", include_str!("keeper.sh"), "sh"]).arg(this);
+        command.args(["engines", INSIDE, self.engine.name]).args(words);
+        command.env("INSIDE", include_str!("inside.sh")).env("ENGINES", FOLDER).env("GROUP", &self.group);
+        command.env("BRIG", self.brig).env("RUNC", reference().unwrap_or_default());
+        command.env("PATIENCE", std::env::var(PATIENCE).unwrap_or_else(|_| "1".into()));
+        // A group of its own: ^C ends us, and the keeper sees that.
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).process_group(0);
+        Ok(command)
+    }
+}
+
+/// The runc to compare with: the one that `RUNC` names, or Debian's.
+pub(super) fn reference() -> Option<PathBuf> {
+    std::env::var_os("RUNC").map(PathBuf::from).or_else(|| which("runc"))
+}
+
+/// Prints what `child` prints, but for the sum, which is its last line.
+fn pass_on(child: &mut Child) -> Option<Tally> {
+    let mut sum = None;
+    for line in BufReader::new(child.stdout.take()?).lines() {
+        let line = line.ok()?;
+        sum = Tally::parse(&line);
+        if sum.is_none() {
+            println!("{line}");
+        }
+    }
+    sum
+}
