@@ -5,7 +5,7 @@ use crate::{
     version,
 };
 
-const SUMMARY: &str = "an OCI container runtime";
+const SUMMARY: &str = "Open Container Initiative runtime";
 const DESCRIPTION: &str = "\
 A container is described by a bundle: a directory with a config.json, in the format of the Open Container
 Initiative, and a root filesystem. In the directory of a bundle,
@@ -85,7 +85,7 @@ mod tests {
         let help = about_brig("brig");
         let lines: Vec<&str> = help.lines().collect();
         assert_eq!(lines[0], "NAME:");
-        assert!(lines[1].contains("brig"));
+        assert_eq!(lines[1], "   brig - Open Container Initiative runtime");
         for row in COMMANDS {
             assert!(lines.iter().any(|line| line.starts_with(&format!("   {}", names(row)))), "{}", row.name);
         }

@@ -11,6 +11,7 @@ use std::{
     process::Stdio,
 };
 
+use common::cgroup::{directory, here, is_v2};
 use common::{Brig, Bundle, HostMounts, cgroups_named, eventually, unique};
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 use serde_json::{Value, json};
@@ -560,7 +561,9 @@ fn exec_joins_a_cgroup_below_the_containers() {
     let id = brig.start(&bundle);
     let outside = brig.run(&["exec", "--cgroup", "../..", &id, "true"]);
     assert!(outside.code == 255 && outside.error().contains("bad sub cgroup path"), "{outside:?}");
-    assert_eq!(brig.run(&["exec", "--cgroup", "/missing", &id, "true"]).code, 255);
+    let missing = brig.run(&["exec", "--cgroup", "/missing", &id, "true"]);
+    assert!(missing.code == 255 && missing.error().contains("no such file or directory"), "{missing:?}");
+    assert!(missing.error().contains(here("error adding pid ", " cgroup: ")), "{missing:?}");
     for group in cgroups_named(&id) {
         fs::create_dir(group.join("sub")).unwrap();
         // A cpuset of v1 takes nobody before it has these.
@@ -574,6 +577,29 @@ fn exec_joins_a_cgroup_below_the_containers() {
     }
     let inside = brig.run(&["exec", "--cgroup", "sub", &id, "cat", "/proc/self/cgroup"]).text();
     assert!(inside.lines().any(|line| line.ends_with("/sub")), "{inside}");
+}
+
+#[test]
+fn a_container_that_moved_further_down_is_followed_but_not_to_where_it_may_not_be_joined() {
+    if common::cannot_run() || !is_v2() {
+        return;
+    }
+    let (bundle, brig) = (sleeper(), Brig::new());
+    let id = brig.start(&bundle);
+    let group = directory(&brig, &id, "");
+    let controllers = fs::read_to_string(group.join("cgroup.controllers")).unwrap();
+    let Some(controller) = controllers.split_whitespace().next() else {
+        return println!("SKIPPED: needs a controller in the container's cgroup");
+    };
+    fs::create_dir(group.join("further")).unwrap();
+    fs::write(group.join("further/cgroup.procs"), brig.state(&id)["pid"].to_string()).unwrap();
+    fs::write(group.join("cgroup.subtree_control"), format!("+{controller}")).unwrap();
+    let followed = brig.run(&["exec", &id, "cat", "/proc/self/cgroup"]).text();
+    assert!(followed.trim().ends_with("/further"), "{followed}");
+    let busy = brig.run(&["exec", "--cgroup", "/", &id, "true"]);
+    let words = busy.error();
+    assert!(busy.code == 255 && words.contains("error adding pid "), "{words}");
+    assert!(words.contains(" to cgroups: ") && words.contains("device or resource busy"), "{words}");
 }
 
 #[test]

@@ -186,7 +186,9 @@ fn clone_into(
         (Err(error), Some(unit)) if error.is_permission() => systemd::attach(unit, pid),
         (joined, _) => joined.map_err(Error::from),
     };
-    joined.inspect_err(|_| end(pidfd.as_fd()))?;
+    joined
+        .inspect_err(|_| end(pidfd.as_fd()))
+        .map_err(|error| error.within(format_args!("error adding pid {pid} to cgroups")))?;
     Ok((pid, pidfd))
 }
 
