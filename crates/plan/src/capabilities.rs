@@ -111,16 +111,21 @@ pub(crate) fn plan(sets: &LinuxCapabilities<'_>, last: u8, warnings: &mut Vec<St
         last,
     };
     warnings.extend(reader.warning());
-    drop_impossible_ambient(&mut plan, warnings);
+    drop_impossible_ambient(&mut plan, &sets.ambient, warnings);
     plan
 }
 
-/// "No capability can ever be ambient if it is not both permitted and inheritable" (capabilities(7)).
-pub(crate) fn drop_impossible_ambient(plan: &mut Capabilities, warnings: &mut Vec<String>) {
+/// "No capability can ever be ambient if it is not both permitted and inheritable" (capabilities(7)). What is left out of
+/// those that `asked` names is told in that order, in the words that runc has from the kernel.
+pub(crate) fn drop_impossible_ambient(
+    plan: &mut Capabilities,
+    asked: &[impl AsRef<str>],
+    warnings: &mut Vec<String>,
+) {
     let impossible = plan.ambient & !(plan.permitted & plan.inheritable);
     plan.ambient &= !impossible;
+    let mut reader = Reader::new(plan.last);
+    let names = asked.iter().map(AsRef::as_ref).filter(|name| reader.bit(name) & impossible != 0);
     warnings
-        .extend(names(impossible).map(|name| {
-            format!("can't raise ambient capability {name}: not both permitted and inheritable")
-        }));
+        .extend(names.map(|name| format!("can't raise ambient capability {name}: operation not permitted")));
 }

@@ -246,7 +246,7 @@ fn capabilities_of(
     sets.permitted |= mask;
     if template.ambient_allowed {
         sets.ambient |= mask;
-        capabilities::drop_impossible_ambient(sets, warnings);
+        capabilities::drop_impossible_ambient(sets, added, warnings);
     }
     Ok(())
 }

@@ -91,12 +91,15 @@ fn capabilities_are_masks_and_unknown_ones_are_named_once() {
 }
 
 #[test]
-fn an_ambient_capability_that_cannot_be_is_left_out_with_a_warning() {
-    let plan = process(r#""capabilities":{"permitted":["CAP_KILL"],"ambient":["CAP_KILL"]}"#);
+fn ambient_capabilities_that_cannot_be_are_left_out_with_a_warning_each_in_the_order_of_config_json() {
+    let plan = process(r#""capabilities":{"permitted":["CAP_KILL"],"ambient":["CAP_KILL","CAP_CHOWN"]}"#);
     assert_eq!(plan.task.process.capabilities.unwrap().ambient, 0);
     assert_eq!(
         plan.warnings,
-        ["can't raise ambient capability CAP_KILL: not both permitted and inheritable"]
+        [
+            "can't raise ambient capability CAP_KILL: operation not permitted",
+            "can't raise ambient capability CAP_CHOWN: operation not permitted",
+        ]
     );
 }
 
