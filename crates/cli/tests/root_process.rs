@@ -9,6 +9,7 @@ use std::{
     os::unix::fs::{PermissionsExt as _, chown, symlink},
 };
 
+use common::cgroup::lacks;
 use common::{Brig, Bundle, Ended, unique};
 use serde_json::{Value, json};
 
@@ -257,6 +258,25 @@ fn the_scheduler_is_set() {
         0 => assert_eq!(ended.stdout, "nice 0\npriority 4\npolicy 1\n"),
         _ => assert!(ended.error().contains("error setting scheduler: operation not permitted"), "{ended:?}"),
     }
+}
+
+#[test]
+fn who_may_not_run_on_every_processor_gets_no_deadline() {
+    if common::cannot_run() || lacks(&["cpuset"]) {
+        return;
+    }
+    if std::thread::available_parallelism().unwrap().get() == 1 {
+        return println!("SKIPPED: needs two processors");
+    }
+    let deadline =
+        json!({ "policy": "SCHED_DEADLINE", "runtime": 42000, "deadline": 1_000_000, "period": 1_000_000 });
+    let bundle = Bundle::script("true").edit(|config| {
+        config["process"]["scheduler"] = deadline;
+        config["linux"]["resources"] = json!({ "cpu": { "cpus": "0" } });
+    });
+    let ended = Brig::new().run_bundle(&bundle);
+    let words = "error setting scheduler: process scheduler can't be used together with AllowedCPUs";
+    assert!(ended.code == 1 && ended.error().contains(words), "{ended:?}");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //! Runs in: init, all namespaces entered; the source is taken from the host's tree, by us or by the parent.
 
 use alloc::string::String;
+use alloc::vec::Vec;
 
 use brig_handshake::Step;
 use brig_handshake::mounts::{AttrChange, Bind, Mount, Opener};
@@ -12,7 +13,7 @@ use rustix::io::Errno;
 use rustix::mount::{OpenTreeFlags, open_tree};
 
 use crate::beneath::{self, Kind};
-use crate::fault::{At, Outcome, in_words};
+use crate::fault::{At, Outcome, about, in_words};
 use crate::fds;
 use crate::mounts;
 use crate::parent::Parent;
@@ -101,11 +102,12 @@ fn set_attributes(tree: &OwnedFd, attrs: &AttrChange, index: u32) -> Outcome<()>
             let locked = locked_attributes(tree).at_entry(Step::MountAttributes, index)?;
             let cleared = attrs.clear & !ATIME & !attrs.set & locked;
             if cleared != 0 {
-                let text = alloc::format!("cannot clear locked flags {cleared:#x}");
-                return Err(in_words(Step::MountAttributes, index, text));
+                let text = [&b"cannot clear locked flags"[..], &names(cleared)].concat();
+                return Err(about(Step::MountAttributes, index, Errno::PERM, text));
             }
             if attrs.clear & ATIME != 0 && attrs.set & ATIME != locked & ATIME {
-                return Err(in_words(Step::MountAttributes, index, "cannot change locked atime flags"));
+                let text = "cannot change locked atime flags";
+                return Err(about(Step::MountAttributes, index, Errno::PERM, text));
             }
             let kept = MountAttr { set: attrs.set | locked & !ATIME, clear: 0, ..MountAttr::default() };
             mount_setattr(tree, Reach::One, &kept).at_entry(Step::MountAttributes, index)
@@ -114,17 +116,24 @@ fn set_attributes(tree: &OwnedFd, attrs: &AttrChange, index: u32) -> Outcome<()>
     }
 }
 
+/// Flags of statfs(2), the same as attributes, and as mount(8) names them.
+const FLAGS: [(i64, u64, &str); 7] = [
+    (0x1, RDONLY, " ro"),
+    (0x2, NOSUID, " nosuid"),
+    (0x4, NODEV, " nodev"),
+    (0x8, NOEXEC, " noexec"),
+    (0x400, NOATIME, " noatime"),
+    (0x800, NODIRATIME, " nodiratime"),
+    (0x10_0000_0000, STRICTATIME, " strictatime"),
+];
+
 /// The attributes that the mount has, as statfs(2) tells them.
 fn locked_attributes(tree: &OwnedFd) -> Result<u64, Errno> {
-    const PAIRS: [(i64, u64); 7] = [
-        (0x1, RDONLY),
-        (0x2, NOSUID),
-        (0x4, NODEV),
-        (0x8, NOEXEC),
-        (0x400, NOATIME),
-        (0x800, NODIRATIME),
-        (0x10_0000_0000, STRICTATIME),
-    ];
     let flags = fs::fstatfs(tree)?.f_flags;
-    Ok(PAIRS.iter().filter(|(have, _)| flags & have != 0).map(|(_, attr)| attr).sum())
+    Ok(FLAGS.iter().filter(|(have, ..)| flags & have != 0).map(|(_, attr, _)| attr).sum())
+}
+
+fn names(attributes: u64) -> Vec<u8> {
+    let named = FLAGS.iter().filter(|(_, attr, _)| attributes & attr != 0);
+    named.flat_map(|(.., name)| name.bytes()).collect()
 }

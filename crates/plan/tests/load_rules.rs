@@ -518,7 +518,11 @@ fn device_rules_have_an_access_and_a_type() {
                 r#""access":"r","type":"x""#,
                 r#"invalid cgroup device type "x" (linux.resources.devices[1].type)"#,
             ),
-            (r#""access":"rx""#, r#"linux.resources.devices[1].access: unknown letter 'x' in "rx""#),
+            (r#""access":"xa""#, r#"linux.resources.devices[1].access: unknown letter 'x' in "xa""#),
+            (
+                r#""access":"rwa""#,
+                r#"warning: linux.resources.devices[1].access: unknown letter 'a' in "rwa""#,
+            ),
             (r#""access":"m","type":"b","major":-1,"minor":-1"#, ""),
             (r#""access":"m","major":-2"#, "linux.resources.devices[1].major: -2 is not a device number"),
         ],
@@ -536,7 +540,7 @@ fn names_in_resources_cannot_become_other_files_or_lines() {
                 "unified resource \"a/b\" must be a file name (no slashes) (linux.resources.unified[\"a/b\"])",
             ),
             (r#""unified":{"..":""}"#, r#"linux.resources.unified[".."]: is not a file name"#),
-            (r#""hugepageLimits":[{"pageSize":"64KB"},{"pageSize":"1GB"},{"pageSize":"2MB"}]"#, ""),
+            (r#""hugepageLimits":[{"pageSize":"64KB"},{"pagesize":"1GB"},{"pageSize":"2MB"}]"#, ""),
             (
                 r#""hugepageLimits":[{"pageSize":"../2MB"}]"#,
                 r#"linux.resources.hugepageLimits[0].pageSize: "../2MB" is not a page size like 2MB"#,

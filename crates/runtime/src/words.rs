@@ -28,11 +28,25 @@ pub(crate) fn of_init(plan: &Plan<'_>, fault: &Fault<'_>) -> Error {
         ),
         Step::ReadonlyPath => path_of("linux.readonlyPaths", &plan.task.rootfs.readonly_paths, fault),
         Step::MaskedPath => path_of("linux.maskedPaths", &plan.task.rootfs.masked_paths, fault),
+        Step::Scheduler if is_deadline_on_some_processors(plan, fault) => {
+            "error setting scheduler: process scheduler can't be used together with AllowedCPUs \
+             (process.scheduler, linux.resources.cpu.cpus)"
+                .to_owned()
+        }
         Step::Hostname => format!("sethostname: {} (hostname)", errno(fault)),
         Step::Domainname => format!("setdomainname: {} (domainname)", errno(fault)),
         _ => of_process(&plan.task.process, fault),
     };
     finish(fault, words)
+}
+
+/// Who may not run on every processor of his root domain gets no deadline (sched(7)).
+fn is_deadline_on_some_processors(plan: &Plan<'_>, fault: &Fault<'_>) -> bool {
+    const DEADLINE: u32 = 6;
+    let scheduler = plan.task.process.scheduler.as_ref();
+    fault.errno == Errno::PERM.raw_os_error()
+        && scheduler.is_some_and(|scheduler| scheduler.policy == DEADLINE)
+        && plan.cgroup.resources.cpu.cpus.is_some()
 }
 
 /// A fault of a further process.
@@ -140,6 +154,9 @@ fn mount(plan: &Plan<'_>, fault: &Fault<'_>) -> String {
                     errno(fault)
                 )
             }
+        }
+        Step::MountAttributes if !fault.text.is_empty() => {
+            format!("{}: {} ({entry}.options)", text(fault), errno(fault))
         }
         Step::MountAttributes => format!("set mount attributes: {} ({entry}.options)", errno(fault)),
         Step::Remount => format!("remount: {} ({entry}.options)", errno(fault)),

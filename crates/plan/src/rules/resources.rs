@@ -11,7 +11,7 @@ pub(super) fn check(
     warnings: &mut Vec<Warning>,
 ) -> Result<(), Refusal> {
     for (i, rule) in resources.devices.iter().enumerate() {
-        device_rule(rule, i, at)?;
+        device_rule(rule, i, at, warnings)?;
     }
     if let Some(block_io) = &resources.block_io {
         weight_devices(block_io, at, warnings);
@@ -21,7 +21,13 @@ pub(super) fn check(
     unified(resources, at)
 }
 
-fn device_rule(rule: &LinuxDeviceCgroup<'_>, i: usize, at: &str) -> Result<(), Refusal> {
+/// A letter that means nothing is no more than odd: runc takes no notice of it.
+fn device_rule(
+    rule: &LinuxDeviceCgroup<'_>,
+    i: usize,
+    at: &str,
+    warnings: &mut Vec<Warning>,
+) -> Result<(), Refusal> {
     let path = |field: &str| below(at, format_args!("devices[{i}].{field}"));
     if rule.access.is_empty() {
         return Err(Refusal::runc(path("access"), format!("device access at {i} field cannot be empty")));
@@ -29,9 +35,13 @@ fn device_rule(rule: &LinuxDeviceCgroup<'_>, i: usize, at: &str) -> Result<(), R
     if !matches!(&*rule.kind, "" | "a" | "b" | "c") {
         return Err(Refusal::runc(path("type"), format!("invalid cgroup device type {:?}", &*rule.kind)));
     }
-    if let Some(letter) = rule.access.chars().find(|letter| !"rwm".contains(*letter)) {
+    let unknown = |letter: &char| !"rwm".contains(*letter);
+    if let Some(letter) = rule.access.chars().find(unknown) {
         let words = format!("unknown letter {letter:?} in {:?}", &*rule.access);
-        return Err(Refusal::at(path("access"), words));
+        if rule.access.chars().all(|letter| unknown(&letter)) {
+            return Err(Refusal::at(path("access"), words));
+        }
+        warn(warnings, format_args!("{}", path("access")), &words);
     }
     // -1 is how Go programs write "all".
     for (field, number) in [("major", rule.major), ("minor", rule.minor)] {

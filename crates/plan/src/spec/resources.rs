@@ -153,7 +153,8 @@ pub struct LinuxThrottleDevice {
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", default, bound(deserialize = "'de: 'a"))]
 pub struct LinuxHugepageLimit<'a> {
-    /// Size of the pages, such as `2MB`.
+    /// Size of the pages, such as `2MB`. Programs in Go may also write `pagesize`, of which runc makes the same.
+    #[serde(alias = "pagesize")]
     pub page_size: Str<'a>,
     /// Bytes.
     #[serde(deserialize_with = "nil::or_zero")]
