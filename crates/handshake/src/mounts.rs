@@ -100,6 +100,32 @@ wire_struct! {
         pub attrs: Option<AttrChange>,
         /// Who opens the source.
         pub opener: Opener,
+        /// What becomes of a source that is a symbolic link.
+        pub source_link: SourceLink,
+        /// What becomes of a destination that is one.
+        pub target_link: TargetLink,
+    }
+}
+
+wire_enum! {
+    /// What becomes of a source that is a symbolic link.
+    pub enum SourceLink {
+        /// What it leads to is mounted.
+        Followed = 1,
+        /// It is mounted itself (`src-nofollow`).
+        Mounted = 2,
+        /// One that says the same is made at the destination, and nothing is mounted (`copy-symlink`).
+        Copied = 3,
+    }
+}
+
+wire_enum! {
+    /// What becomes of a destination that is a symbolic link.
+    pub enum TargetLink {
+        /// What it leads to, beneath the rootfs, is mounted over.
+        Followed = 1,
+        /// It is mounted over itself, and has to be there (`dest-nofollow`).
+        Covered = 2,
     }
 }
 

@@ -38,6 +38,12 @@ pub(crate) fn resolve(root: impl AsFd, path: &CStr) -> Result<OwnedFd, Errno> {
     open(root.as_fd(), path, OFlags::PATH, ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS)
 }
 
+/// As [`resolve`], but a last component that is a symbolic link is what is meant.
+pub(crate) fn resolve_link(root: impl AsFd, path: &CStr) -> Result<OwnedFd, Errno> {
+    let flags = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
+    open(root.as_fd(), path, OFlags::PATH | OFlags::NOFOLLOW, flags)
+}
+
 /// As [`resolve`], where no component may be a symbolic link.
 pub(crate) fn resolve_plain(root: impl AsFd, path: &CStr) -> Result<OwnedFd, Errno> {
     let flags = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS | ResolveFlags::NO_SYMLINKS;

@@ -5,14 +5,14 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use brig_handshake::Step;
-use brig_handshake::mounts::{AttrChange, Bind, Mount, Opener};
+use brig_handshake::mounts::{AttrChange, Bind, Mount, Opener, SourceLink, TargetLink};
 use brig_sys::mount_setattr::{MountAttr, NODEV, NOEXEC, NOSUID, RDONLY, Reach, mount_setattr};
 use rustix::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use rustix::fs::{self, CWD};
 use rustix::io::Errno;
 use rustix::mount::{OpenTreeFlags, open_tree};
 
-use crate::beneath::{self, Kind};
+use crate::beneath::{self, Found, Kind};
 use crate::fault::{At, Outcome, about, in_words};
 use crate::fds;
 use crate::mounts;
@@ -39,10 +39,17 @@ pub(crate) fn mount(
     parent: &Parent,
 ) -> Outcome<()> {
     let tree = source(mount, bind, place, parent)?;
-    let directory = beneath::file_type(&tree).at_entry(Step::MountSource, mount.index)?.is_dir();
+    let file_type = beneath::file_type(&tree).at_entry(Step::MountSource, mount.index)?;
+    if bind.source_link == SourceLink::Copied && file_type.is_symlink() {
+        return copy_link(mount, &tree, root);
+    }
+    let directory = file_type.is_dir();
     let kind = if directory { Kind::Directory } else { Kind::File };
     check_over_proc(mount, &tree)?;
-    let target = mounts::target(mount, root, kind)?;
+    let target = match bind.target_link {
+        TargetLink::Followed => mounts::target(mount, root, kind)?,
+        TargetLink::Covered => mounts::not_in_proc(mount, over_link(mount, root)?)?,
+    };
     if let Some(attrs) = &bind.attrs {
         set_attributes(&tree, attrs, mount.index)?;
     }
@@ -56,6 +63,26 @@ pub(crate) fn mount(
     Ok(())
 }
 
+/// The destination as it is there, be it a link.
+fn over_link(mount: &Mount<'_>, root: BorrowedFd<'_>) -> Outcome<Found> {
+    let fd = beneath::resolve_link(root, &mount.destination).at_entry(Step::MountTarget, mount.index)?;
+    Ok(Found { fd, existed: true })
+}
+
+/// A link that says what the source says. One that is there already must say the same.
+fn copy_link(mount: &Mount<'_>, link: &OwnedFd, root: BorrowedFd<'_>) -> Outcome<()> {
+    let says = fs::readlinkat(link, c"", Vec::new()).at_entry(Step::MountSource, mount.index)?;
+    let (parent, name) =
+        beneath::parent_of(root, &mount.destination).at_entry(Step::MountTarget, mount.index)?;
+    match fs::symlinkat(&*says, &parent, &name) {
+        Err(Errno::EXIST) if fs::readlinkat(&parent, &name, Vec::new()).is_ok_and(|there| there == says) => {
+            Ok(())
+        }
+        made => made,
+    }
+    .at_entry(Step::MountTarget, mount.index)
+}
+
 /// move_mount(2) has one answer for many mistakes; this one has an answer of its own in mount(2).
 fn of_attaching(errno: Errno, directory: bool, target: &OwnedFd) -> Errno {
     match beneath::file_type(target) {
@@ -66,7 +93,11 @@ fn of_attaching(errno: Errno, directory: bool, target: &OwnedFd) -> Errno {
 
 fn source(mount: &Mount<'_>, bind: &Bind<'_>, place: u32, parent: &Parent) -> Outcome<OwnedFd> {
     let recursive = if bind.recursive { OpenTreeFlags::AT_RECURSIVE } else { OpenTreeFlags::empty() };
-    let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | recursive;
+    let link = match bind.source_link {
+        SourceLink::Followed => OpenTreeFlags::empty(),
+        SourceLink::Mounted | SourceLink::Copied => OpenTreeFlags::AT_SYMLINK_NOFOLLOW,
+    };
+    let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | recursive | link;
     let opened = match bind.opener {
         Opener::Init => open_tree(CWD, &*bind.source, flags),
         Opener::InitThenParent => match open_tree(CWD, &*bind.source, flags) {

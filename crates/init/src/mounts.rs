@@ -84,11 +84,16 @@ fn new_filesystem(mount: &Mount<'_>, filesystem: &Filesystem<'_>, root: Borrowed
     }
 }
 
-/// The mount point, made if missing. No link of the image may lead it into a procfs (CVE-2019-16884); what the configuration
-/// itself names there was looked at in the plan.
+/// The mount point, made if missing.
 pub(crate) fn target(mount: &Mount<'_>, root: BorrowedFd<'_>, kind: Kind) -> Outcome<Found> {
     let found =
         beneath::resolve_or_make(root, &mount.destination, kind).at_entry(Step::MountTarget, mount.index)?;
+    not_in_proc(mount, found)
+}
+
+/// No link of the image may lead a mount into a procfs (CVE-2019-16884); what the configuration itself names there was looked
+/// at in the plan.
+pub(crate) fn not_in_proc(mount: &Mount<'_>, found: Found) -> Outcome<Found> {
     let named =
         mount.destination.to_bytes() == b"/proc" || mount.destination.to_bytes().starts_with(b"/proc/");
     // What we made ourselves lies in no procfs: nothing can be made there.

@@ -14,7 +14,7 @@ use crate::environment::{self, Environment};
 use crate::kernel::clone;
 use crate::options::Stdio;
 use crate::plan::{ExecTemplate, Limits};
-use crate::process::{self, Setgroups};
+use crate::process;
 use crate::refusal::Refusal;
 use crate::text::{optional_text, text};
 use crate::{rlimits, rules, scheduler, seccomp, spec};
@@ -126,17 +126,13 @@ fn filter_of(filter: &Seccomp, process: &Process<'_>) -> Seccomp {
     Seccomp { load: seccomp::load(process.no_new_privileges, filter.flags), ..*filter }
 }
 
-fn setgroups(template: &ExecTemplate<'_>) -> Setgroups {
-    if template.setgroups_allowed { Setgroups::Allowed } else { Setgroups::Denied }
-}
-
 fn whole<'a>(
     template: &ExecTemplate<'a>,
     configured: &spec::Process<'_>,
     warnings: &mut Vec<String>,
 ) -> Result<(Process<'a>, Limits), Refusal> {
     rules::check_process(configured, "")?;
-    let given = process::plan(configured, "", template.last_capability, setgroups(template), warnings)?;
+    let given = process::plan(configured, "", template.last_capability, template.setgroups, warnings)?;
     let affinity = configured.exec_cpu_affinity.as_ref();
     let affinity = affinity.map(|it| scheduler::affinity(it, "execCPUAffinity")).transpose()?;
     let stored = &template.process;
@@ -219,7 +215,7 @@ fn user_of(
     }
     let mut groups = process.groups.take().unwrap_or_default();
     groups.extend(&changes.additional_gids);
-    process.groups = process::groups(&groups, setgroups(template), "user.additionalGids")?;
+    process.groups = process::groups(&groups, template.setgroups, "user.additionalGids")?;
     Ok(())
 }
 

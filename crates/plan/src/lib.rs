@@ -16,6 +16,8 @@ pub mod refusal;
 
 pub mod rules;
 
+pub mod annotations;
+
 pub mod host;
 pub mod options;
 

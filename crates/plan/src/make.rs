@@ -5,13 +5,13 @@ use brig_handshake::process::{Keyring, Process};
 use brig_handshake::rootfs::Rootfs;
 use brig_handshake::task::{Fds, InitTask};
 
+use crate::annotations::{self, Wanted};
 use crate::environment::{self, Environment};
 use crate::host::Host;
 use crate::kernel::{clone, key};
 use crate::namespaces::{Listed, Namespaces};
 use crate::options::{Options, Stdio};
-use crate::plan::{ExecTemplate, IdMaps, Limits, ParentSource, Plan, Start};
-use crate::process::Setgroups;
+use crate::plan::{ExecTemplate, IdMaps, Limits, ParentSource, Plan, Setgroups, Start};
 use crate::refusal::Refusal;
 use crate::rules::{self, CgroupRights, Euid, Facts, JoinedNetwork};
 use crate::spec::{self, Linux, Spec};
@@ -28,6 +28,8 @@ use crate::{
 pub fn plan(spec: &Spec<'_>, host: &Host, options: &Options<'_>) -> Result<Plan<'static>, Refusal> {
     let mut warnings: Vec<String> =
         rules::check(spec, &facts(host, options))?.iter().map(ToString::to_string).collect();
+    // The rules have warned already.
+    let wanted = annotations::wanted(spec, &mut Vec::new())?;
     let (no_linux, no_process) = (Linux::default(), spec::Process::default());
     let linux = spec.linux.as_ref().unwrap_or(&no_linux);
     let user_process = spec.process.as_ref().unwrap_or(&no_process);
@@ -36,16 +38,16 @@ pub fn plan(spec: &Spec<'_>, host: &Host, options: &Options<'_>) -> Result<Plan<
     let Namespaces { create, entry, cgroup: cgroup_namespace } =
         namespaces::plan(&listed, &linux.time_offsets, host)?;
     let id_maps = id_maps::plan(linux, &listed, host);
-    let (rootfs, sources) = file_system(spec, linux, &listed, host, options, &mut warnings)?;
-    let setgroups = setgroups(id_maps.as_ref());
+    let (rootfs, sources) = file_system(spec, &wanted, &listed, host, options, &mut warnings)?;
+    let setgroups = setgroups(&wanted, id_maps.as_ref());
     let mut process = first_process(spec, linux, host, options, setgroups, &listed, &mut warnings)?;
-    let filter = seccomp::plan(linux, process.no_new_privileges, host)?;
+    let filter = seccomp::plan(linux, &wanted, process.no_new_privileges, host)?;
     let (loading, filter) = filter.map_or((None, None), |(loading, profile)| (Some(loading), Some(profile)));
     process.seccomp = loading;
     let mut limits = rlimits::plan(user_process, "process")?;
     let facts = state::facts(spec, options)?;
     let keyring = keyring(user_process, &listed, options)?;
-    let exec = exec_template(spec, &process, &limits, &listed, keyring.as_ref(), setgroups, host)?;
+    let exec = exec_template(spec, &wanted, &process, &limits, &listed, keyring.as_ref(), setgroups, host)?;
     rlimits::assign(&mut limits, &mut process, exec.limits_by_parent);
 
     let parent_hooks = hooks::of_parent(spec)?;
@@ -78,6 +80,10 @@ pub fn plan(spec: &Spec<'_>, host: &Host, options: &Options<'_>) -> Result<Plan<
         network,
         limits,
         sources,
+        pidfd_receiver: optional_text(
+            wanted.pidfd_receiver.unwrap_or_default(),
+            format_args!("annotations"),
+        )?,
         hooks: parent_hooks,
         facts,
         exec,
@@ -97,13 +103,15 @@ fn facts<'s>(host: &Host, options: &Options<'_>) -> Facts<'s> {
 
 fn file_system<'a>(
     spec: &Spec<'_>,
-    linux: &Linux<'_>,
+    wanted: &Wanted<'_>,
     listed: &Listed<'_>,
     host: &Host,
     options: &Options<'_>,
     warnings: &mut Vec<String>,
 ) -> Result<(Rootfs<'a>, Vec<ParentSource>), Refusal> {
-    let mounts = mounts::plan(spec, listed, host, options)?;
+    let no_linux = Linux::default();
+    let linux = spec.linux.as_ref().unwrap_or(&no_linux);
+    let mounts = mounts::plan(spec, wanted, listed, host, options)?;
     warnings.extend(mounts.warnings);
     let devices = match listed.creates(clone::NEWNS) {
         true if !mounts.foreign_dev => Some(devices::plan(linux, listed, host)?),
@@ -118,8 +126,9 @@ fn file_system<'a>(
     Ok((rootfs, mounts.sources))
 }
 
-fn setgroups(id_maps: Option<&IdMaps>) -> Setgroups {
+fn setgroups(wanted: &Wanted<'_>, id_maps: Option<&IdMaps>) -> Setgroups {
     match id_maps.is_some_and(|maps| maps.deny_setgroups) {
+        _ if wanted.keep_groups => Setgroups::Kept,
         true => Setgroups::Denied,
         false => Setgroups::Allowed,
     }
@@ -188,8 +197,10 @@ fn keyring<'a>(
     }))
 }
 
+#[allow(clippy::too_many_arguments, reason = "what was decided about the first process, each part once")]
 fn exec_template<'a>(
     spec: &Spec<'_>,
+    wanted: &Wanted<'_>,
     process: &Process<'a>,
     limits: &Limits,
     listed: &Listed<'_>,
@@ -216,11 +227,11 @@ fn exec_template<'a>(
         namespaces,
         keyring: keyring.map(|keyring| Keyring { permissions: 0, ..keyring.clone() }),
         ambient_allowed: configured.capabilities.as_ref().is_some_and(|sets| !sets.inheritable.is_empty()),
-        setgroups_allowed: setgroups == Setgroups::Allowed,
+        setgroups,
         limits_by_parent: host.euid != 0 || host.in_user_namespace || listed.has(clone::NEWUSER),
         affinity: affinity.unwrap_or_else(scheduler::no_affinity),
         last_capability: host.last_capability,
-        listener: seccomp::listener(linux, process.seccomp.as_ref())?,
+        listener: seccomp::listener(linux, wanted, process.seccomp.as_ref())?,
         process,
     })
 }

@@ -1,11 +1,13 @@
 //! The words of `mounts[].options`.
 //! Runs in: the parent; pure. What they come to is done in `brig-init`'s mounts.
 
+use brig_handshake::mounts::{SourceLink, TargetLink};
+
 use crate::kernel::{attr, ms};
 use crate::spec::Str;
 
 /// What the options of one mount come to. Of words that contradict each other the last one counts.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct MountOptions<'s> {
     /// `MS_*` that are asked for.
     pub(crate) set: u32,
@@ -19,10 +21,33 @@ pub(crate) struct MountOptions<'s> {
     pub(crate) recursive_clear: u64,
     /// `tmpcopyup`.
     pub(crate) copy_up: bool,
-    /// `idmap` (`false`) or `ridmap` (`true`: recursive).
-    pub(crate) id_map: Option<bool>,
+    /// `idmap` or `ridmap`.
+    pub(crate) id_map: Option<IdMapOption<'s>>,
+    /// What becomes of a source that is a symbolic link.
+    pub(crate) source_link: SourceLink,
+    /// What becomes of a destination that is one.
+    pub(crate) target_link: TargetLink,
     /// Everything else: for the file system.
     pub(crate) data: Vec<&'s str>,
+}
+
+/// `idmap`, `ridmap`, and crun's `idmap=uids=…;gids=…`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct IdMapOption<'s> {
+    /// `ridmap`: mounts below it as well.
+    pub(crate) recursive: bool,
+    /// What stands behind `=`.
+    pub(crate) maps: Option<&'s str>,
+}
+
+/// Reads one word as such.
+pub(crate) fn id_map(word: &str) -> Option<IdMapOption<'_>> {
+    let (name, maps) = word.split_once('=').map_or((word, None), |(name, maps)| (name, Some(maps)));
+    match name {
+        "idmap" => Some(IdMapOption { recursive: false, maps }),
+        "ridmap" => Some(IdMapOption { recursive: true, maps }),
+        _ => None,
+    }
 }
 
 enum Word {
@@ -34,19 +59,30 @@ enum Word {
     /// One value of the access time field.
     AtimeBelow(u64),
     CopyUp,
-    IdMap {
-        recursive: bool,
-    },
+    SourceLink(SourceLink),
+    TargetLink(TargetLink),
     Nothing,
 }
 
 /// Reads the words.
 pub(crate) fn read<'s>(words: &'s [Str<'_>]) -> MountOptions<'s> {
-    let mut options = MountOptions::default();
+    let mut options = MountOptions {
+        set: 0,
+        cleared: 0,
+        propagation: Vec::new(),
+        recursive_set: 0,
+        recursive_clear: 0,
+        copy_up: false,
+        id_map: None,
+        source_link: SourceLink::Followed,
+        target_link: TargetLink::Followed,
+        data: Vec::new(),
+    };
     for word in words {
-        match known(word) {
-            Some(known) => options.apply(known),
-            None => options.data.push(word),
+        match (known(word), id_map(word)) {
+            (Some(known), _) => options.apply(known),
+            (None, Some(id_map)) => options.id_map = Some(id_map),
+            (None, None) => options.data.push(word),
         }
     }
     options
@@ -78,7 +114,8 @@ impl MountOptions<'_> {
                 self.recursive_clear |= attr::ATIME;
             }
             Word::CopyUp => self.copy_up = true,
-            Word::IdMap { recursive } => self.id_map = Some(recursive),
+            Word::SourceLink(link) => self.source_link = link,
+            Word::TargetLink(link) => self.target_link = link,
             Word::Nothing => {}
         }
     }
@@ -146,8 +183,10 @@ fn known(word: &str) -> Option<Word> {
     let flag = flag(word).or_else(|| propagation(word).map(Word::Propagation));
     flag.or_else(|| below(word)).or(match word {
         "tmpcopyup" => Some(Word::CopyUp),
-        "idmap" => Some(Word::IdMap { recursive: false }),
-        "ridmap" => Some(Word::IdMap { recursive: true }),
+        // crun's.
+        "src-nofollow" => Some(Word::SourceLink(SourceLink::Mounted)),
+        "copy-symlink" => Some(Word::SourceLink(SourceLink::Copied)),
+        "dest-nofollow" => Some(Word::TargetLink(TargetLink::Covered)),
         _ => None,
     })
 }

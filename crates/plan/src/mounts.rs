@@ -5,8 +5,11 @@
 //! again: at what lies under `/proc` once links are followed, and at whether what is bound over `/proc` is a procfs.
 
 use brig_handshake::Text;
-use brig_handshake::mounts::{AttrChange, Bind, Extra, Filesystem, Mount, Opener, Target, What};
+use brig_handshake::mounts::{
+    AttrChange, Bind, Extra, Filesystem, Mount, Opener, SourceLink, Target, TargetLink, What,
+};
 
+use crate::annotations::Wanted;
 use crate::cgroup_mount;
 use crate::host::Host;
 use crate::id_maps;
@@ -16,7 +19,7 @@ use crate::namespaces::Listed;
 use crate::options::Options;
 use crate::plan::{IdMapping, MountMaps, ParentSource};
 use crate::refusal::Refusal;
-use crate::spec::{self, Spec};
+use crate::spec::{self, Linux, Spec};
 use crate::text::{beneath, clean, text, without_root};
 
 /// All mounts, and what the parent has to do with them.
@@ -52,6 +55,7 @@ const NOTIFY_DIRECTORY: &str = "/run/notify";
 /// Plans `mounts`, and the notify socket's.
 pub(crate) fn plan<'a>(
     spec: &Spec<'_>,
+    wanted: &Wanted<'_>,
     listed: &Listed<'_>,
     host: &Host,
     options: &Options<'_>,
@@ -64,13 +68,15 @@ pub(crate) fn plan<'a>(
         }
         return Ok(plan);
     }
-    let label = spec.linux.as_ref().map_or("", |linux| &linux.mount_label);
-    if !label.is_empty() && !host.selinux {
+    let no_linux = Linux::default();
+    let linux = spec.linux.as_ref().unwrap_or(&no_linux);
+    let label = Label { text: &linux.mount_label, option: wanted.label_option.unwrap_or("context") };
+    if !label.text.is_empty() && !host.selinux {
         return Err(Refusal::runc("linux.mountLabel", crate::process::SELINUX_IS_OFF));
     }
     let root = spec.root.as_ref().map_or("", |root| &*root.path);
     let rootfs = clean(&beneath(options.bundle, root));
-    let surroundings = Surroundings { listed, host, bundle: options.bundle, rootfs: &rootfs, label };
+    let surroundings = Surroundings { linux, listed, host, bundle: options.bundle, rootfs: &rootfs, label };
     for (index, mount) in spec.mounts.iter().enumerate() {
         surroundings.add(&mut plan, index, mount)?;
     }
@@ -94,11 +100,18 @@ fn nothing_is_mounted(spec: &Spec<'_>, listed: &Listed<'_>) -> Result<(), Refusa
 
 /// What a mount depends on besides its own entry.
 struct Surroundings<'s> {
+    linux: &'s Linux<'s>,
     listed: &'s Listed<'s>,
     host: &'s Host,
     bundle: &'s str,
     rootfs: &'s str,
-    label: &'s str,
+    label: Label<'s>,
+}
+
+/// `linux.mountLabel`, and the mount option that says it.
+struct Label<'s> {
+    text: &'s str,
+    option: &'s str,
 }
 
 impl Surroundings<'_> {
@@ -140,11 +153,17 @@ impl Surroundings<'_> {
             let words = format!("invalid mount {:?}: {words}", &*mount.destination);
             return Err(Refusal::runc(format!("mounts[{index}].options"), words));
         }
+        if options.source_link == SourceLink::Copied && options.target_link == TargetLink::Covered {
+            let words = "copy-symlink makes a link, and dest-nofollow mounts over one";
+            return Err(Refusal::at(format!("mounts[{index}].options"), words));
+        }
         Ok(Bind {
             source: text(beneath(self.bundle, &mount.source), format_args!("mounts[{index}].source"))?,
             recursive: options.set & ms::REC != 0,
             attrs: options.bind_attributes(self.unnamed()).map(|(set, clear)| AttrChange { set, clear }),
             opener: self.opener(mount, options),
+            source_link: options.source_link,
+            target_link: options.target_link,
         })
     }
 
@@ -181,13 +200,19 @@ impl Surroundings<'_> {
             return Ok(());
         }
         let own = !mount.uid_mappings.is_empty() || !mount.gid_mappings.is_empty();
-        let id_map = is_id_mapped(mount, options).then(|| IdMapping {
-            maps: match own {
-                true => MountMaps::Own(id_maps::of_mount(&mount.uid_mappings, &mount.gid_mappings)),
-                false => MountMaps::Container,
-            },
-            recursive: options.id_map == Some(true),
-        });
+        let in_option = options.id_map.and_then(|word| word.maps);
+        let maps = match in_option {
+            Some(text) => {
+                let (uid, gid) = id_maps::in_option(text, self.linux)
+                    .map_err(|words| Refusal::at(format!("mounts[{index}].options"), words))?;
+                MountMaps::Own(id_maps::of_mount(&uid, &gid))
+            }
+            None if own => MountMaps::Own(id_maps::of_mount(&mount.uid_mappings, &mount.gid_mappings)),
+            None => MountMaps::Container,
+        };
+        let recursive = options.id_map.is_some_and(|word| word.recursive);
+        let own = maps != MountMaps::Container;
+        let id_map = is_id_mapped(mount, options).then_some(IdMapping { maps, recursive });
         if !own && id_map.is_some() && !self.listed.has(clone::NEWUSER) {
             let words = "an id-mapped mount needs maps, its own or those of a user namespace";
             return Err(Refusal::at(format!("mounts[{index}].uidMappings"), words));
@@ -206,6 +231,10 @@ impl Surroundings<'_> {
         options: &MountOptions<'_>,
     ) -> Result<Filesystem<'a>, Refusal> {
         let fs_type = &*mount.fs_type;
+        if (options.source_link, options.target_link) != (SourceLink::Followed, TargetLink::Followed) {
+            let words = "copy-symlink, src-nofollow and dest-nofollow are for bind mounts";
+            return Err(Refusal::at(format!("mounts[{index}].options"), words));
+        }
         if fs_type.is_empty() {
             let words = "is empty, and the options say neither bind nor rbind";
             return Err(Refusal::at(format!("mounts[{index}].type"), words));
@@ -218,8 +247,8 @@ impl Surroundings<'_> {
         let later = options.set & ms::RDONLY != 0 && (tmpfs || destination == "/dev");
         let extra = match fs_type {
             "tmpfs" if options.copy_up => Extra::CopyUp,
-            "mqueue" if !self.label.is_empty() => {
-                Extra::Label(text(self.label, format_args!("linux.mountLabel"))?)
+            "mqueue" if !self.label.text.is_empty() => {
+                Extra::Label(text(self.label.text, format_args!("linux.mountLabel"))?)
             }
             _ => Extra::None,
         };
@@ -241,9 +270,9 @@ impl Surroundings<'_> {
         options: &MountOptions<'_>,
     ) -> Result<Option<Text<'static>>, Refusal> {
         let mut data = options.data.join(",");
-        if !self.label.is_empty() && !matches!(fs_type, "proc" | "sysfs" | "mqueue") {
+        if !self.label.text.is_empty() && !matches!(fs_type, "proc" | "sysfs" | "mqueue") {
             let comma = if data.is_empty() { "" } else { "," };
-            data = format!("{data}{comma}context=\"{}\"", self.label);
+            data = format!("{data}{comma}{}=\"{}\"", self.label.option, self.label.text);
         }
         crate::text::optional_text(&data, format_args!("mounts[{index}].options"))
     }

@@ -36,6 +36,8 @@ pub struct Plan<'a> {
     pub limits: Limits,
     /// Bind sources that the parent may have to open, by place in `task.rootfs.mounts`.
     pub sources: Vec<ParentSource>,
+    /// A socket that the first process's pidfd is sent to, whatever the caller's options say.
+    pub pidfd_receiver: Option<Text<'a>>,
     /// The hooks that the parent runs.
     pub hooks: ParentHooks<'a>,
     /// What the state document says of the container.
@@ -340,8 +342,8 @@ wire_struct! {
         pub keyring: Option<Keyring<'a>>,
         /// `capabilities` was there, and named an inheritable set: ambient capabilities may be added (CVE-2022-29162).
         pub ambient_allowed: bool,
-        /// setgroups(2) may be called in it.
-        pub setgroups_allowed: bool,
+        /// What becomes of supplementary groups.
+        pub setgroups: Setgroups,
         /// Limits are the parent's to set: a user namespace stands between `brig-init` and the privilege to raise them.
         pub limits_by_parent: bool,
         /// `process.execCPUAffinity`, as masks.
@@ -350,6 +352,18 @@ wire_struct! {
         pub last_capability: u8,
         /// Who gets the listener of the filter, the first process's too.
         pub listener: Option<Listener<'a>>,
+    }
+}
+
+wire_enum! {
+    /// What becomes of supplementary groups.
+    pub enum Setgroups {
+        /// None can be set: `deny` is written to the setgroups file of the user namespace (user_namespaces(7)).
+        Denied = 0,
+        /// They are set.
+        Allowed = 1,
+        /// Those that `brig-init` comes with stay (`run.oci.keep_original_groups`).
+        Kept = 2,
     }
 }
 

@@ -8,6 +8,7 @@ use crate::capabilities;
 use crate::environment::{self, Environment};
 use crate::host::Host;
 use crate::options::Stdio;
+use crate::plan::Setgroups;
 use crate::refusal::Refusal;
 use crate::scheduler;
 use crate::spec::{self, Linux};
@@ -29,15 +30,6 @@ pub(crate) const UMASK: u32 = 0o022;
 
 /// personality(2): `PER_LINUX` and `PER_LINUX32`.
 const PERSONALITIES: [(&str, u32); 2] = [("LINUX", 0), ("LINUX32", 8)];
-
-/// Whether setgroups(2) may be called in the container's user namespace (user_namespaces(7)).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Setgroups {
-    /// It may.
-    Allowed,
-    /// `deny` is written to its setgroups file.
-    Denied,
-}
 
 /// What `process` says, and nothing that comes from elsewhere: personality, memory policy, affinity, filter and console
 /// are for the caller to fill in. `at` is its JSON path, empty for `exec`'s process.json.
@@ -89,6 +81,7 @@ fn arguments<'a>(args: &[spec::Str<'_>], at: &str) -> Result<Vec<Text<'a>>, Refu
 pub(crate) fn groups(groups: &[u32], setgroups: Setgroups, at: &str) -> Result<Option<Vec<u32>>, Refusal> {
     match setgroups {
         Setgroups::Allowed => Ok(Some(groups.to_vec())),
+        Setgroups::Kept => Ok(None),
         Setgroups::Denied if groups.is_empty() => Ok(None),
         Setgroups::Denied => Err(Refusal::runc(at, NO_GROUPS)),
     }

@@ -121,7 +121,8 @@ pub fn check(spec: &Spec<'_>, facts: &Facts<'_>) -> Result<Vec<Warning>, Refusal
     rootfs_propagation(linux)?;
     namespaces::listed(&linux.namespaces)?;
     id_maps::user_namespace(linux, facts, &mut warnings)?;
-    seccomp::check(linux, &mut warnings)?;
+    let wanted = crate::annotations::wanted(spec, &mut warnings)?;
+    seccomp::check(linux, wanted.seccomp_receiver, &mut warnings)?;
     memory_policy::check(linux)?;
     personality(linux, &mut warnings)?;
     devices::network(linux, facts)?;
@@ -165,7 +166,7 @@ pub fn check_resources(resources: &LinuxResources<'_>, at: &str) -> Result<Vec<W
 /// The first rule that is broken.
 pub fn check_seccomp(profile: &LinuxSeccomp<'_>) -> Result<Vec<Warning>, Refusal> {
     let mut warnings = Vec::new();
-    seccomp::profile(profile, &mut warnings)?;
+    seccomp::profile(profile, None, &mut warnings)?;
     Ok(warnings)
 }
 

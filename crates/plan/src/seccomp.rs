@@ -8,6 +8,7 @@ use brig_seccomp::{
     Action, Arch, Canonical, Compiled, Condition, Flag, Operator, Profile, Rule, UnknownWord,
 };
 
+use crate::annotations::Wanted;
 use crate::host::Host;
 use crate::plan::Listener;
 use crate::refusal::Refusal;
@@ -22,12 +23,16 @@ const NEW_LISTENER: u32 = 8;
 /// decisions together, and is done while `brig-init` works.
 pub(crate) fn plan(
     linux: &Linux<'_>,
+    wanted: &Wanted<'_>,
     no_new_privileges: bool,
     host: &Host,
 ) -> Result<Option<(Seccomp, Canonical)>, Refusal> {
     let Some(configured) = linux.seccomp.as_ref().filter(|profile| filters(profile)) else {
         return Ok(None);
     };
+    if wanted.known_calls_only {
+        calls_are_known(configured)?;
+    }
     let profile = profile(configured, host.seccomp_flags)?;
     let native = native()?;
     check(&profile, native)?;
@@ -41,6 +46,19 @@ pub(crate) fn plan(
     }
     let loading = Seccomp { flags, load: load(no_new_privileges, flags) };
     Ok(Some((loading, Canonical::new(&profile, native))))
+}
+
+/// Else a name that no architecture has is passed over, as a newer kernel's may be.
+fn calls_are_known(profile: &LinuxSeccomp<'_>) -> Result<(), Refusal> {
+    for (i, rule) in profile.syscalls.iter().enumerate() {
+        if let Some((n, name)) =
+            rule.names.iter().enumerate().find(|(_, name)| !brig_seccomp::is_syscall(name))
+        {
+            let at = format!("linux.seccomp.syscalls[{i}].names[{n}]");
+            return Err(Refusal::at(at, format!("{:?} is no system call that brig knows", &**name)));
+        }
+    }
+    Ok(())
 }
 
 /// A profile by itself, held to the same rules as in a config.json, for any kernel.
@@ -105,11 +123,15 @@ pub(crate) fn load(no_new_privileges: bool, flags: u32) -> SeccompLoad {
 /// Who gets the listener, where there is one.
 pub(crate) fn listener<'a>(
     linux: &Linux<'_>,
+    wanted: &Wanted<'_>,
     filter: Option<&Seccomp>,
 ) -> Result<Option<Listener<'a>>, Refusal> {
     match (&linux.seccomp, filter.filter(|filter| filter.flags & NEW_LISTENER != 0)) {
         (Some(profile), Some(_)) => Ok(Some(Listener {
-            path: text(&*profile.listener_path, format_args!("linux.seccomp.listenerPath"))?,
+            path: match (&*profile.listener_path, wanted.seccomp_receiver) {
+                ("", Some(path)) => text(path, format_args!("annotations"))?,
+                (path, _) => text(path, format_args!("linux.seccomp.listenerPath"))?,
+            },
             metadata: text(&*profile.listener_metadata, format_args!("linux.seccomp.listenerMetadata"))?,
         })),
         _ => Ok(None),

@@ -3,7 +3,7 @@
 
 use std::os::fd::{AsFd, OwnedFd};
 
-use brig_handshake::mounts::What;
+use brig_handshake::mounts::{SourceLink, What};
 use brig_plan::plan::{IdMapping, IdMaps, MountMaps, Plan};
 use brig_sys::clone::{Spawn, When};
 use brig_sys::mount_setattr::{IDMAP, MountAttr, Reach, mount_setattr};
@@ -32,7 +32,11 @@ pub(crate) fn open(
         return Err(Errno::INVAL);
     };
     let recursive = if bind.recursive { OpenTreeFlags::AT_RECURSIVE } else { OpenTreeFlags::empty() };
-    let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | recursive;
+    let link = match bind.source_link {
+        SourceLink::Followed => OpenTreeFlags::empty(),
+        SourceLink::Mounted | SourceLink::Copied => OpenTreeFlags::AT_SYMLINK_NOFOLLOW,
+    };
+    let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | recursive | link;
     let tree = opened.map_or_else(|| open_tree(CWD, &*bind.source, flags), Ok)?;
     if let Some(mapping) = &source.id_map {
         map(&tree, mapping, plan, pid, joined)?;

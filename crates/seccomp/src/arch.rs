@@ -209,6 +209,11 @@ impl Arch {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Name(pub(crate) u16);
 
+/// Whether any ABI has a system call of this name.
+pub fn is_syscall(name: &str) -> bool {
+    Name::find(name).is_some()
+}
+
 impl Name {
     /// Binary search by alphabet.
     pub(crate) fn find(text: &str) -> Option<Name> {

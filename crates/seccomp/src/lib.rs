@@ -60,7 +60,7 @@ mod insn;
 pub mod interp;
 mod reason;
 
-pub use arch::Arch;
+pub use arch::{Arch, is_syscall};
 pub use canonical::{Canonical, hash};
 pub use compile::{Compiled, compile};
 pub use disasm::{Shape, action, disassemble, shape};

@@ -46,7 +46,10 @@ pub(super) fn run() -> Outcome {
             ("io.github.brig-containers.brig.commit", version::COMMIT),
             ("io.github.brig-containers.brig.version", version::VERSION),
         ]),
-        potentially_unsafe_config_annotations: &[brig_plan::network::ANNOTATIONS],
+        potentially_unsafe_config_annotations: &[
+            brig_plan::network::ANNOTATIONS,
+            brig_plan::annotations::PREFIX,
+        ],
     };
     let text = features_json(&features).map_err(|error| Failure::new(error.to_string()))?;
     print_and_succeed(&text)

@@ -3,7 +3,9 @@
 
 use brig_handshake::devices::Making;
 use brig_handshake::hooks::Hook;
-use brig_handshake::mounts::{Cgroup1, Extra, Filesystem, Mount, Opener, Target, What};
+use brig_handshake::mounts::{
+    Cgroup1, Extra, Filesystem, Mount, Opener, SourceLink, Target, TargetLink, What,
+};
 use brig_handshake::process::{Process, SeccompLoad};
 use brig_handshake::rootfs::RootSwitch;
 use brig_seccomp::Shape;
@@ -49,6 +51,19 @@ pub(super) fn file_system(plan: &Plan<'_>) -> Section {
     section
 }
 
+fn links(source: SourceLink, target: TargetLink) -> String {
+    let source = match source {
+        SourceLink::Followed => "",
+        SourceLink::Mounted => ", itself if it is a symbolic link",
+        SourceLink::Copied => ", or a copy if it is a symbolic link",
+    };
+    let target = match target {
+        TargetLink::Followed => "",
+        TargetLink::Covered => ", over the link itself if there is one",
+    };
+    format!("{source}{target}")
+}
+
 fn mount(mount: &Mount<'_>) -> String {
     let what = match &mount.what {
         What::Filesystem(value) => filesystem(value),
@@ -62,7 +77,8 @@ fn mount(mount: &Mount<'_>) -> String {
             let kind = if bind.recursive { "rbind" } else { "bind" };
             let attrs = bind.attrs.as_ref().map(|attrs| attributes(attrs.set, attrs.clear));
             let attrs = attrs.map_or("flags as they are".to_owned(), or_none);
-            format!("{kind} of {}, {attrs}{opener}", quoted(&bind.source))
+            let links = links(bind.source_link, bind.target_link);
+            format!("{kind} of {}, {attrs}{links}{opener}", quoted(&bind.source))
         }
         What::Cgroup2(value) => {
             format!("cgroup2 {}, or {} bound", flags(value.flags), quoted(&value.fallback))

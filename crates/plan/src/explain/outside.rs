@@ -135,6 +135,9 @@ pub(super) fn parent_while_init_works(plan: &Plan<'_>) -> Section {
     if let Some(listener) = &plan.exec.listener {
         section.line("seccomp listener goes to", quoted(&listener.path), Known::WhenDone);
     }
+    if let Some(socket) = &plan.pidfd_receiver {
+        section.line("pidfd goes to", quoted(socket), Known::WhenDone);
+    }
     section
 }
 

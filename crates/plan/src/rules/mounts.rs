@@ -2,6 +2,7 @@
 //! Runs in: the parent, while a configuration is checked.
 
 use super::{Euid, Facts, Warning, id_maps, namespace, no_nul, not_empty, warn};
+use crate::mount_options::{IdMapOption, id_map};
 use crate::refusal::Refusal;
 use crate::spec::{Linux, Mount};
 
@@ -67,7 +68,8 @@ pub(super) fn id_mapped(mounts: &[Mount<'_>], linux: &Linux<'_>, facts: &Facts<'
     for (i, mount) in mounts.iter().enumerate() {
         let has = |words: [&str; 2]| mount.options.iter().any(|option| words.contains(&&**option));
         let own_maps = !mount.uid_mappings.is_empty() || !mount.gid_mappings.is_empty();
-        if !own_maps && !has(["idmap", "ridmap"]) {
+        let option = mount.options.iter().enumerate().rev().find_map(|(o, word)| Some((o, id_map(word)?)));
+        if !own_maps && option.is_none() {
             continue;
         }
         if !has(["bind", "rbind"]) {
@@ -76,6 +78,21 @@ pub(super) fn id_mapped(mounts: &[Mount<'_>], linux: &Linux<'_>, facts: &Facts<'
         if facts.euid == Euid::User {
             let words = "id-mapped mounts are not supported for rootless containers";
             return Err(invalid(i, mount, "options", words));
+        }
+        if let Some((o, IdMapOption { maps: Some(text), .. })) = option {
+            let at = format!("mounts[{i}].options[{o}]");
+            if own_maps {
+                return Err(Refusal::at(at, "maps stand in the option and in uidMappings or gidMappings"));
+            }
+            let (uid, gid) =
+                crate::id_maps::in_option(text, linux).map_err(|words| Refusal::at(&*at, words))?;
+            if uid.is_empty() || gid.is_empty() {
+                let words = "id-mapped mounts must have both uid and gid mappings specified";
+                return Err(invalid(i, mount, "options", words));
+            }
+            id_maps::sound(&at, &uid)?;
+            id_maps::sound(&at, &gid)?;
+            continue;
         }
         let both = !mount.uid_mappings.is_empty() && !mount.gid_mappings.is_empty();
         // Without maps of its own a mount takes those of the container's user namespace.

@@ -60,11 +60,20 @@ pub const OPERATORS: [&str; 7] = [
     "SCMP_CMP_NE",
 ];
 
-pub(super) fn check(linux: &Linux<'_>, warnings: &mut Vec<Warning>) -> Result<(), Refusal> {
-    linux.seccomp.as_ref().map_or(Ok(()), |seccomp| profile(seccomp, warnings))
+/// `receiver` is the agent's socket where the profile names none.
+pub(super) fn check(
+    linux: &Linux<'_>,
+    receiver: Option<&str>,
+    warnings: &mut Vec<Warning>,
+) -> Result<(), Refusal> {
+    linux.seccomp.as_ref().map_or(Ok(()), |seccomp| profile(seccomp, receiver, warnings))
 }
 
-pub(super) fn profile(seccomp: &LinuxSeccomp<'_>, warnings: &mut Vec<Warning>) -> Result<(), Refusal> {
+pub(super) fn profile(
+    seccomp: &LinuxSeccomp<'_>,
+    receiver: Option<&str>,
+    warnings: &mut Vec<Warning>,
+) -> Result<(), Refusal> {
     // This is how some callers write "no seccomp".
     if seccomp.default_action.is_empty() && seccomp.syscalls.is_empty() {
         return Ok(());
@@ -84,7 +93,7 @@ pub(super) fn profile(seccomp: &LinuxSeccomp<'_>, warnings: &mut Vec<Warning>) -
     for (i, rule) in seccomp.syscalls.iter().enumerate() {
         syscall(rule, i, warnings)?;
     }
-    notify(seccomp, warnings)
+    notify(seccomp, receiver, warnings)
 }
 
 fn known(kind: &str, words: &[&str], word: &str, path: impl FnOnce() -> String) -> Result<(), Refusal> {
@@ -132,7 +141,11 @@ fn argument(arg: &LinuxSeccompArg<'_>, at: impl Fn(&str) -> String) -> Result<()
 }
 
 /// What goes to an agent has to have an agent, and cannot be the call that reaches it.
-fn notify(seccomp: &LinuxSeccomp<'_>, warnings: &mut Vec<Warning>) -> Result<(), Refusal> {
+fn notify(
+    seccomp: &LinuxSeccomp<'_>,
+    receiver: Option<&str>,
+    warnings: &mut Vec<Warning>,
+) -> Result<(), Refusal> {
     if seccomp.default_action == NOTIFY {
         let words = "SCMP_ACT_NOTIFY cannot be used as default action";
         return Err(Refusal::runc("linux.seccomp.defaultAction", words));
@@ -144,7 +157,7 @@ fn notify(seccomp: &LinuxSeccomp<'_>, warnings: &mut Vec<Warning>) -> Result<(),
         let words = "SCMP_ACT_NOTIFY cannot be used for the write syscall";
         return Err(Refusal::runc(format!("linux.seccomp.syscalls[{i}].names"), words));
     }
-    if asks_agent && seccomp.listener_path.is_empty() {
+    if asks_agent && seccomp.listener_path.is_empty() && receiver.is_none() {
         return Err(Refusal::runc("linux.seccomp.listenerPath", "seccomp listenerPath is not set"));
     }
     if seccomp.listener_path.is_empty() && !seccomp.listener_metadata.is_empty() {

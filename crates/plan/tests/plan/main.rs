@@ -1,6 +1,7 @@
 //! What is decided about a configuration, compared with plain values.
 #![allow(clippy::unwrap_used, clippy::wildcard_enum_match_arm, reason = "all of it is tests")]
 
+mod annotations;
 mod devices;
 mod exec;
 mod hooks;

@@ -1,7 +1,7 @@
 //! Namespaces and id maps.
 
 use brig_plan::host::Host;
-use brig_plan::plan::{IdMap, IdMaps, MapWriter, Plan};
+use brig_plan::plan::{IdMap, IdMaps, MapWriter, Plan, Setgroups};
 
 use crate::{host, options, planned, planned_on, refused, text, user};
 
@@ -131,7 +131,7 @@ fn where_setgroups_is_denied_no_groups_are_set_and_none_may_be_asked_for() {
         )
     };
     let plan = planned_on(&user(), &options(), &more("[]")).unwrap();
-    assert_eq!((plan.task.process.groups, plan.exec.setgroups_allowed), (None, false));
+    assert_eq!((plan.task.process.groups, plan.exec.setgroups), (None, Setgroups::Denied));
     let refusal = planned_on(&user(), &options(), &more("[5]")).unwrap_err();
     assert_eq!(refusal.message(), "cannot set any additional groups in a rootless container");
     let plan = planned_on(&host(), &options(), &more("[5]")).unwrap();

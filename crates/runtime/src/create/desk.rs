@@ -2,7 +2,10 @@
 //! Runs in: the parent, on the host.
 
 use std::borrow::Cow;
+use std::ffi::OsStr;
 use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 use brig_handshake::{Fault, Step};
 use brig_plan::plan::IdMaps;
@@ -110,7 +113,13 @@ impl Desk for InitDesk<'_, '_> {
 
     fn settle(&mut self, pidfd: &OwnedFd) -> Result<()> {
         self.making.place.settle_record()?;
-        if let Some(socket) = self.making.request.pidfd_socket {
+        let receiver = self
+            .making
+            .plan
+            .pidfd_receiver
+            .as_ref()
+            .map(|path| Path::new(OsStr::from_bytes(path.to_bytes())));
+        for socket in self.making.request.pidfd_socket.into_iter().chain(receiver) {
             crate::terminal::send_descriptor(socket, b"standard", pidfd)?;
         }
         Ok(())

@@ -2,7 +2,7 @@
 
 use brig_handshake::process::{Affinity, Process};
 use brig_handshake::wire;
-use brig_plan::plan::{Annotation, Limits};
+use brig_plan::plan::{Annotation, Limits, Setgroups};
 
 use super::*;
 
@@ -90,7 +90,7 @@ pub(crate) fn template() -> ExecTemplate<'static> {
         namespaces: 0x2000_0000,
         keyring: None,
         ambient_allowed: false,
-        setgroups_allowed: true,
+        setgroups: Setgroups::Allowed,
         affinity: affinity(),
         last_capability: 40,
         listener: None,
