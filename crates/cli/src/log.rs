@@ -1,11 +1,12 @@
 //! The log, in the lines that callers of runc read: `time="…" level=error msg="…"`, or JSON.
 //!
-//! Nothing is opened and nothing formatted before the first record that is written. Runs in: parent.
+//! Nothing is formatted that is not written. The file is opened for each record, and for none to be there: a descriptor that
+//! stayed open would be one that `--preserve-fds` passes on where the caller has closed his. Runs in: parent.
 
 use std::{
     fs::File,
     io::{self, IsTerminal as _, Write as _},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::OnceLock,
     time::{Instant, SystemTime, UNIX_EPOCH},
 };
@@ -16,23 +17,30 @@ use serde::Serialize;
 
 use crate::{
     args::command::{Global, LogFormat},
+    exit::Failure,
     output::time::rfc3339,
     quote::push_quoted,
 };
 
-/// Sends the records of the `log` crate where the options say. Only the first call has an effect.
-pub fn start(global: &Global) {
+/// Sends the records of the `log` crate where the options say: to a file that is there from now on. Only the first call has an
+/// effect.
+///
+/// # Errors
+/// The file cannot be opened: the message, which is sent to standard error like the records of this command.
+pub fn start(global: &Global) -> Result<(), Failure> {
+    // Absolute: the working directory may be another when the file is opened again.
+    let path = global.log.as_ref().map(|path| std::path::absolute(path).unwrap_or_else(|_| path.clone()));
+    let opened = path.as_deref().map_or(Ok(()), |path| open(path).map(drop));
     let sink = Sink {
         format: global.log_format,
         place: if global.debug { Place::Shown } else { Place::Hidden },
-        // Absolute now: the file is opened later, and the working directory may be another by then.
-        path: global.log.as_ref().map(|path| std::path::absolute(path).unwrap_or_else(|_| path.clone())),
-        file: OnceLock::new(),
+        path: path.filter(|_| opened.is_ok()),
         started: Instant::now(),
     };
     if SINK.set(sink).is_ok() && ::log::set_logger(&Backend).is_ok() {
         ::log::set_max_level(if global.debug { LevelFilter::Debug } else { LevelFilter::Info });
     }
+    opened.map_err(Failure::new)
 }
 
 /// Logs the error that ends the command. When the log is a file, standard error gets the plain message as well.
@@ -49,8 +57,6 @@ struct Sink {
     format: LogFormat,
     place: Place,
     path: Option<PathBuf>,
-    /// Opened by the first record; `None` in it if that failed.
-    file: OnceLock<Option<File>>,
     started: Instant,
 }
 
@@ -106,24 +112,18 @@ impl Sink {
     /// Writes one line in one piece, so that lines of several processes do not mix.
     fn put(&self, line: &str) {
         let Some(path) = &self.path else { return write_stderr(line) };
-        let file = self.file.get_or_init(|| match open(path) {
-            Ok(file) => Some(file),
-            Err(error) => {
-                write_stderr(&format!("open {}: {}\n", path.display(), errno_words(error)));
-                None
-            }
-        });
-        match file {
+        match open(path) {
             // A full disk must not keep the command from its work, and there is nobody left to tell.
-            Some(file) => drop((&mut &*file).write_all(line.as_bytes())),
-            None => write_stderr(line),
+            Ok(mut file) => drop(file.write_all(line.as_bytes())),
+            Err(message) => write_stderr(&format!("{message}\n{line}")),
         }
     }
 }
 
-fn open(path: &std::path::Path) -> rustix::io::Result<File> {
+fn open(path: &Path) -> Result<File, String> {
     let flags = OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE | OFlags::SYNC | OFlags::CLOEXEC;
-    rustix::fs::open(path, flags, Mode::from_raw_mode(0o644)).map(File::from)
+    let file = rustix::fs::open(path, flags, Mode::from_raw_mode(0o644));
+    file.map(File::from).map_err(|errno| format!("open {}: {}", path.display(), errno_words(errno)))
 }
 
 fn errno_words(errno: rustix::io::Errno) -> &'static str {

@@ -15,7 +15,7 @@ use rustix::fs::{CWD, Mode, OFlags, openat};
 use brig_cli::{
     args::{self, Global, Refused},
     commands,
-    exit::Exit,
+    exit::{Exit, Failure},
     help, log, version,
 };
 
@@ -48,21 +48,24 @@ fn hold_standard_streams() -> Result<(), rustix::io::Errno> {
 fn brig(program: &str, words: impl Iterator<Item = OsString>) -> Exit {
     let (global, words) = match args::global(words) {
         Ok(read) => read,
-        Err(refused) => {
-            log::start(&Global::default());
-            return refuse(program, &refused);
-        }
+        // Without options there is no file that cannot be opened.
+        Err(refused) => return log::start(&Global::default()).map_or_else(fail, |()| refuse(program, &refused)),
     };
-    log::start(&global);
+    if let Err(failure) = log::start(&global) {
+        return fail(failure);
+    }
+    if global.criu {
+        commands::print_error("WARNING: --criu ignored (criu binary from $PATH is used); do not use");
+    }
     match args::command(program, words) {
-        Ok(command) => {
-            commands::dispatch(version::name(program), &global, command).unwrap_or_else(|failure| {
-                log::fatal(&failure.message);
-                failure.exit
-            })
-        }
+        Ok(command) => commands::dispatch(version::name(program), &global, command).unwrap_or_else(fail),
         Err(refused) => refuse(program, &refused),
     }
+}
+
+fn fail(failure: Failure) -> Exit {
+    log::fatal(&failure.message);
+    failure.exit
 }
 
 fn refuse(program: &str, refused: &Refused) -> Exit {

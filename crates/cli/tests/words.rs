@@ -140,21 +140,33 @@ fn a_new_log_file_is_readable_by_all_and_writable_by_its_owner() {
 }
 
 #[test]
-fn nothing_is_opened_when_nothing_is_logged() {
-    let folder = Folder::new("lazy");
+fn the_log_file_is_there_even_when_nothing_is_logged() {
+    let folder = Folder::new("quiet");
     let log = folder.0.join("log");
-    assert_eq!(brig(&["--log", log.to_str().unwrap(), "version"]).status.code(), Some(0));
-    assert!(!log.exists());
+    assert_eq!(brig(&["--log", log.to_str().unwrap(), "list", "-h"]).status.code(), Some(0));
+    assert_eq!(fs::read(&log).unwrap(), b"");
 }
 
 #[test]
-fn a_log_that_cannot_be_opened_leaves_the_message_on_standard_error() {
-    let output = brig(&["--log", "/nonexistent/log", "kill", "c1", "FOO"]);
-    assert_eq!(output.status.code(), Some(1));
-    let text = stderr(&output);
-    let lines: Vec<&str> = text.lines().collect();
-    assert_eq!(lines[0], "open /nonexistent/log: no such file or directory");
-    assert_eq!(lines.last(), Some(&"unknown signal \"FOO\""));
+fn a_log_that_cannot_be_opened_ends_the_command() {
+    let folder = Folder::new("nolog");
+    let absent = folder.0.join("absent/log");
+    for (path, reason) in [(&absent, "no such file or directory"), (&folder.0, "is a directory")] {
+        let path = path.to_str().unwrap();
+        let output = brig(&["--log", path, "kill", "c1", "FOO"]);
+        assert_eq!(output.status.code(), Some(1));
+        assert_eq!(logged(&stderr(&output)), format!("level=error msg=\"open {path}: {reason}\"\n"));
+        let output = brig(&["--log", path, "--log-format", "json", "kill", "c1", "FOO"]);
+        let record: serde_json::Value = serde_json::from_str(&stderr(&output)).unwrap();
+        assert_eq!(record["msg"], format!("open {path}: {reason}"));
+    }
+}
+
+#[test]
+fn the_obsolete_criu_is_accepted_and_warned_of() {
+    let output = brig(&["--criu", "/usr/sbin/criu", "list", "-h"]);
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(stderr(&output), "WARNING: --criu ignored (criu binary from $PATH is used); do not use\n");
 }
 
 #[test]

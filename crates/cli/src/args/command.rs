@@ -22,6 +22,8 @@ pub struct Global {
     pub systemd_cgroup: bool,
     /// `--rootless`.
     pub rootless: Rootless,
+    /// The obsolete `--criu` was given: warn that it is ignored.
+    pub criu: bool,
 }
 
 /// How log records are written.

@@ -70,7 +70,8 @@ pub fn global(words: impl IntoIterator<Item = OsString>) -> Result<(Global, Vec<
 /// [`Refused`], for an unknown command or flag, a wrong number of arguments or a value of the wrong form.
 pub fn command(program: &str, words: Vec<OsString>) -> Result<Command, Refused> {
     let mut words = words.into_iter();
-    let Some(name) = words.next() else { return Ok(Command::Help(None)) };
+    // An empty word is as good as none, as in runc.
+    let Some(name) = words.next().filter(|name| !name.is_empty()) else { return Ok(Command::Help(None)) };
     let name = name.to_string_lossy();
     let row = table::command(&name).ok_or_else(|| Refused {
         message: no_help_topic(&name),

@@ -25,6 +25,7 @@ pub(super) fn global(found: &Found) -> Read<Global> {
         root: found.path("root"),
         systemd_cgroup: found.switch("systemd-cgroup"),
         rootless: rootless(found.text("rootless"))?,
+        criu: found.has("criu"),
     })
 }
 
@@ -94,7 +95,8 @@ pub(super) fn delete(mut found: Found) -> Read<Command> {
 
 pub(super) fn kill(mut found: Found) -> Read<Command> {
     let id = id(&mut found);
-    let signal = found.words.first().map_or(Ok(SIGTERM), |word| signal(&word.to_string_lossy()))?;
+    let word = found.words.first().filter(|word| !word.is_empty());
+    let signal = word.map_or(Ok(SIGTERM), |word| signal(&word.to_string_lossy()))?;
     Ok(Command::Kill(KillArgs { id, signal, all: found.switch("all") }))
 }
 
@@ -178,7 +180,7 @@ pub(super) fn exec(mut found: Found) -> Read<Command> {
 
 fn process_words(found: &mut Found) -> Read<ProcessWords> {
     if found.words.is_empty() {
-        return Err("process args cannot be empty".to_owned());
+        return Err("exec args cannot be empty".to_owned());
     }
     Ok(ProcessWords {
         args: std::mem::take(&mut found.words),
@@ -199,7 +201,7 @@ fn sub_cgroups(texts: &[String]) -> Read<Vec<SubCgroup>> {
     let mut seen: Vec<&str> = Vec::new();
     for controller in cgroups.iter().flat_map(|cgroup| &cgroup.controllers) {
         if seen.contains(&controller.as_str()) {
-            return Err(format!("invalid --cgroup argument: controller {controller} given twice"));
+            return Err(format!("invalid --cgroup argument(s): controller {controller} specified multiple times"));
         }
         seen.push(controller);
     }
@@ -247,12 +249,12 @@ fn limit_words(found: &Found) -> Read<LimitWords> {
         cpu_rt_runtime: number(found, "cpu-rt-runtime", "ParseInt")?,
         cpuset_cpus: found.text("cpuset-cpus"),
         cpuset_mems: found.text("cpuset-mems"),
-        cpu_idle: found.int("cpu-idle"),
+        cpu_idle: number(found, "cpu-idle", "ParseInt")?,
         memory: size(found, "memory")?,
         memory_reservation: size(found, "memory-reservation")?,
         memory_swap: size(found, "memory-swap")?,
         pids_limit: found.int("pids-limit"),
-        kernel_memory: found.text("kernel-memory").or_else(|| found.text("kernel-memory-tcp")).is_some(),
+        kernel_memory: size(found, "kernel-memory")?.or(size(found, "kernel-memory-tcp")?).is_some(),
     })
 }
 
@@ -294,7 +296,7 @@ pub(super) fn restore(mut found: Found) -> Read<Command> {
 
 fn criu_args(found: &Found) -> Read<CriuArgs> {
     if let Some(other) = found.texts("empty-ns").iter().find(|name| *name != "network") {
-        return Err(format!("namespace {} is not supported by --empty-ns", quote(other)));
+        return Err(format!("namespace {} is not supported", quote(other)));
     }
     let switches = CriuSwitch::ALL.iter().filter(|(name, _)| found.switch(name)).map(|(_, switch)| *switch);
     Ok(CriuArgs {
@@ -316,10 +318,17 @@ fn manage_cgroups(text: Option<String>) -> Read<Option<ManageCgroups>> {
     }
 }
 
+/// `ADDRESS:PORT`, an address of IPv6 in brackets.
 fn page_server(text: &str) -> Read<(String, u16)> {
-    let (address, port) = text.rsplit_once(':').ok_or("page-server must be ADDRESS:PORT")?;
-    let port = decimal(port, "Atoi").map_err(|error| format!("invalid page-server port: {error}"))?;
-    Ok((address.to_owned(), port))
+    let (address, port) = text.rsplit_once(':').unwrap_or_default();
+    let bare = address.strip_prefix('[').map_or(Some(address), |rest| rest.strip_suffix(']'));
+    match bare {
+        Some(bare) if !bare.is_empty() && !port.is_empty() && (bare != address || !bare.contains(':')) => {
+            let port = decimal(port, "Atoi").map_err(|_| "Invalid port number".to_owned())?;
+            Ok((bare.to_owned(), port))
+        }
+        Some(_) | None => Err("Use --page-server ADDRESS:PORT to specify page server".to_owned()),
+    }
 }
 
 /// The first argument. An id that is not UTF-8 turns into one that is refused like any other improper id.

@@ -133,6 +133,7 @@ pub static GLOBAL: &[Flag] = &[
     bytes("root", "directory for the state of containers, best on a tmpfs").default("/run/brig"),
     switch("systemd-cgroup", "let systemd make the cgroups; cgroupsPath is then slice:prefix:name"),
     text("rootless", "go on when cgroups are not permitted: true, false or auto").default("auto"),
+    bytes("criu", ""),
     switch("version", "print the version").short("v"),
 ];
 
@@ -352,7 +353,7 @@ pub static COMMANDS: &[CommandRow] = &[
             text("cpu-rt-runtime", "realtime runtime in microseconds for each period"),
             text("cpuset-cpus", "CPUs to use, such as 0-3,5"),
             text("cpuset-mems", "memory nodes to use"),
-            int("cpu-idle", 0, 1, "1 to run only when nothing else wants to"),
+            text("cpu-idle", "1 to run only when nothing else wants to"),
             text("kernel-memory", ""),
             text("kernel-memory-tcp", ""),
             text("memory", "memory limit in bytes, -1 for none"),

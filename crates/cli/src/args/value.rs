@@ -108,7 +108,7 @@ pub(super) fn decimal<T: TryFrom<i128>>(text: &str, function: &str) -> Result<T,
 
 /// A length of time in Go's notation: `5s`, `1h30m`, `1.5ms`, `0`.
 ///
-/// Returns `None` for anything else, for negative lengths other than zero, and for more than 292 years.
+/// Returns `None` for anything else, and for more than 292 years. A negative length is none: zero.
 #[must_use]
 pub(super) fn duration(text: &str) -> Option<Duration> {
     let (negative, mut rest) = sign(text);
@@ -124,10 +124,7 @@ pub(super) fn duration(text: &str) -> Option<Duration> {
         nanoseconds = nanoseconds.checked_add(part).filter(|sum| i64::try_from(*sum).is_ok())?;
         rest = behind;
     }
-    match (negative, nanoseconds) {
-        (true, 1..) => None,
-        (_, _) => Some(Duration::from_nanos(nanoseconds)),
-    }
+    Some(if negative { Duration::ZERO } else { Duration::from_nanos(nanoseconds) })
 }
 
 /// One number with its unit, in nanoseconds, and what follows it.
@@ -309,11 +306,12 @@ mod tests {
             ("2µs", 2_000),
             ("0.000000001s", 1),
             ("0s", 0),
+            ("-1s", 0),
         ] {
             assert_eq!(duration(text), Some(Duration::from_nanos(nanoseconds)), "{text}");
         }
         for text in
-            ["", "-", "5", "abc", "s", ".s", "1x", "1d", "-1s", "1 s", "1s 2s", "99999999999h", "é", "1é"]
+            ["", "-", "5", "abc", "s", ".s", "1x", "1d", "-1x", "1 s", "1s 2s", "99999999999h", "é", "1é"]
         {
             assert_eq!(duration(text), None, "{text}");
         }

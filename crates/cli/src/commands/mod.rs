@@ -92,7 +92,7 @@ pub fn print(text: &str) -> Result<(), Failure> {
 }
 
 /// Writes a line to standard error, for what is no error of the command. Nobody may be there to read it.
-fn print_error(line: &str) {
+pub fn print_error(line: &str) {
     drop(writeln!(io::stderr(), "{line}"));
 }
 

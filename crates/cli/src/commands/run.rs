@@ -29,7 +29,7 @@ pub(super) fn run(global: &Global, args: RunArgs) -> Outcome {
         return Ok(Exit::Success);
     }
     if args.create.console_socket.is_some() {
-        return Err(Failure::new("cannot use console socket if brig will not detach or allocate tty"));
+        return Err(Failure::new("cannot use console socket if runc will not detach or allocate tty"));
     }
     if !args.no_subreaper {
         foreground::become_subreaper().map_err(store::failure)?;

@@ -44,7 +44,7 @@ fn exec_builds_a_process_from_words() {
 #[test]
 fn words_that_exec_refuses_end_with_255() {
     for (line, message) in [
-        ("exec c1", "exec failed: process args cannot be empty"),
+        ("exec c1", "exec failed: exec args cannot be empty"),
         ("exec -u root c1 sh", "exec failed: bad uid: strconv.Atoi: parsing \"root\": invalid syntax"),
         (
             "exec --cgroup a --cgroup b c1 sh",
@@ -56,7 +56,7 @@ fn words_that_exec_refuses_end_with_255() {
         ),
         (
             "exec --cgroup a:/x --cgroup b,a:/y c1 sh",
-            "exec failed: invalid --cgroup argument: controller a given twice",
+            "exec failed: invalid --cgroup argument(s): controller a specified multiple times",
         ),
     ] {
         let refused = refusal(line);

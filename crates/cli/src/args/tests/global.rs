@@ -15,6 +15,7 @@ fn global_flags_stand_before_the_command() {
             root: Some(PathBuf::from("/r")),
             systemd_cgroup: true,
             rootless: Rootless::Yes,
+            criu: false,
         }
     );
     assert!(matches!(command, Command::State(IdArgs { id }) if id == "c1"));

@@ -54,7 +54,10 @@ fn kill_takes_names_and_numbers() {
 fn events_have_an_interval_above_zero() {
     assert_eq!(command!(Events, "events c1").interval, Duration::from_secs(5));
     assert_eq!(command!(Events, "events --interval 100ms --stats c1").interval, Duration::from_millis(100));
-    assert_eq!(refusal("events --interval 0 c1").message, "duration interval must be greater than 0");
+    for none in ["0", "0s", "-5s"] {
+        let refused = refusal(&format!("events --interval {none} c1"));
+        assert_eq!(refused.message, "duration interval must be greater than 0", "{none}");
+    }
 }
 
 #[test]

@@ -85,7 +85,6 @@ fn malformed_flags_are_refused() {
         ("run --preserve-fds=abc c1", "invalid value \"abc\" for flag -preserve-fds: parse error"),
         ("run --preserve-fds=-1 c1", "invalid value \"-1\" for flag -preserve-fds: value out of range"),
         ("events --interval abc c1", "invalid value \"abc\" for flag -interval: parse error"),
-        ("events --interval -5s c1", "invalid value \"-5s\" for flag -interval: parse error"),
         (
             "exec -g x c1 sh",
             "invalid value \"x\" for flag -g: strconv.ParseInt: parsing \"x\": invalid syntax",
@@ -138,6 +137,7 @@ fn help_and_version_are_asked_for_in_many_ways() {
     for line in ["", "help", "h", "-h", "--help", "-h foo", "--debug", "-h -v"] {
         assert!(matches!(read(line).unwrap().1, Command::Help(None)), "{line}");
     }
+    assert!(matches!(command("brig", vec![OsString::new()]).unwrap(), Command::Help(None)));
     for line in ["help state", "h state", "state -h", "state --help", "state c1 -h", "state a b -help"] {
         let Command::Help(Some(row)) = read(line).unwrap().1 else { panic!("{line}") };
         assert_eq!(row.name, "state", "{line}");

@@ -37,6 +37,11 @@ fn update_refuses_values_in_runcs_words() {
     for (line, message) in [
         ("update --memory bad c1", "invalid value for memory: invalid size: 'bad'"),
         ("update --memory-swap 1x c1", "invalid value for memory-swap: invalid suffix: 'x'"),
+        ("update --kernel-memory bad c1", "invalid value for kernel-memory: invalid size: 'bad'"),
+        (
+            "update --cpu-idle x c1",
+            "invalid value for cpu-idle: strconv.ParseInt: parsing \"x\": invalid syntax",
+        ),
         (
             "update --cpu-share -1 c1",
             "invalid value for cpu-share: strconv.ParseUint: parsing \"-1\": invalid syntax",
