@@ -1,12 +1,11 @@
 //! The log, in the lines that callers of runc read: `time="…" level=error msg="…"`, or JSON.
 //!
-//! Nothing is formatted that is not written. The file is opened for each record, and for none to be there: a descriptor that
-//! stayed open would be one that `--preserve-fds` passes on where the caller has closed his. Runs in: parent.
+//! The file is there from the start, as runc's is, and nothing is formatted that is not written. Runs in: parent.
 
 use std::{
     fs::File,
     io::{self, IsTerminal as _, Write as _},
-    path::{Path, PathBuf},
+    path::Path,
     sync::OnceLock,
     time::{Instant, SystemTime, UNIX_EPOCH},
 };
@@ -28,13 +27,12 @@ use crate::{
 /// # Errors
 /// The file cannot be opened: the message, which is sent to standard error like the records of this command.
 pub fn start(global: &Global) -> Result<(), Failure> {
-    // Absolute: the working directory may be another when the file is opened again.
-    let path = global.log.as_ref().map(|path| std::path::absolute(path).unwrap_or_else(|_| path.clone()));
-    let opened = path.as_deref().map_or(Ok(()), |path| open(path).map(drop));
+    let opened = global.log.as_deref().map(open).transpose();
+    let (file, opened) = opened.map_or_else(|message| (None, Err(message)), |file| (file, Ok(())));
     let sink = Sink {
         format: global.log_format,
         place: if global.debug { Place::Shown } else { Place::Hidden },
-        path: path.filter(|_| opened.is_ok()),
+        file,
         started: Instant::now(),
     };
     if SINK.set(sink).is_ok() && ::log::set_logger(&Backend).is_ok() {
@@ -46,7 +44,7 @@ pub fn start(global: &Global) -> Result<(), Failure> {
 /// Logs the error that ends the command. When the log is a file, standard error gets the plain message as well.
 pub fn fatal(message: &str) {
     ::log::error!("{message}");
-    if SINK.get().is_some_and(|sink| sink.path.is_some()) {
+    if SINK.get().is_some_and(|sink| sink.file.is_some()) {
         write_stderr(&format!("{message}\n"));
     }
 }
@@ -56,7 +54,8 @@ static SINK: OnceLock<Sink> = OnceLock::new();
 struct Sink {
     format: LogFormat,
     place: Place,
-    path: Option<PathBuf>,
+    /// Standard error without one.
+    file: Option<File>,
     started: Instant,
 }
 
@@ -95,7 +94,7 @@ impl Sink {
             msg: message.trim_end_matches('\n'),
             time: &time,
         };
-        match (self.format, &self.path) {
+        match (self.format, &self.file) {
             (LogFormat::Json, _) => self.put(&line.json()),
             (LogFormat::Text, None) if io::stderr().is_terminal() => {
                 let colour = if std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()) {
@@ -111,11 +110,10 @@ impl Sink {
 
     /// Writes one line in one piece, so that lines of several processes do not mix.
     fn put(&self, line: &str) {
-        let Some(path) = &self.path else { return write_stderr(line) };
-        match open(path) {
+        match &self.file {
             // A full disk must not keep the command from its work, and there is nobody left to tell.
-            Ok(mut file) => drop(file.write_all(line.as_bytes())),
-            Err(message) => write_stderr(&format!("{message}\n{line}")),
+            Some(file) => drop((&mut &*file).write_all(line.as_bytes())),
+            None => write_stderr(line),
         }
     }
 }
