@@ -49,7 +49,9 @@ fn brig(program: &str, words: impl Iterator<Item = OsString>) -> Exit {
     let (global, words) = match args::global(words) {
         Ok(read) => read,
         // Without options there is no file that cannot be opened.
-        Err(refused) => return log::start(&Global::default()).map_or_else(fail, |()| refuse(program, &refused)),
+        Err(refused) => {
+            return log::start(&Global::default()).map_or_else(fail, |()| refuse(program, &refused));
+        }
     };
     if let Err(failure) = log::start(&global) {
         return fail(failure);

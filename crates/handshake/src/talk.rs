@@ -36,6 +36,8 @@ wire_enum! {
         /// Set up the network: a route socket of the container's network namespace is beside this. The answer is waited for
         /// later, before anything that may be about the devices.
         SetUpNetwork = 12,
+        /// One way, and only where the parent wants to hear of it: this step, or those from it on, begin now.
+        Begins(step: Step) = 13,
         /// One way: something was asked for that this kernel or these rights do not allow, and that may be left out.
         Note(fault: Fault<'a>) = 10,
     }

@@ -28,6 +28,7 @@ pub(crate) fn become_another(
     let labelled = process.apparmor_profile.is_some() || process.selinux_label.is_some();
     let proc = if labelled { Some(procfs::host().at(Step::Label)?) } else { None };
     scheduling::first_affinity(process)?;
+    parent.begins(Step::JoinNamespaces)?;
     namespaces::enter(&task.entry, &task.fds, &mut descriptors, parent)?;
     process::setsid().at(Step::Arrive)?;
     if let Some(wanted) = &task.keyring {
@@ -39,6 +40,7 @@ pub(crate) fn become_another(
         let root = fs::openat(CWD, c"/", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty());
         terminal::take(wanted, &root.at(Step::Terminal)?, parent, &inside)?;
     }
+    parent.begins(Step::NoNewPrivileges)?;
     if process.no_new_privileges {
         thread::set_no_new_privs(true).at(Step::NoNewPrivileges)?;
     }
@@ -48,6 +50,7 @@ pub(crate) fn become_another(
     let filter = seccomp::take(process, parent)?;
     filter.load_when(SeccompLoad::BeforeDrop, parent)?;
     let unprivileged = identity::drop_privileges(process, parent, &inside)?;
+    parent.begins(Step::FindExecutable)?;
     let found = payload::find(process, &unprivileged)?;
     filter.load_when(SeccompLoad::WithListener, parent)?;
     fds::leave_any_to_execve(proc);

@@ -35,7 +35,9 @@ pub(crate) fn become_first(
 ) -> Never {
     stdio::take(&task.fds, &mut descriptors)?;
     scheduling::first_affinity(&task.process)?;
+    parent.begins(Step::JoinNamespaces)?;
     namespaces::enter(&task.entry, &task.fds, &mut descriptors, parent)?;
+    parent.begins(Step::CgroupNamespace)?;
     let gate = gate::take(&task.fds, &mut descriptors)?;
     process::setsid().at(Step::Arrive)?;
     enter_rest(task, parent)?;
@@ -44,20 +46,25 @@ pub(crate) fn become_first(
         parent.finish_walls()?;
     }
     let proc = own_proc(task)?;
+    parent.begins(Step::Propagation)?;
     let root = rootfs::build(&task.rootfs, parent)?;
     if task.walls == Walls::AfterMounts {
         parent.finish_walls()?;
         parent.walls_are_finished()?;
     }
+    parent.begins(Step::PivotRoot)?;
     let inside = switch_root(task, &root, parent)?;
     if let Some(wanted) = &task.process.terminal {
         terminal::take(wanted, &root, parent, &inside)?;
     }
     parent.network_is_up()?;
+    parent.begins(Step::ReadonlyRoot)?;
     finish_rootfs(task, &root, proc.as_ref(), &inside)?;
 
     let filter = seccomp::take(&task.process, parent)?;
+    parent.begins(Step::NoNewPrivileges)?;
     let unprivileged = settle(task, proc.as_ref(), parent, &filter, &inside)?;
+    parent.begins(Step::FindExecutable)?;
     let found = payload::find(&task.process, &unprivileged)?;
     filter.load_when(SeccompLoad::WithListener, parent)?;
     fds::leave_to_execve(root);

@@ -55,10 +55,11 @@ use rustix::fd::OwnedFd;
 
 use crate::fault::Outcome;
 use crate::parent::Parent;
+pub use crate::parent::Steps;
 
 /// The whole life of brig-init: `socket` leads to the parent; descriptors 3 to 2 + `preserved` are the user's.
-pub fn run(socket: OwnedFd, preserved: u32, alone: Alone) -> ! {
-    let mut parent = Parent::new(socket, alone);
+pub fn run(socket: OwnedFd, preserved: u32, alone: Alone, steps: Steps) -> ! {
+    let mut parent = Parent::new(socket, alone, steps);
     let Err(fault) = carry_out(&mut parent, preserved);
     parent.fail(&fault);
     leave(255)

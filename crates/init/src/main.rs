@@ -1,7 +1,7 @@
 //! The executable: starts without a C library, hands its one descriptor to the library, ends in the user's program.
 //!
-//! `brig-init SOCKET:PRESERVED`: the number of the handshake's descriptor, and how many descriptors from 3 on are the
-//! user's.
+//! `brig-init SOCKET:PRESERVED[:told]`: the number of the handshake's descriptor, how many descriptors from 3 on are the
+//! user's, and whether the parent wants to be told of steps.
 #![no_std]
 #![no_main]
 #![deny(unsafe_code)]
@@ -13,6 +13,7 @@ mod entry;
 
 use core::panic::PanicInfo;
 
+use brig_init::Steps;
 use rustix::fd::RawFd;
 
 #[global_allocator]
@@ -20,13 +21,17 @@ static ARENA: arena::Arena = arena::Arena::new();
 
 /// From the entry stub, with the first argument.
 fn start(argument: &[u8]) -> ! {
-    let Some((socket, preserved)) = parse(argument) else { brig_init::leave(64) };
-    brig_init::run(entry::socket(socket), preserved, entry::alone())
+    let Some((socket, preserved, steps)) = parse(argument) else { brig_init::leave(64) };
+    brig_init::run(entry::socket(socket), preserved, entry::alone(), steps)
 }
 
-fn parse(argument: &[u8]) -> Option<(RawFd, u32)> {
-    let (socket, preserved) = core::str::from_utf8(argument).ok()?.split_once(':')?;
-    Some((socket.parse().ok()?, preserved.parse().ok()?))
+fn parse(argument: &[u8]) -> Option<(RawFd, u32, Steps)> {
+    let (socket, rest) = core::str::from_utf8(argument).ok()?.split_once(':')?;
+    let (preserved, steps) = match rest.strip_suffix(":told") {
+        Some(preserved) => (preserved, Steps::Told),
+        None => (rest, Steps::Silent),
+    };
+    Some((socket.parse().ok()?, preserved.parse().ok()?, steps))
 }
 
 #[panic_handler]

@@ -23,9 +23,19 @@ const MOST_DESCRIPTORS: usize = 253;
 const USUAL_PROGRAM: usize = 4 << 10;
 const USUAL_REPLY: usize = 16;
 
+/// Whether the parent hears of steps before they are taken (`--debug`).
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Steps {
+    /// It does.
+    Told,
+    /// It does not, which saves the messages.
+    Silent,
+}
+
 /// The parent, behind its socket.
 pub(crate) struct Parent {
     socket: OwnedFd,
+    steps: Steps,
     /// Past the gate, where nobody listens any more.
     gone: bool,
     /// This process may be copied.
@@ -50,9 +60,10 @@ enum Program {
 }
 
 impl Parent {
-    pub(crate) const fn new(socket: OwnedFd, alone: Alone) -> Self {
+    pub(crate) const fn new(socket: OwnedFd, alone: Alone, steps: Steps) -> Self {
         Self {
             socket,
+            steps,
             gone: false,
             alone,
             network_unanswered: Cell::new(false),
@@ -258,6 +269,14 @@ impl Parent {
             crate::payload::last_words(fault);
         } else if self.tell(&Ask::Failed(fault.clone()), &[]).is_err() {
             // It was killed, and we are about to be: nobody asked the user's standard error to hear of that.
+        }
+    }
+
+    /// Tells of a step that is about to be taken, if that is wanted.
+    pub(crate) fn begins(&self, step: Step) -> Outcome<()> {
+        match self.steps {
+            Steps::Told => self.tell(&Ask::Begins(step), &[]).at(step),
+            Steps::Silent => Ok(()),
         }
     }
 

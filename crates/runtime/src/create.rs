@@ -3,6 +3,7 @@
 
 mod cgroup;
 mod class;
+mod debug;
 mod desk;
 mod pid_file;
 mod request;
@@ -59,6 +60,9 @@ pub fn with_plan<T>(
     probe::rootfs(&spec, request.bundle)?;
     let probed = probe::host(&spec, id, request)?;
     let plan = plan(&spec, &probed, id, store, request)?;
+    if log::log_enabled!(log::Level::Debug) {
+        debug::log_plan(&plan);
+    }
     with(&plan, probed)
 }
 
@@ -172,6 +176,7 @@ impl<'m> Making<'m> {
             creator: Identity::of_self()?,
             owner: geteuid().as_raw(),
         };
+        log::debug!("{}: {}/{}", Step::Intent.name(), store.root().display(), place.id().as_str());
         place.write_intent(&intent)?;
         Ok(Self {
             store,
@@ -199,7 +204,10 @@ impl<'m> Making<'m> {
         }
         let plan = self.plan;
         let created = match &plan.cgroup.unit {
-            Some(unit) => self.in_unit(unit)?,
+            Some(unit) => {
+                log::debug!("{}: unit {} of systemd", Step::MakeCgroup.name(), unit.name);
+                self.in_unit(unit)?
+            }
             None => {
                 self.make_cgroup()?;
                 let gate = self.prepare()?;

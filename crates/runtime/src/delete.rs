@@ -145,6 +145,7 @@ pub struct Remains<'a> {
 pub fn destroy(place: &Place, remains: &Remains<'_>) -> Result<()> {
     let deadline = Instant::now() + DEADLINE;
     kill_init(remains, deadline)?;
+    log::debug!("remove the cgroup");
     match (remains.cgroup, remains.unit) {
         (Some(cgroup), None) => forgive(remains, empty_and_remove(cgroup, remains, deadline))?,
         (Some(cgroup), Some(unit)) => {
@@ -158,6 +159,7 @@ pub fn destroy(place: &Place, remains: &Remains<'_>) -> Result<()> {
         intel_rdt::remove(rdt, which)?;
     }
     remains.network.remove(place.store())?;
+    log::debug!("remove {}", place.path().display());
     match place.remove(RECORD)? {
         Removal::Mine => run_poststop(remains),
         Removal::Anothers => Ok(()),
@@ -166,6 +168,7 @@ pub fn destroy(place: &Place, remains: &Remains<'_>) -> Result<()> {
 
 fn kill_init(remains: &Remains<'_>, deadline: Instant) -> Result<()> {
     let Some(init) = remains.init else { return Ok(()) };
+    log::debug!("kill the first process, and wait for its end");
     match send(init, SIGKILL) {
         // A security module may keep our signal from a process that it confines. The cgroup's own does not pass by it.
         Err(error) if matches!(error.errno(), Some(Errno::ACCESS | Errno::PERM)) => match remains.cgroup {

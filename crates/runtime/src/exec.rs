@@ -85,6 +85,7 @@ pub fn exec(store: &Store, id: &ContainerId, request: Request<'_>) -> Result<Cre
     for warning in &plan.warnings {
         log::warn!("{warning}");
     }
+    log::debug!("exec into the namespaces of pid {}: {:#x}", record.init.pid, record.namespaces);
     let running = Running {
         entry,
         record: &record,

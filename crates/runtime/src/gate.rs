@@ -80,6 +80,7 @@ pub fn open(place: &Place) -> Result<Opened> {
     if fstat(&writer).map_err(|errno| place.failed("stat", GATE, errno))?.st_nlink == 0 {
         return Err(already_running());
     }
+    log::debug!("open the gate");
     write(&writer, b"0").map_err(|errno| place.failed("write", GATE, errno))?;
     place.unlink(GATE)?;
     Ok(Opened { writer })

@@ -59,6 +59,7 @@ impl Hooks {
 /// `Hook`, in runc's words: `error running createRuntime hook #0: exit status 3, stdout: …, stderr: …`.
 pub fn run(list: Hooks, hooks: &[ParentHook<'_>], document: &[u8], cwd: Option<&Path>) -> Result<()> {
     for (place, hook) in hooks.iter().enumerate() {
+        log::debug!("{} hook #{place}: {}", list.name(), hook.path.to_string_lossy());
         run_one(hook, document, cwd)
             .map_err(|words| Error::hook(format!("error running {} hook #{place}: {words}", list.name())))?;
     }

@@ -52,6 +52,7 @@ fn kill_all(record: &Record<'_>, cgroup: &Cgroup) -> Result<()> {
     if init.is_none() && listed.is_ok_and(|pids| pids.is_empty()) {
         return Err(Error::not_running());
     }
+    log::debug!("signal {SIGKILL} to all in the cgroup");
     match cgroup.kill(Instant::now() + DEADLINE) {
         Err(error) if record.rootless_cgroups => {
             log::warn!(
@@ -64,6 +65,7 @@ fn kill_all(record: &Record<'_>, cgroup: &Cgroup) -> Result<()> {
 }
 
 fn signal_init(record: &Record<'_>, signal: i32) -> Result<()> {
+    log::debug!("signal {signal} to pid {}", record.init.pid);
     let init = record.init.pidfd()?.ok_or_else(Error::not_running)?;
     send(&init, signal)
 }

@@ -78,14 +78,20 @@ fn converse(started: &mut Started, desk: &mut dyn Desk, until: Until) -> Result<
     let mut at_gate = false;
     desk.prepare(started.pid)?;
     loop {
-        let descriptors = match hear(started, last)? {
-            Some(descriptors) => descriptors,
-            None if at_gate => return Ok(()),
-            None => return Err(died(started, last)),
-        };
+        match hear(started, last)? {
+            Said::Something => {}
+            Said::Farewell if at_gate => {
+                log::debug!("brig-init[{}] has become the program", started.pid.as_raw_nonzero());
+                return Ok(());
+            }
+            Said::Farewell => return Err(died(started, last)),
+        }
         let ask = started.line.ask().map_err(|errno| Error::step(Step::SendTask, "", errno))?;
         let step = step_of(&ask);
         last = Some(step);
+        if log::log_enabled!(log::Level::Debug) {
+            record(&ask, started.pid);
+        }
         match ask {
             Ask::AtGate => {
                 at_gate = true;
@@ -96,29 +102,43 @@ fn converse(started: &mut Started, desk: &mut dyn Desk, until: Until) -> Result<
             }
             Ask::Failed(fault) => return Err(desk.words(&fault)),
             Ask::Note(fault) => desk.note(&fault),
+            Ask::Begins(_) => {}
             Ask::Spawned(pid) => {
-                adopt(started, pid, descriptors)?;
+                adopt(started, pid)?;
                 let prepared = desk.prepare(started.pid);
                 answer(started, step, prepared)?;
             }
-            Ask::OpenSource(mount) => open_source(started, mount, descriptors, desk)?,
+            Ask::OpenSource(mount) => open_source(started, mount, desk)?,
             Ask::MapIds => answer(started, step, desk.map_ids(started.pid))?,
-            Ask::SetUpNetwork => answer(started, step, set_up_network(started, descriptors, desk))?,
+            Ask::SetUpNetwork => {
+                let done = set_up_network(started, desk);
+                answer(started, step, done)?;
+            }
             Ask::FinishWalls => answer(started, step, desk.finish_walls())?,
             Ask::RunHooks => answer(started, step, desk.run_hooks(started.pid))?,
-            Ask::TakeTerminal => answer(started, step, take_terminal(descriptors, desk))?,
+            Ask::TakeTerminal => {
+                let done = take_terminal(started, desk);
+                answer(started, step, done)?;
+            }
             Ask::TakeListener(fd) => answer(started, step, take_listener(started, fd, desk))?,
             Ask::Ready => answer(started, step, desk.ready(started.pid))?,
         }
     }
 }
 
-/// The descriptors beside the next message; `None` when there will be none.
-fn hear(started: &mut Started, last: Option<Step>) -> Result<Option<Vec<OwnedFd>>> {
+/// What is heard next.
+enum Said {
+    /// A message.
+    Something,
+    /// Nothing more will come.
+    Farewell,
+}
+
+fn hear(started: &mut Started, last: Option<Step>) -> Result<Said> {
     let heard = started.line.hear();
     match heard.map_err(|errno| Error::step(last.unwrap_or(Step::SendTask), "", errno))? {
-        Heard::Message(descriptors) => Ok(Some(descriptors)),
-        Heard::Closed => Ok(None),
+        Heard::Message => Ok(Said::Something),
+        Heard::Closed => Ok(Said::Farewell),
         Heard::Silence => {
             let words = format!("brig-init does not answer ({})", talk::last_heard(last));
             Err(Error::new(Kind::Deadline, words))
@@ -138,22 +158,23 @@ fn answer(started: &Started, step: Step, done: Result<()>) -> Result<()> {
     }
 }
 
-fn open_source(started: &Started, mount: u32, beside: Vec<OwnedFd>, desk: &mut dyn Desk) -> Result<()> {
-    let opened = desk.open_source(mount, beside.into_iter().next(), started.pid);
+fn open_source(started: &mut Started, mount: u32, desk: &mut dyn Desk) -> Result<()> {
+    let beside = started.line.descriptors().into_iter().next();
+    let opened = desk.open_source(mount, beside, started.pid);
     let reply = opened.as_ref().map_or_else(|errno| Reply::NoSource(errno.raw_os_error()), |_| Reply::Done);
     let tree = opened.as_ref().ok().map(AsFd::as_fd);
     let sent = started.line.reply(&reply, tree, spawn::deadline());
     sent.map_err(|errno| Error::step(Step::MountSource, "", errno))
 }
 
-fn set_up_network(started: &Started, beside: Vec<OwnedFd>, desk: &mut dyn Desk) -> Result<()> {
+fn set_up_network(started: &mut Started, desk: &mut dyn Desk) -> Result<()> {
     let missing = || Error::step(Step::Network, "", Errno::BADF);
-    desk.set_up_network(beside.into_iter().next().ok_or_else(missing)?, started.pid)
+    desk.set_up_network(started.line.descriptors().into_iter().next().ok_or_else(missing)?, started.pid)
 }
 
-fn take_terminal(beside: Vec<OwnedFd>, desk: &mut dyn Desk) -> Result<()> {
+fn take_terminal(started: &mut Started, desk: &mut dyn Desk) -> Result<()> {
     let missing = || Error::step(Step::Terminal, "", Errno::BADF);
-    desk.take_terminal(beside.into_iter().next().ok_or_else(missing)?)
+    desk.take_terminal(started.line.descriptors().into_iter().next().ok_or_else(missing)?)
 }
 
 /// Out of the process that has it.
@@ -162,6 +183,27 @@ fn take_listener(started: &Started, fd: u32, desk: &mut dyn Desk) -> Result<()> 
     let fd = i32::try_from(fd).map_err(|_| failed(Errno::BADF))?;
     let listener = pidfd_getfd(&started.pidfd, fd, PidfdGetfdFlags::empty()).map_err(failed)?;
     desk.take_listener(listener, started.pid)
+}
+
+/// What was heard, for `--debug`. Failures and notes are logged as such.
+#[cold]
+#[inline(never)]
+fn record(ask: &Ask<'_>, pid: Pid) {
+    let (pid, name) = (pid.as_raw_nonzero(), step_of(ask).name());
+    match ask {
+        Ask::Begins(_) => log::debug!("brig-init[{pid}]: {name}"),
+        Ask::AtGate => log::debug!("brig-init[{pid}]: nothing is left but the gate and execve"),
+        Ask::Failed(_) | Ask::Note(_) => {}
+        Ask::Spawned(_)
+        | Ask::MapIds
+        | Ask::OpenSource(_)
+        | Ask::RunHooks
+        | Ask::TakeTerminal
+        | Ask::TakeListener(_)
+        | Ask::Ready
+        | Ask::FinishWalls
+        | Ask::SetUpNetwork => log::debug!("brig-init[{pid}] asks: {name}"),
+    }
 }
 
 fn step_of(ask: &Ask<'_>) -> Step {
@@ -176,15 +218,16 @@ fn step_of(ask: &Ask<'_>) -> Step {
         Ask::TakeListener(_) => Step::Seccomp,
         Ask::Ready => Step::Ready,
         Ask::AtGate => Step::Gate,
+        Ask::Begins(step) => *step,
         Ask::Failed(fault) | Ask::Note(fault) => fault.step,
     }
 }
 
 /// From now on we talk to the copy; the original leaves, and is reaped here.
-fn adopt(started: &mut Started, pid: u32, descriptors: Vec<OwnedFd>) -> Result<()> {
+fn adopt(started: &mut Started, pid: u32) -> Result<()> {
     let failed = |errno| Error::step(Step::SecondClone, "", errno);
     let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).ok_or_else(|| failed(Errno::SRCH))?;
-    let pidfd = descriptors.into_iter().next().ok_or_else(|| failed(Errno::BADF))?;
+    let pidfd = started.line.descriptors().into_iter().next().ok_or_else(|| failed(Errno::BADF))?;
     let original = std::mem::replace(&mut started.pidfd, pidfd);
     started.pid = pid;
     best_effort(

@@ -101,14 +101,16 @@ pub(crate) fn start<T>(
     are_preserved(request.preserved)?;
     let executable = executable::open()?;
     let (ours, theirs) = talk::pair(HANDSHAKE).map_err(failed)?;
+    let steps = if log::log_enabled!(log::Level::Debug) { ":told" } else { "" };
     let argument =
-        CString::new(format!("{}:{}", std::os::fd::AsRawFd::as_raw_fd(&theirs), request.preserved))
+        CString::new(format!("{}:{}{steps}", std::os::fd::AsRawFd::as_raw_fd(&theirs), request.preserved))
             .map_err(|_| failed(Errno::INVAL))?;
     let when = if request.namespaces & USER == 0 { When::AtOnce } else { When::WhenMapped };
     let mut spawn =
         Spawn::new(executable.as_fd(), c"brig-init", &argument, theirs.as_fd(), ours.as_fd(), when);
     let (pid, pidfd) = clone_into(&mut spawn, request, cgroup)?;
     drop(theirs);
+    log::debug!("{}: pid {pid}, namespaces {:#x}", Step::Clone.name(), request.namespaces);
     let mut guard = Guard { pidfd: Some(pidfd) };
     let line = Line::new(ours);
     prepare(request, pid, &line)?;
@@ -182,6 +184,7 @@ fn clone_into(
         return Err(failed(refused));
     }
     let (pid, pidfd) = spawn.start(namespaces, None).map(|child| (child.pid, child.pidfd)).map_err(failed)?;
+    log::debug!("{}: {refused}", Step::JoinCgroup.name());
     let joined = match (cgroup.join(pid), request.unit) {
         (Err(error), Some(unit)) if error.is_permission() => systemd::attach(unit, pid),
         (joined, _) => joined.map_err(Error::from),
@@ -274,6 +277,7 @@ pub(crate) fn send(
     messages: Result<Messages, Errno>,
     descriptors: &[BorrowedFd<'_>],
 ) -> Result<()> {
+    log::debug!("{}, {} descriptors beside it", step.name(), descriptors.len());
     match messages.and_then(|messages| started.line.send(&messages, descriptors, deadline())) {
         Ok(()) | Err(Errno::PIPE) => Ok(()),
         Err(errno) => Err(Error::step(step, "", errno)),

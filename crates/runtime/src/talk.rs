@@ -33,8 +33,8 @@ pub(crate) fn pair(patience: Duration) -> Result<(OwnedFd, OwnedFd), Errno> {
 /// What comes from `brig-init`.
 #[derive(Debug)]
 pub(crate) enum Heard {
-    /// A message, to be decoded with [`Line::ask`], and the descriptors beside it.
-    Message(Vec<OwnedFd>),
+    /// A message, to be decoded with [`Line::ask`].
+    Message,
     /// It closed its end: it executed, or it ended.
     Closed,
     /// The deadline passed.
@@ -76,6 +76,8 @@ pub(crate) struct Line {
     /// Bytes received, of which the first `taken` were the last message.
     buffer: Vec<u8>,
     taken: usize,
+    /// Descriptors received. Behind those of one message nothing is received before it was heard; before them may be messages
+    /// without any, which the kernel hands out together with it.
     waiting: Vec<OwnedFd>,
 }
 
@@ -142,7 +144,7 @@ impl Line {
         loop {
             if let Some(whole) = self.whole_message()? {
                 self.taken = whole;
-                return Ok(Heard::Message(std::mem::take(&mut self.waiting)));
+                return Ok(Heard::Message);
             }
             match self.receive() {
                 Ok(0) => return Ok(Heard::Closed),
@@ -151,6 +153,11 @@ impl Line {
                 Err(errno) => return Err(errno),
             }
         }
+    }
+
+    /// The descriptors beside the message that was heard last, which is of a kind that has some.
+    pub(crate) fn descriptors(&mut self) -> Vec<OwnedFd> {
+        std::mem::take(&mut self.waiting)
     }
 
     /// What the message said that was heard last.
@@ -190,4 +197,33 @@ impl Line {
 /// What was last known of a `brig-init` that fell silent.
 pub(crate) fn last_heard(last: Option<Step>) -> String {
     last.map_or_else(|| "before its first word".to_owned(), |step| format!("last heard: {}", step.name()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::fd::{AsFd, AsRawFd};
+
+    #[test]
+    fn a_descriptor_stays_with_its_own_message_when_several_arrive_together() {
+        let (ours, theirs) = pair(Duration::from_secs(10)).unwrap();
+        let speaker = Line::new(theirs);
+        let deadline = Instant::now() + Duration::from_secs(10);
+        let say = |ask: &Ask<'_>, beside: &[BorrowedFd<'_>]| {
+            speaker.send(&Messages::one(ask).unwrap(), beside, deadline).unwrap();
+        };
+        say(&Ask::Begins(Step::JoinNamespaces), &[]);
+        say(&Ask::Spawned(7), &[speaker.socket.as_fd()]);
+        say(&Ask::AtGate, &[]);
+        let mut line = Line::new(ours);
+        assert!(matches!(line.hear(), Ok(Heard::Message)));
+        assert_eq!(line.ask(), Ok(Ask::Begins(Step::JoinNamespaces)));
+        assert!(matches!(line.hear(), Ok(Heard::Message)));
+        assert_eq!(line.ask(), Ok(Ask::Spawned(7)));
+        let beside = line.descriptors();
+        assert!(matches!(beside.as_slice(), [copy] if copy.as_raw_fd() != speaker.socket.as_raw_fd()));
+        assert!(matches!(line.hear(), Ok(Heard::Message)));
+        assert_eq!(line.ask(), Ok(Ask::AtGate));
+        assert!(line.descriptors().is_empty());
+    }
 }

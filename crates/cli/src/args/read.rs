@@ -201,7 +201,9 @@ fn sub_cgroups(texts: &[String]) -> Read<Vec<SubCgroup>> {
     let mut seen: Vec<&str> = Vec::new();
     for controller in cgroups.iter().flat_map(|cgroup| &cgroup.controllers) {
         if seen.contains(&controller.as_str()) {
-            return Err(format!("invalid --cgroup argument(s): controller {controller} specified multiple times"));
+            return Err(format!(
+                "invalid --cgroup argument(s): controller {controller} specified multiple times"
+            ));
         }
         seen.push(controller);
     }

@@ -2,6 +2,7 @@
 //! Runs in: the parent, on the host.
 
 use brig_cgroup::{Cgroup, Denied, DeviceDefault, DeviceRules};
+use brig_handshake::Step;
 use brig_handshake::task::Walls;
 use brig_plan::limits::Write;
 
@@ -16,6 +17,9 @@ impl Making<'_> {
                 Some(_) => Err(in_cgroup(brig_cgroup::Error::NoDeviceRules)),
                 None => Ok(()),
             };
+        }
+        for place in &self.cgroup_paths.places {
+            log::debug!("{}: {}", Step::MakeCgroup.name(), place.absolute());
         }
         let plan = &self.plan.cgroup;
         let denied = if plan.optional { Denied::Skip } else { Denied::Refuse };

@@ -112,6 +112,7 @@ impl Desk for InitDesk<'_, '_> {
     }
 
     fn settle(&mut self, pidfd: &OwnedFd) -> Result<()> {
+        log::debug!("{}", Step::Record.name());
         self.making.place.settle_record()?;
         let receiver = self
             .making
