@@ -24,7 +24,7 @@ const USUAL_PROGRAM: usize = 4 << 10;
 const USUAL_REPLY: usize = 16;
 
 /// Whether the parent hears of steps before they are taken (`--debug`).
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Steps {
     /// It does.
     Told,
