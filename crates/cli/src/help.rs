@@ -5,8 +5,8 @@ use crate::{
     version,
 };
 
-const SUMMARY: &str = "Open Container Initiative runtime";
-const DESCRIPTION: &str = "\
+pub(crate) const SUMMARY: &str = "Open Container Initiative runtime";
+pub(crate) const DESCRIPTION: &str = "\
 A container is described by a bundle: a directory with a config.json, in the format of the Open Container
 Initiative, and a root filesystem. In the directory of a bundle,
 

@@ -7,6 +7,7 @@
 
 pub mod args;
 pub mod help;
+pub mod pages;
 pub mod version;
 
 pub mod commands;

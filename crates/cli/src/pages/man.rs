@@ -1,0 +1,168 @@
+//! Man pages: brig(8), and one for each command.
+
+use super::{documented, flags, placeholder};
+use crate::{
+    args::table::{COMMANDS, CommandRow, Flag},
+    help, version,
+};
+
+pub(super) fn about_brig(date: &str) -> String {
+    let mut out = head("brig", date);
+    out += &format!(".SH NAME\nbrig \\- {}\n", text(help::SUMMARY));
+    out += ".SH SYNOPSIS\n.B brig\n.RI [ \"global options\" ]\n.I command\n.RI [ \"command options\" ]\n.RI [ arguments ...]\n";
+    out += ".SH DESCRIPTION\n";
+    push_paragraphs(&mut out, help::DESCRIPTION);
+    out += ".PP\nThe commands, their options, output and exit codes follow those of\n.BR runc (8).\n";
+    out += ".SH COMMANDS\n";
+    for row in COMMANDS {
+        let name = text(row.name);
+        let page = documented().any(|other| other.name == row.name);
+        out += &if page {
+            format!(".TP\n.BR brig\\-{name} (8)\n{}\n", sentence(row.summary))
+        } else {
+            format!(".TP\n.B {name}\n{}\n", sentence(row.summary))
+        };
+    }
+    out += ".SH OPTIONS\nThese stand before the command.\n";
+    push_flags(&mut out, flags(None));
+    out += SURROUNDINGS;
+    out += ".SH SEE ALSO\n.BR runc (8),\n.BR capabilities (7),\n.BR cgroups (7),\n.BR namespaces (7),\n.BR seccomp (2)\n";
+    wrapped(&out)
+}
+
+pub(super) fn about_command(row: &CommandRow, date: &str) -> String {
+    let mut out = head(&format!("brig-{}", row.name), date);
+    out += &format!(".SH NAME\nbrig\\-{} \\- {}\n.SH SYNOPSIS\n", text(row.name), text(row.summary));
+    for (place, usage) in row.usage.split(" || ").enumerate() {
+        let separator = if place == 0 { "" } else { ".br\n" };
+        out += &format!("{separator}.B brig {}\n", text(row.name));
+        if !usage.is_empty() {
+            out += &format!("{}\n", text(usage));
+        }
+    }
+    out += &format!(".SH DESCRIPTION\n{}\n", sentence(row.summary));
+    if !row.description.is_empty() {
+        out += ".PP\n";
+        push_paragraphs(&mut out, row.description);
+    }
+    out += ".SH OPTIONS\n";
+    push_flags(&mut out, flags(COMMANDS.iter().find(|other| other.name == row.name)));
+    out += ".SH SEE ALSO\n.BR brig (8)\n";
+    wrapped(&out)
+}
+
+/// Lines of text no longer than the 80 bytes that mandoc(1) wants. None begins with what roff takes for a request.
+fn wrapped(page: &str) -> String {
+    let mut out = String::with_capacity(page.len() + 64);
+    for line in page.lines() {
+        let mut rest = line;
+        while rest.len() > LONGEST && !rest.starts_with('.') {
+            let fits = |(at, _): &(usize, &str)| *at <= LONGEST && !rest[at + 1..].starts_with(['.', '\'']);
+            let Some((at, _)) = rest.match_indices(' ').filter(fits).last() else { break };
+            out += &format!("{}\n", &rest[..at]);
+            rest = &rest[at + 1..];
+        }
+        out += &format!("{rest}\n");
+    }
+    out
+}
+
+const LONGEST: usize = 79;
+
+fn head(name: &str, date: &str) -> String {
+    format!(
+        ".\\\" Made from brig's table of commands.\n.TH {} 8 {date} \"brig {}\" \"System Administration\"\n",
+        text(&name.to_uppercase()),
+        version::VERSION
+    )
+}
+
+/// `text` so that roff prints just that: no escapes, no requests, and dashes that can be copied.
+fn text(text: &str) -> String {
+    let escaped = text.replace('\\', "\\e").replace('-', "\\-").replace('`', "");
+    match escaped.as_bytes().first() {
+        Some(b'.' | b'\'') => format!("\\&{escaped}"),
+        _ => escaped,
+    }
+}
+
+fn sentence(words: &str) -> String {
+    let mut letters = words.chars();
+    let first = letters.next().map(|letter| letter.to_uppercase().to_string()).unwrap_or_default();
+    text(&format!("{first}{}.", letters.as_str()))
+}
+
+/// Paragraphs are parted by empty lines; lines that are indented are printed as they stand.
+fn push_paragraphs(out: &mut String, words: &str) {
+    for (place, paragraph) in words.split("\n\n").enumerate() {
+        if place > 0 {
+            *out += ".PP\n";
+        }
+        let verbatim = paragraph.starts_with("    ");
+        if verbatim {
+            *out += ".nf\n.RS\n";
+        }
+        for line in paragraph.lines() {
+            *out += &format!("{}\n", text(line.trim()));
+        }
+        if verbatim {
+            *out += ".RE\n.fi\n";
+        }
+    }
+}
+
+fn push_flags<'f>(out: &mut String, flags: impl Iterator<Item = &'f Flag>) {
+    for flag in flags {
+        let value = match placeholder(flag) {
+            "" => String::new(),
+            value => format!(" \\fI{}\\fR", text(value)),
+        };
+        let short = flag.short.map(|short| format!("\\fB\\-{short}\\fR{value}, ")).unwrap_or_default();
+        let default = match flag.default {
+            "" => String::new(),
+            default => format!(" Default: {}.", text(default)),
+        };
+        *out += &format!(
+            ".TP\n{short}\\fB\\-\\-{}\\fR{value}\n{}{default}\n",
+            text(flag.name),
+            sentence(flag.help)
+        );
+    }
+}
+
+const SURROUNDINGS: &str = "\
+.SH ENVIRONMENT
+.TP
+.B XDG_RUNTIME_DIR
+The directory below which an ordinary user's containers are kept, in
+.IR brig ,
+unless
+.B \\-\\-root
+is given.
+.TP
+.B NOTIFY_SOCKET
+The container gets a socket for
+.BR sd_notify (3),
+and what it says there is passed on.
+.TP
+.BR LISTEN_FDS ,\\  LISTEN_PID
+Descriptors of
+.BR sd_listen_fds (3)
+are passed on to the container.
+.TP
+.B NO_COLOR
+No colours in the log, also on a terminal.
+.SH FILES
+.TP
+.I /run/brig
+The state of containers.
+.SH EXIT STATUS
+0, or 1 after an error.
+.B run
+and
+.B exec
+in the foreground end as the container's process did: with its exit status, or with 128 and the number of the signal that
+ended it.
+.B exec
+ends with 255 when it fails itself, an unknown command with 3.
+";
