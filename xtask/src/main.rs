@@ -24,6 +24,8 @@ mod engines;
 
 mod bench;
 
+mod dist;
+
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -48,6 +50,9 @@ cargo xtask bench [OPTION…]  brig beside every runc and crun that is found (ne
   --seccomp CONFIG           one more row: `run` with linux.seccomp of this config.json
   environment: BRIG=path of a built brig; BRIG_BENCH_PEERS=folders with runc, crun (before PATH)
 cargo xtask bench seccomp    making and running seccomp programs, beside libseccomp if that is installed
+cargo xtask man [FOLDER]     man pages and shell completions, from the table of commands (target/pages)
+cargo xtask dist             the release: static executable, man pages, completions, licence in one archive,
+                             the same whoever packs it (target/dist)
 cargo xtask order            docs/order.md, from the steps of crates/handshake
 cargo xtask help             this text
 ";
@@ -63,6 +68,8 @@ fn main() -> ExitCode {
         "vm" => vm::run(&root, rest),
         "engines" => engines::run(&root, rest),
         "bench" => bench::run(&root, rest).map(|()| ExitCode::SUCCESS),
+        "man" => dist::man(&root, rest).map(|()| ExitCode::SUCCESS),
+        "dist" => dist::run(&root).map(|()| ExitCode::SUCCESS),
         "order" => order::write(&root).map(|()| ExitCode::SUCCESS),
         "help" | "--help" | "-h" => {
             print!("{HELP}");
