@@ -16,6 +16,7 @@ use crate::plan::{UnitKind, UnitPlan};
 use crate::refusal::Refusal;
 use crate::spec::{Linux, Spec};
 
+pub use annotations::PREFIX as ANNOTATIONS;
 pub use limits::{of_file, properties, round};
 pub use name::{UnitName, unit_name};
 

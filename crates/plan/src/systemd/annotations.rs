@@ -6,7 +6,8 @@ use brig_dbus::{Property, Value, parse};
 use crate::refusal::{Refusal, member};
 use crate::spec::Str;
 
-const PREFIX: &str = "org.systemd.property.";
+/// What their names begin with.
+pub const PREFIX: &str = "org.systemd.property.";
 
 /// The properties in their order. They come last, and so have the last word.
 pub(super) fn properties(annotations: &[(Str<'_>, Str<'_>)]) -> Result<Vec<Property>, Refusal> {
