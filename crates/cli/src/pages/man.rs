@@ -58,7 +58,7 @@ fn wrapped(page: &str) -> String {
         let mut rest = line;
         while rest.len() > LONGEST && !rest.starts_with('.') {
             let fits = |(at, _): &(usize, &str)| *at <= LONGEST && !rest[at + 1..].starts_with(['.', '\'']);
-            let Some((at, _)) = rest.match_indices(' ').filter(fits).next_back() else { break };
+            let Some((at, _)) = rest.match_indices(' ').rfind(fits) else { break };
             out += &format!("{}\n", &rest[..at]);
             rest = &rest[at + 1..];
         }
