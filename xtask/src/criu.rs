@@ -1,6 +1,5 @@
-//! A CRIU that works on this kernel, for tests and measurements. An older Debian's does not (3.17 knows no vDSO of
-//! a Linux after 6.0), so a newer one's is fetched: unpacked beside its own libraries, without being installed, and kept
-//! in `~/.cache/brig/criu`.
+//! A CRIU that works on this kernel, for tests and measurements. That of an older Debian may not, so a newer one is
+//! fetched: unpacked beside its own libraries, without being installed, and kept in `~/.cache/brig/criu`.
 
 use std::ffi::OsString;
 use std::fs::{self, File, Permissions};
@@ -9,8 +8,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::command::{is_root, output, succeed, which};
-use crate::debian::{self, SUITE};
+use crate::debian;
 
+/// The Debian release whose CRIU is fetched, 4.2 or later. Before that it cannot dump a TCP socket of Linux 6.16 (3.17 of
+/// Debian 12 nothing at all on Linux 6.18).
+const SUITE: &str = "forky";
 /// What keeps packages from being fetched keeps them for longer than this.
 const LIMIT: &str = "120";
 

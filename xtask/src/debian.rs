@@ -3,8 +3,6 @@
 use std::fs;
 use std::path::PathBuf;
 
-/// The release that the machine is, and whose CRIU is fetched.
-pub(crate) const SUITE: &str = "trixie";
 /// Where Debian's packages come from, if this machine's own sources do not say it.
 const MIRROR: &str = "http://deb.debian.org/debian";
 

@@ -7,8 +7,8 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use crate::command::{is_root, name, succeed};
-use crate::debian::{self, SUITE};
-use crate::vm::recipe::{self, FURNISH, LEFT_OUT, Set};
+use crate::debian;
+use crate::vm::recipe::{self, FURNISH, LEFT_OUT, SUITE, Set};
 
 /// A machine that can be started.
 #[derive(Debug)]

@@ -2,7 +2,8 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use crate::debian::SUITE;
+/// The Debian that it is.
+pub(super) const SUITE: &str = "trixie";
 
 /// Packages that go together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -2,10 +2,14 @@
 
 use std::{
     fs,
-    path::{Path, PathBuf},
+    path::Path,
     process::{Command, Stdio},
     sync::LazyLock,
+    thread,
+    time::Duration,
 };
+
+use serde_json::json;
 
 use super::{Brig, Bundle, Ended, eventually, unique, wait};
 
@@ -112,7 +116,30 @@ pub(crate) fn counts_on(bundle: &Bundle, before: u64) {
     assert!(now > before, "it has begun anew: {now} after {before}");
 }
 
-/// The images of that name.
-pub(crate) fn images(brig: &Brig, name: &str) -> PathBuf {
-    brig.scratch(name)
+/// Says to the test's own executable, when it is the program of a container, what to do there.
+pub(crate) const PART: &str = "BRIG_TEST_PART";
+
+impl Bundle {
+    /// Whose program is this very executable, in which the test `payload` plays the part.
+    pub(crate) fn playing(part: &str) -> Self {
+        let this = std::env::current_exe().unwrap();
+        Self::with_args(&["/payload", "payload", "--exact", "--nocapture", "--test-threads=1"])
+            .mount(json!({
+                "destination": "/payload", "type": "bind", "source": this, "options": ["bind", "ro"],
+            }))
+            .edit(|config| {
+                config["process"]["env"].as_array_mut().unwrap().push(json!(format!("{PART}={part}")));
+            })
+    }
+}
+
+/// Does `step` again and again, and counts in `/count` how often it was done. Runs in a container.
+pub(crate) fn repeat(mut step: impl FnMut(u64)) -> ! {
+    for count in 1.. {
+        step(count);
+        fs::write("/count.new", count.to_string()).unwrap();
+        fs::rename("/count.new", "/count").unwrap();
+        thread::sleep(Duration::from_millis(50));
+    }
+    unreachable!()
 }
