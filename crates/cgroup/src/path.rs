@@ -54,6 +54,11 @@ impl Membership {
         let has = |(names, _): &&(Vec<String>, String)| names.iter().any(|name| name == controller);
         self.lines.iter().find(has).map(|(_, path)| path.as_str())
     }
+
+    /// Each controller, and each `name=…`, with the path in its hierarchy; v2's word is empty.
+    pub fn groups(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.lines.iter().flat_map(|(names, path)| names.iter().map(|name| (name.as_str(), path.as_str())))
+    }
 }
 
 /// The container's directory in each hierarchy. Plain data, for the record.

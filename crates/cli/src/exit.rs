@@ -58,12 +58,6 @@ impl Failure {
         Self { message: message.into(), exit: Exit::Failure }
     }
 
-    /// A failure of a command that exists in the table but not yet in the runtime.
-    #[must_use]
-    pub fn unavailable(command: &str) -> Self {
-        Self::new(format!("{command}: not available in this version of brig"))
-    }
-
     /// Puts the name of the failed step before the message: `run failed: …`.
     #[must_use]
     pub fn prefixed(self, prefix: &str) -> Self {

@@ -74,6 +74,8 @@ pub mod limits;
 
 pub mod intel_rdt;
 
+pub mod checkpoint;
+
 pub mod exec;
 
 mod explain;

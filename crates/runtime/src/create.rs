@@ -5,8 +5,10 @@ mod cgroup;
 mod class;
 mod debug;
 mod desk;
+mod kept;
 mod pid_file;
 mod request;
+mod restored;
 mod unit;
 
 use std::borrow::Cow;
@@ -20,7 +22,7 @@ use brig_plan::plan::{Plan, UnitKind, UnitPlan};
 use brig_plan::{load, spec};
 use rustix::fs::{CWD, Mode, OFlags, fstat, openat};
 use rustix::io::{Errno, read};
-use rustix::process::{Pid, geteuid};
+use rustix::process::geteuid;
 
 use crate::delete::{self, Remains};
 use crate::error::{Error, Result, best_effort};
@@ -30,7 +32,8 @@ use crate::notify::{self, Notify};
 use crate::parent::{self, Until};
 use crate::pid::Identity;
 use crate::probe::{self, Probed};
-use crate::record::{self, Intent, PidNamespace, RECORD, Record, Timestamp};
+use crate::record::{self, Intent, PidNamespace, RECORD, Timestamp};
+use crate::restore::Images;
 use crate::spawn::{self, Entry, Parked, Started};
 use crate::status::Status;
 use crate::store::{ContainerId, Place, Store};
@@ -71,12 +74,22 @@ pub fn with_plan<T>(
 /// # Errors
 /// `AlreadyExists`, `Refused`, `Step`, `Hook`, `Cgroup`, `Deadline`, `Os`. Nothing is left behind.
 pub fn create(store: &Store, id: &ContainerId, request: &Request<'_>) -> Result<Created> {
+    make(store, id, request, None)
+}
+
+/// Makes a container of its program, or of `images`.
+pub(crate) fn make(
+    store: &Store,
+    id: &ContainerId,
+    request: &Request<'_>,
+    images: Option<&Images<'_>>,
+) -> Result<Created> {
     with_plan(id, store, request, |plan, probed| {
         for warning in &plan.warnings {
             log::warn!("{warning}");
         }
         let place = store.reserve(id)?;
-        let mut making = Making::new(store, &place, plan, probed, request).inspect_err(|_| {
+        let mut making = Making::new(store, &place, plan, probed, request, images).inspect_err(|_| {
             best_effort(place.remove(RECORD), "the first error is the one to report");
         })?;
         match making.carry_out() {
@@ -145,6 +158,8 @@ struct Making<'m> {
     place: &'m Place,
     plan: &'m Plan<'m>,
     request: &'m Request<'m>,
+    /// What it is made of; `None`: its program.
+    images: Option<&'m Images<'m>>,
     cgroup_paths: brig_cgroup::Paths,
     cgroup: Option<Cgroup>,
     /// The unit, once it is there and ours.
@@ -163,6 +178,7 @@ impl<'m> Making<'m> {
         plan: &'m Plan<'m>,
         probed: Probed,
         request: &'m Request<'m>,
+        images: Option<&'m Images<'m>>,
     ) -> Result<Self> {
         let cgroup_paths = probed.cgroup.unwrap_or(brig_cgroup::Paths { places: Vec::new() });
         let intent = Intent {
@@ -183,6 +199,7 @@ impl<'m> Making<'m> {
             place,
             plan,
             request,
+            images,
             cgroup_paths,
             cgroup: None,
             unit: None,
@@ -226,6 +243,9 @@ impl<'m> Making<'m> {
 
     /// Clones `brig-init` into the cgroup. What was parked there has then done its duty.
     fn spawn(&mut self, gate: Option<&OwnedFd>, parked: Option<&Parked>) -> Result<Created> {
+        if let Some(images) = self.images {
+            return self.restore(images, parked);
+        }
         let wanted = spawn::Request {
             namespaces: self.plan.start.create,
             id_maps: self.plan.start.id_maps.as_ref(),
@@ -323,36 +343,6 @@ impl<'m> Making<'m> {
             Some(maps) => gate::make(self.place, root(&maps.uid), root(&maps.gid)),
             None => gate::make(self.place, geteuid().as_raw(), rustix::process::getegid().as_raw()),
         }
-    }
-
-    fn record(&self, pid: Pid) -> Result<Record<'m>> {
-        let number = pid.as_raw_nonzero().get().cast_unsigned();
-        let init = Identity::of(number)?.ok_or_else(|| Error::step(Step::Ready, "", Errno::SRCH))?;
-        let private = self.plan.start.create & PID != 0
-            || self.plan.task.entry.second.is_some_and(|namespaces| namespaces & PID != 0);
-        let cgroup = self.cgroup_places();
-        Ok(Record {
-            facts: self.plan.facts.clone(),
-            created: self.intent.created.clone(),
-            init,
-            cgroup,
-            unit: self.unit.clone(),
-            resources: self.plan.cgroup.resources.clone(),
-            intel_rdt: self.kept_class(),
-            network: self.intent.network.clone(),
-            owner: geteuid().as_raw(),
-            pid_namespace: if private { PidNamespace::Private } else { PidNamespace::Shared },
-            namespaces: self.plan.exec.namespaces,
-            gate: if self.request.gate { record::Gate::Waits } else { record::Gate::None },
-            poststart: self.plan.hooks.poststart.clone(),
-            poststop: self.plan.hooks.poststop.clone(),
-            id_maps: self.plan.start.id_maps.clone(),
-            rootless_cgroups: self.request.rootless_cgroups,
-        })
-    }
-
-    fn cgroup_places(&self) -> Vec<record::CgroupPlace<'static>> {
-        record::keep_paths(&self.cgroup_paths)
     }
 
     /// Takes back what was made, whatever that is by now.

@@ -50,6 +50,8 @@ pub enum Kind {
     },
     /// A hook failed, or ran too long.
     Hook,
+    /// CRIU did not do what it was asked for.
+    Criu(crate::criu::Failure),
     /// A control group could not be made, read, emptied or removed.
     Cgroup(Box<brig_cgroup::Error>),
     /// systemd did not do what it was asked for.
@@ -184,6 +186,7 @@ impl Error {
             | Kind::InitKilled
             | Kind::OutOfMemory { .. }
             | Kind::Hook
+            | Kind::Criu(_)
             | Kind::Systemd(_)
             | Kind::Deadline
             | Kind::Record => None,

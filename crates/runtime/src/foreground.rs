@@ -8,7 +8,10 @@ use brig_sys::{close_range, signal};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use rustix::io::{Errno, ioctl_fionbio, read, write};
-use rustix::process::{Pid, WaitId, WaitIdOptions, WaitOptions, set_child_subreaper, wait, waitid};
+use rustix::process::{
+    Pid, PidfdFlags, PidfdGetfdFlags, WaitId, WaitIdOptions, WaitOptions, getpid, pidfd_getfd, pidfd_open,
+    set_child_subreaper, wait, waitid,
+};
 use rustix::termios::{
     OptionalActions, OutputModes, Termios, isatty, tcgetattr, tcgetwinsize, tcsetattr, tcsetwinsize,
 };
@@ -56,12 +59,33 @@ pub fn keep_descriptors(first: u32) {
     best_effort(close_range::mark(first, u32::MAX), "a kernel without it leaves them as they are");
 }
 
+/// A descriptor that our caller left to us, by its number, to be written to. Ours are all close-on-exec, and are refused.
+///
+/// # Errors
+/// `Os`: BADF for one that was not left, or cannot be written to.
+pub fn callers_descriptor(number: i32) -> Result<OwnedFd> {
+    const CLOEXEC: u32 = 0o2_000_000;
+    const ACCESS: u32 = 0o3;
+    let failed = |errno| Error::os(format_args!("descriptor {number}"), errno);
+    let info = std::fs::read_to_string(format!("/proc/self/fdinfo/{number}")).unwrap_or_default();
+    let flags = info.lines().find_map(|line| line.strip_prefix("flags:"));
+    let flags = flags.and_then(|flags| u32::from_str_radix(flags.trim(), 8).ok());
+    if flags.is_none_or(|flags| flags & CLOEXEC != 0) {
+        return Err(failed(Errno::BADF));
+    }
+    if flags.is_some_and(|flags| flags & ACCESS == 0) {
+        return Err(failed(Errno::BADF).followed_by(" (not writable)"));
+    }
+    let ourselves = pidfd_open(getpid(), PidfdFlags::empty()).map_err(failed)?;
+    pidfd_getfd(&ourselves, number, PidfdGetfdFlags::empty()).map_err(failed)
+}
+
 /// Orphans of the container become our children, and are reaped by us (`--no-subreaper` does without).
 ///
 /// # Errors
 /// `Os`.
 pub fn become_subreaper() -> Result<()> {
-    set_child_subreaper(Some(rustix::process::getpid())).map_err(|errno| Error::os("set subreaper", errno))
+    set_child_subreaper(Some(getpid())).map_err(|errno| Error::os("set subreaper", errno))
 }
 
 /// The caller's terminal, on whichever of 0, 1, 2 it is, or else the controlling one.

@@ -37,6 +37,10 @@ pub mod hooks;
 pub mod notify;
 pub mod start;
 
+pub mod checkpoint;
+pub mod criu;
+pub mod restore;
+
 pub mod delete;
 pub mod events;
 pub mod kill;

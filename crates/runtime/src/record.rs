@@ -15,6 +15,7 @@ use std::borrow::Cow;
 
 use brig_handshake::wire::{Malformed, Wire, decode, encode};
 use brig_handshake::{Text, wire_enum, wire_struct};
+use brig_plan::checkpoint::Outside;
 use brig_plan::plan::{ExecTemplate, IdMaps, ParentHook, StateFacts, Whose};
 use brig_plan::resources::Resources;
 
@@ -96,6 +97,8 @@ wire_struct! {
         pub id_maps: Option<IdMaps>,
         /// Failures to reach its cgroup are forgiven.
         pub rootless_cgroups: bool,
+        /// What `checkpoint` has to know.
+        pub outside: Outside<'a>,
     }
 }
 
@@ -379,7 +382,7 @@ pub(crate) const RECORD: &str = "record";
 const MAGIC: &[u8] = b"brig";
 
 /// Raised with every change of what is encoded.
-const VERSION: u16 = 2;
+const VERSION: u16 = 3;
 
 /// Magic, version, three lengths.
 const HEADER: usize = 18;

@@ -28,3 +28,4 @@ pub mod rlimit;
 pub mod sched;
 pub mod seccomp;
 pub mod stdio;
+pub mod unshare;

@@ -1,11 +1,88 @@
 //! `restore`. Runs in: parent.
 
-use super::Outcome;
+use std::cell::OnceCell;
+use std::path::Path;
+
+use brig_runtime::create::{self, Created, Request, Streams};
+use brig_runtime::delete;
+use brig_runtime::foreground::{self, Signals};
+use brig_runtime::restore::{self, Images};
+use brig_runtime::store::{ContainerId, Store};
+
+use super::{
+    Outcome,
+    checkpoint::{images, options, warn_without_root},
+    store,
+};
 use crate::{
     args::{Global, command::RestoreArgs},
-    exit::Failure,
+    exit::{Exit, Failure},
 };
 
-pub(super) fn run(_global: &Global, _args: RestoreArgs) -> Outcome {
-    Err(Failure::unavailable("restore"))
+pub(super) fn run(global: &Global, args: RestoreArgs) -> Outcome {
+    foreground::keep_descriptors(3);
+    warn_without_root("restore");
+    let (store, id) = (store::open(global)?, ContainerId::new(&args.id)?);
+    if args.detach {
+        let streams = match &args.console_socket {
+            Some(socket) => Streams::ConsoleSocket(socket),
+            None => Streams::Inherited,
+        };
+        make(global, &args, &store, &id, streams)?;
+        return Ok(Exit::Success);
+    }
+    if args.console_socket.is_some() {
+        return Err(Failure::new("cannot use console socket if brig will not detach or allocate tty"));
+    }
+    if !args.no_subreaper {
+        foreground::become_subreaper()?;
+    }
+    let signals = Signals::block()?;
+    let terminal = OnceCell::new();
+    let created = make(global, &args, &store, &id, Streams::Foreground(&terminal))?;
+    let code = foreground::attend(&created, &signals, terminal.get()).map_err(store::failure);
+    if let Err(error) = delete::delete(&store, &id, delete::Mode::Force) {
+        log::warn!("unable to destroy container: {error}");
+    }
+    code.map(Exit::Process)
+}
+
+/// Makes the container, and writes its pid file. One that has no pid file is not one: it is deleted again.
+fn make(
+    global: &Global,
+    args: &RestoreArgs,
+    store: &Store,
+    id: &ContainerId,
+    streams: Streams<'_>,
+) -> Result<Created, Failure> {
+    let bundle = store::absolute(args.bundle.as_deref().unwrap_or(Path::new(".")))?;
+    let pid_file = args.pid_file.as_deref().map(store::absolute).transpose()?;
+    let request = Request {
+        bundle: &bundle,
+        streams,
+        gate: false,
+        no_pivot: args.no_pivot,
+        no_new_keyring: false,
+        preserve_fds: 0,
+        listen_fds: 0,
+        notify_socket: false,
+        pidfd_socket: None,
+        networks: &[],
+        rootless_cgroups: store::rootless(global),
+        resctrl: None,
+        systemd: store::systemd(global),
+    };
+    let images = Images {
+        options: options(&args.criu, images(&args.criu)),
+        lsm_profile: args.lsm_profile.as_deref(),
+        lsm_mount_context: args.lsm_mount_context.as_deref(),
+    };
+    let created = restore::restore(store, id, &request, &images)?;
+    if let Some(path) = &pid_file
+        && let Err(error) = create::write_pid_file(path, created.pid)
+    {
+        delete::delete(store, id, delete::Mode::Force)?;
+        return Err(error.into());
+    }
+    Ok(created)
 }

@@ -1,0 +1,63 @@
+//! What is written down of a container once its first process is there.
+//! Runs in: the parent, on the host, while `brig-init` works.
+
+use std::os::fd::BorrowedFd;
+
+use brig_handshake::Step;
+use rustix::fs::{FileType, fstat};
+use rustix::io::Errno;
+use rustix::process::{Pid, geteuid};
+
+use super::{Making, PID, Streams};
+use crate::error::{Error, Result};
+use crate::pid::Identity;
+use crate::record::{self, PidNamespace, Record};
+
+impl<'m> Making<'m> {
+    pub(super) fn record(&self, pid: Pid) -> Result<Record<'m>> {
+        let number = pid.as_raw_nonzero().get().cast_unsigned();
+        let init = Identity::of(number)?.ok_or_else(|| Error::step(Step::Ready, "", Errno::SRCH))?;
+        let private = self.plan.start.create & PID != 0
+            || self.plan.task.entry.second.is_some_and(|namespaces| namespaces & PID != 0);
+        let cgroup = self.cgroup_places();
+        Ok(Record {
+            facts: self.plan.facts.clone(),
+            created: self.intent.created.clone(),
+            init,
+            cgroup,
+            unit: self.unit.clone(),
+            resources: self.plan.cgroup.resources.clone(),
+            intel_rdt: self.kept_class(),
+            network: self.intent.network.clone(),
+            owner: geteuid().as_raw(),
+            pid_namespace: if private { PidNamespace::Private } else { PidNamespace::Shared },
+            namespaces: self.plan.exec.namespaces,
+            gate: if self.request.gate { record::Gate::Waits } else { record::Gate::None },
+            poststart: self.plan.hooks.poststart.clone(),
+            poststop: self.plan.hooks.poststop.clone(),
+            id_maps: self.plan.start.id_maps.clone(),
+            rootless_cgroups: self.request.rootless_cgroups,
+            outside: brig_plan::checkpoint::outside(self.plan, self.pipes()),
+        })
+    }
+
+    /// The standard streams that are pipes, by inode.
+    fn pipes(&self) -> [u64; 3] {
+        let inode = |stream: BorrowedFd<'_>| {
+            fstat(stream).ok().filter(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Fifo)
+        };
+        let streams = match &self.request.streams {
+            Streams::Passed(streams) => *streams,
+            Streams::Inherited | Streams::Foreground(_) => brig_sys::stdio::streams(),
+            Streams::ConsoleSocket(_) => return [0; 3],
+        };
+        match self.plan.task.process.terminal {
+            Some(_) => [0; 3],
+            None => streams.map(|stream| inode(stream).map_or(0, |stat| stat.st_ino)),
+        }
+    }
+
+    fn cgroup_places(&self) -> Vec<record::CgroupPlace<'static>> {
+        record::keep_paths(&self.cgroup_paths)
+    }
+}

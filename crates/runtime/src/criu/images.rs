@@ -1,0 +1,89 @@
+//! The directories that CRIU writes to and reads from, and the one file in them that is not CRIU's.
+//! Runs in: the parent.
+
+use std::fs::DirBuilder;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+use brig_handshake::Text;
+use brig_plan::checkpoint;
+use rustix::fs::{CWD, Mode, OFlags, openat};
+use rustix::io::Errno;
+
+use super::protobuf::Message;
+use super::{Options, option};
+use crate::error::{Error, Result};
+use crate::store::{read_least, write_all};
+
+/// Directories, open.
+#[derive(Debug)]
+pub(crate) struct Directories {
+    pub(crate) images: OwnedFd,
+    /// Where CRIU works, and its logs are.
+    pub(crate) work: PathBuf,
+}
+
+impl Directories {
+    /// Opens the directories of `options`, of which that for logs is made if it is missing.
+    pub(crate) fn open(options: &Options<'_>) -> Result<Self> {
+        if let Some(work) = options.work {
+            make(work)?;
+        }
+        let work = options.work.unwrap_or(options.images).to_owned();
+        Ok(Self { images: open_directory(options.images)?, work })
+    }
+
+    /// The same, for images that will be written.
+    pub(crate) fn make(options: &Options<'_>) -> Result<Self> {
+        make(options.images)?;
+        Self::open(options)
+    }
+
+    /// CRIU finds them through our descriptors. `work` is that directory, opened in CRIU's mount namespace.
+    pub(crate) fn name_in(&self, request: &mut Message, work: &OwnedFd) {
+        request.signed(option::IMAGES_DIR_FD, self.images.as_raw_fd());
+        request.signed(option::WORK_DIR_FD, work.as_raw_fd());
+    }
+
+    /// The working directory, opened in our mount namespace.
+    pub(crate) fn open_work(&self) -> Result<OwnedFd> {
+        open_directory(&self.work)
+    }
+
+    pub(crate) fn log(&self, name: &str) -> PathBuf {
+        self.work.join(name)
+    }
+}
+
+/// With all that are missing above it, as for everything that holds a container's memory: for nobody else's eyes.
+fn make(path: &Path) -> Result<()> {
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
+    made.map_err(|error| Error::io(format_args!("mkdir {}", path.display()), &error))
+}
+
+pub(super) fn open_directory(path: &Path) -> Result<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    openat(CWD, path, flags, Mode::empty())
+        .map_err(|errno| Error::os(format_args!("open {}", path.display()), errno))
+}
+
+/// Writes what the standard streams are: runc's file, so that either restores what the other dumped.
+pub(crate) fn write_descriptors(images: &OwnedFd, descriptors: &[Text<'_>]) -> Result<()> {
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+    openat(images, DESCRIPTORS, flags, Mode::from_raw_mode(0o600))
+        .and_then(|file| write_all(&file, checkpoint::descriptors(descriptors).as_bytes()))
+        .map_err(|errno| Error::os(format_args!("write {DESCRIPTORS}"), errno))
+}
+
+/// Reads it.
+pub(crate) fn read_descriptors(images: &OwnedFd, path: &Path) -> Result<Vec<String>> {
+    let failed = |errno: Errno| Error::os(format_args!("open {}", path.join(DESCRIPTORS).display()), errno);
+    let file =
+        openat(images, DESCRIPTORS, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).map_err(failed)?;
+    let mut text = Vec::new();
+    read_least(&file, &mut text, usize::MAX).map_err(failed)?;
+    Ok(checkpoint::read_descriptors(&text)?)
+}
+
+const DESCRIPTORS: &str = "descriptors.json";

@@ -1,0 +1,26 @@
+//! unshare(2), for a thread.
+
+use rustix::io::Result;
+use rustix::thread::{UnshareFlags, unshare_unsafe};
+
+/// `unshare(CLONE_FILES)`: the calling thread gets a copy of the process's descriptor table, and what it opens or closes from
+/// now on is seen by itself alone, and by who is forked from it. For a thread that was started for this, owns no descriptor that
+/// was opened before, and hands on none that it opens.
+///
+/// # Errors
+/// The kernel's answer.
+pub fn descriptors() -> Result<()> {
+    // SAFETY: no memory is passed. In the copy every number stands for what it stood for before, so that values borrowed from
+    // other threads stay good.
+    unsafe { unshare_unsafe(UnshareFlags::FILES) }
+}
+
+/// `unshare(CLONE_FS | CLONE_NEWNS)`: the calling thread gets a copy of the mount namespace, and a working directory, a root and
+/// a umask of its own.
+///
+/// # Errors
+/// The kernel's answer.
+pub fn mounts() -> Result<()> {
+    // SAFETY: no memory is passed, and the descriptor table stays shared.
+    unsafe { unshare_unsafe(UnshareFlags::FS | UnshareFlags::NEWNS) }
+}
