@@ -5,7 +5,7 @@ use std::path::Path;
 
 use brig_runtime::checkpoint::{self, Request, What};
 use brig_runtime::store::ContainerId;
-use brig_runtime::{criu, foreground, probe};
+use brig_runtime::{criu, foreground};
 use rustix::process::geteuid;
 
 use super::{Outcome, store};
@@ -74,7 +74,7 @@ pub(super) fn images(args: &CriuArgs) -> &Path {
 
 /// runc's words, with the name of the command.
 pub(super) fn warn_without_root(command: &str) {
-    if !geteuid().is_root() || probe::in_user_namespace().unwrap_or(false) {
+    if !geteuid().is_root() || store::in_user_namespace().unwrap_or(false) {
         log::warn!("brig {command} is untested with rootless containers");
     }
 }

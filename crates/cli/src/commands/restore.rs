@@ -58,19 +58,12 @@ fn make(
     let bundle = store::absolute(args.bundle.as_deref().unwrap_or(Path::new(".")))?;
     let pid_file = args.pid_file.as_deref().map(store::absolute).transpose()?;
     let request = Request {
-        bundle: &bundle,
         streams,
-        gate: false,
         no_pivot: args.no_pivot,
-        no_new_keyring: false,
-        preserve_fds: 0,
-        listen_fds: 0,
-        notify_socket: false,
-        pidfd_socket: None,
-        networks: &[],
         rootless_cgroups: store::rootless(global),
-        resctrl: None,
+        in_user_namespace: store::in_user_namespace(),
         systemd: store::systemd(global),
+        ..Request::of(&bundle)
     };
     let images = Images {
         options: options(&args.criu, images(&args.criu)),
