@@ -72,6 +72,22 @@ fn the_umask_is_022_or_what_was_asked_for_whatever_the_callers_is() {
     }
 }
 
+#[test]
+fn without_one_of_the_container_an_exec_has_its_callers_umask() {
+    if common::cannot_run() {
+        return;
+    }
+    let (bundle, brig) = (Bundle::with_args(&["sleep", "1000"]), Brig::new());
+    let id = brig.start(&bundle);
+    for umask in ["0022\n", "0077\n"] {
+        let exec = brig.command(&["exec", &id, "sh", "-c", "umask"]);
+        let mut command = std::process::Command::new("sh");
+        let script = format!("umask {}; exec \"$@\"", umask.trim());
+        command.args(["-c", &script, "sh"]).arg(exec.get_program()).args(exec.get_args());
+        assert_eq!(brig.finish(command).text(), umask);
+    }
+}
+
 /// The five sets of a process, as hexadecimal numbers.
 fn sets(text: &str) -> [String; 5] {
     ["CapBnd", "CapEff", "CapPrm", "CapInh", "CapAmb"].map(|name| {

@@ -6,7 +6,6 @@ use alloc::vec::Vec;
 use brig_handshake::{Step, Task, wire};
 use brig_sys::signal;
 use rustix::fd::{AsRawFd, OwnedFd};
-use rustix::fs::Mode;
 use rustix::io::{Errno, FdFlags};
 use rustix::process::{self, Signal};
 
@@ -32,8 +31,6 @@ pub(crate) fn arrive(parent: &Parent, preserved: u32) -> Outcome<Arrival> {
     // An embedding program may block signals, and Rust programs ignore SIGPIPE; the user's program expects neither.
     signal::unblock_all().at(Step::Arrive)?;
     signal::reset(Signal::PIPE.as_raw()).at(Step::Arrive)?;
-    // Modes of nodes and directories are exactly those that are asked for; the user's umask is set at the end.
-    process::umask(Mode::empty());
     let (message, descriptors) = parent.receive(USUAL_TASK).at(Step::Arrive)?;
     Ok(Arrival { message, descriptors: descriptors.into_iter() })
 }

@@ -8,6 +8,7 @@ use brig_handshake::task::{InitTask, Walls};
 use brig_handshake::{Ask, Step};
 use brig_sys::{netdevice, setns};
 use rustix::fd::{AsFd, OwnedFd};
+use rustix::fs::Mode;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
 use rustix::{process, system, thread};
 
@@ -33,6 +34,9 @@ pub(crate) fn become_first(
     mut descriptors: IntoIter<OwnedFd>,
     parent: &mut Parent,
 ) -> Never {
+    // Modes of nodes and directories are exactly those that are asked for; the user's umask is set at the end. An exec
+    // makes none, and keeps the caller's.
+    process::umask(Mode::empty());
     stdio::take(&task.fds, &mut descriptors)?;
     scheduling::first_affinity(&task.process)?;
     parent.begins(Step::JoinNamespaces)?;
