@@ -8,13 +8,14 @@ renew() { # renew TYPE FOLDER NAME…: a new file system on FOLDER, with these f
     mount -t "$type" -o mode=755 "$type" /mnt 2>/dev/null || mount -t "$type" "$type" /mnt
     for name in "$@"; do
         [ -d "$folder/$name" ] || continue
-        mkdir -p "/mnt/$name"
+        mkdir -p "/mnt/$name" 2>/dev/null || continue
         mount --rbind "$folder/$name" "/mnt/$name"
     done
     mount -n --move /mnt "$folder"
 }
-# What is of another network namespace in /sys misleads an engine.
-renew sysfs /sys fs kernel
+# What is of another network namespace in /sys misleads an engine. In a user namespace there can only be a new one where
+# nothing hides a part of the old one.
+renew sysfs /sys fs/cgroup kernel/security
 renew tmpfs /run dbus systemd user udev
 mkdir -p /run/lock "$ENGINES/bin" "$ENGINES/home"
 cp -a /etc "$ENGINES/etc"

@@ -53,6 +53,28 @@ terminal() {
     socat -t "$((5 * PATIENCE))" - "EXEC:\"sh -c '$1'\",pty,setsid,ctty,stderr,rawer"
 }
 
+# keyboard COMMAND: as terminal, but in the background: `type_in` types there and waits for an answer.
+keyboard() {
+    rm -f keys
+    mkfifo keys
+    : >screen
+    terminal "$1" <keys >screen 2>&1 &
+    exec 3>keys
+}
+
+# type_in TEXT PATTERN: types TEXT and waits until the screen has a line that matches PATTERN.
+type_in() {
+    printf "$1" >&3
+    until_it grep -E "$2" screen
+}
+
+# screen: what is on it after the end, without what moves the cursor.
+screen() {
+    exec 3>&-
+    wait
+    tr -d '\r' <screen | sed 's/\x1b\[[0-9;]*[A-Za-z]//g'
+}
+
 # has_systemd: whether systemd manages the cgroups of this machine.
 has_systemd() {
     [ -d /run/systemd/system ]
@@ -63,7 +85,13 @@ has_cgroup_v2() {
     [ -e /sys/fs/cgroup/cgroup.controllers ]
 }
 
-# make_root FOLDER: the root file system of our image: busybox, its links, a user, a few folders.
+# has_all_capabilities: whether our user has everything that the kernel knows, which an older runc wants.
+has_all_capabilities() {
+    last=$(cat /proc/sys/kernel/cap_last_cap)
+    grep -q "^CapBnd:.*$(printf %x $(((1 << (last + 1)) - 1)))" /proc/self/status
+}
+
+# make_root FOLDER: the root file system of our image: busybox, its links, a user, a few folders, and `facts`.
 make_root() {
     mkdir -p "$1/bin" "$1/etc" "$1/proc" "$1/sys" "$1/dev" "$1/tmp" "$1/home/user" "$1/srv"
     chmod 1777 "$1/tmp"
@@ -75,4 +103,24 @@ make_root() {
     printf 'root:x:0:\nuser:x:1000:\nextra:x:2000:user\n' >"$1/etc/group"
     chown 1000:1000 "$1/home/user"
     echo text >"$1/srv/file"
+    cat >"$1/bin/facts" <<'FACTS'
+#!/bin/sh
+# facts WHAT...: what a process of the container sees, without what differs from run to run.
+for what in "$@"; do
+    echo "$what:"
+    case $what in
+    process) grep -E '^(Umask|Uid|Gid|Groups|Sig[BIC]|Cap|NoNew|Seccomp|Specul)' /proc/self/status ;;
+    limits) sed 's/  */ /g' /proc/self/limits ;;
+    mounts) cut -d' ' -f4- /proc/self/mountinfo | sed -E 's/(lowerdir|upperdir|workdir|inode64|size|nr_inodes)[^ ,]*,?//g' ;;
+    devices) find /dev -path '/dev/*' | sort | xargs stat -c '%A %u:%g %t:%T %N' ;;
+    masked) cat /proc/keys /proc/timer_list /sys/firmware/nosuch 2>&1 | wc -l ;;
+    environment) env | sort ;;
+    descriptors) ls -l /proc/self/fd/ 2>/dev/null | sed -nE 's/.* ([0-9]+ -> [^0-9]*)[0-9]*/\1/p' | grep -v /proc ;;
+    names) hostname; cat /etc/hostname ;;
+    cgroup) cat /proc/self/cgroup ;;
+    *) cat "$what" ;;
+    esac
+done
+FACTS
+    chmod 755 "$1/bin/facts"
 }

@@ -40,6 +40,11 @@ pub(super) const SETS: [Set; 4] = [
         name: "engines",
         packages: &[
             "docker.io",
+            "docker-cli",
+            "docker-buildx",
+            "docker-compose",
+            "apparmor",
+            "socat",
             "containerd",
             "podman",
             "conmon",
