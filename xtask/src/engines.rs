@@ -34,6 +34,7 @@ mod seclusion;
 mod session;
 
 mod docker;
+mod podman;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -49,7 +50,7 @@ use seclusion::Seclusion;
 use session::Session;
 
 /// All of them, in the order in which they run.
-const ENGINES: [Engine; 1] = [docker::ENGINE];
+const ENGINES: [Engine; 2] = [docker::ENGINE, podman::ENGINE];
 /// The first word of the copy of this program that runs secluded.
 const INSIDE: &str = "--inside";
 

@@ -1,0 +1,99 @@
+# podman.sh: Podman, which is no daemon, and what its cases call.
+#
+# What it keeps in /dev/shm, /run and /etc is ours alone; cgroups are told to it call by call.
+
+# configure FOLDER STATE: containers.conf, storage.conf and what else Podman reads, for somebody whose images are in STATE.
+configure() {
+    mkdir -p "$1" "$2"
+    manager=cgroupfs
+    ! has_systemd || manager=systemd
+    cat >"$1/containers.conf" <<END
+[containers]
+default_ulimits = ["nofile=1024:1024", "nproc=4096:4096"]
+[engine]
+runtime = "runc"
+cgroup_manager = "$manager"
+events_logger = "file"
+infra_image = "localhost/pause"
+tmp_dir = "$2/tmp"
+[engine.runtimes]
+runc = ["$ENGINES/bin/runc"]
+[network]
+network_backend = "netavark"
+network_config_dir = "$2/networks"
+END
+    cat >"$1/storage.conf" <<END
+[storage]
+driver = "overlay"
+graphroot = "$2/images"
+rootless_storage_path = "$2/images"
+runroot = "$2/run"
+END
+    echo '{"default": [{"type": "insecureAcceptAnything"}]}' >"$1/policy.json"
+}
+
+# How Podman is told where its cgroups go.
+if has_systemd; then
+    PARENT="--cgroup-parent=$GROUP.slice"
+else
+    PARENT="--cgroup-parent=/$GROUP"
+fi
+
+# start_engine: the image, `box`.
+start_engine() {
+    mount -t tmpfs -o mode=1777 shm /dev/shm
+    configure /etc/containers "$ENGINES/podman"
+    # A program of this name is found before Podman itself.
+    cat >"$ENGINES/bin/podman" <<END
+#!/bin/sh
+case "\$1 \$2" in
+"pod create") shift 2; set -- pod create $PARENT "\$@" ;;
+"build "*) shift; set -- build $PARENT/build "\$@" ;;
+"run "* | "create "*) command=\$1; shift; set -- "\$command" $PARENT "\$@" ;;
+esac
+exec /usr/bin/podman "\$@"
+END
+    chmod 755 "$ENGINES/bin/podman" "$ENGINES" "$ENGINES/bin"
+    make_root "$ENGINES/box"
+    tar -C "$ENGINES/box" -c . >"$ENGINES/box.tar"
+    podman import --quiet --change 'CMD ["sh"]' --change 'ENV PATH=/bin' "$ENGINES/box.tar" localhost/box
+    # What holds the namespaces of a pod.
+    podman import --quiet --change 'CMD ["sh", "-c", "trap exit TERM; sleep 1000000 & wait"]' "$ENGINES/box.tar" localhost/pause
+}
+
+# stop_engine: nothing runs on.
+stop_engine() {
+    :
+}
+
+# clean_up: removes what a case made, and prints what the runtime has left then.
+clean_up() {
+    podman pod rm --all --force >/dev/null
+    podman rm --all --force --time 0 >/dev/null
+    [ ! -e "$SOMEBODY" ] || somebody rm --all --force --time 0 >/dev/null
+    podman volume prune --force >/dev/null
+    podman network prune --force >/dev/null
+    find /run/runc /run/brig "$SOMEBODY/run/runc" "$SOMEBODY/run/brig" -mindepth 1 -maxdepth 1 -name '[!@]*' 2>/dev/null || true
+    find "/sys/fs/cgroup/$GROUP" "/sys/fs/cgroup/$GROUP.slice" /sys/fs/cgroup/*/"$GROUP" \
+        -type d -name 'libpod-*[0-9a-f]*' 2>/dev/null || true
+    # `play kube` cannot be told where.
+    find /sys/fs/cgroup -maxdepth 3 -type d -name libpod_parent -empty -exec rmdir {} + 2>/dev/null || true
+}
+
+# somebody WORD…: podman, called by an ordinary user who has subordinate ids and the same image.
+SOMEBODY="$ENGINES/somebody"
+AS_SOMEBODY="setpriv --reuid=4711 --regid=4711 --clear-groups env HOME=$SOMEBODY XDG_RUNTIME_DIR=$SOMEBODY/run"
+somebody() {
+    if [ ! -e "$SOMEBODY" ]; then
+        mkdir -p "$SOMEBODY/run"
+        echo "somebody:x:4711:4711::$SOMEBODY:/bin/sh" >>/etc/passwd
+        echo "somebody:x:4711:" >>/etc/group
+        echo somebody:500000:65536 | tee -a /etc/subuid >>/etc/subgid
+        configure "$SOMEBODY/.config/containers" "$SOMEBODY/podman"
+        chown -R 4711:4711 "$SOMEBODY"
+        chmod 700 "$SOMEBODY/run"
+        ( cd "$SOMEBODY" && $AS_SOMEBODY /usr/bin/podman import --quiet --change 'CMD ["sh"]' \
+            --change 'ENV PATH=/bin' "$ENGINES/box.tar" localhost/box >/dev/null 2>&1 )
+    fi
+    ( cd "$SOMEBODY" && $AS_SOMEBODY /usr/bin/podman "$@" )
+}
