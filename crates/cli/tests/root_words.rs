@@ -77,12 +77,9 @@ fn brig_works_by_whatever_name_it_is_called() {
         let id = common::unique("name");
         let path = bundle.path().to_str().unwrap();
         assert_eq!(called(&["run", "--bundle", path, &id]).text(), "up\n", "{name}");
-        called(&["run", "--bundle", "/nonexistent", &id]).failed(
-            1,
-            &format!(
-                "{name} run failed: JSON specification file config.json not found: no such file or directory"
-            ),
-        );
+        let absent = brig.scratch("absent").display().to_string();
+        called(&["run", "--bundle", &absent, &id])
+            .failed(1, &format!("{name} run failed: chdir {absent}: no such file or directory"));
     }
 }
 

@@ -140,6 +140,7 @@ fn plan<'a>(
 fn read_config(bundle: &Path) -> Result<Vec<u8>> {
     let path = bundle.join("config.json");
     let failed = |errno| match errno {
+        Errno::NOENT if !bundle.exists() => Error::os(format_args!("chdir {}", bundle.display()), errno),
         Errno::NOENT => Error::os("JSON specification file config.json not found", Errno::NOENT),
         errno => Error::os(format_args!("open {}", path.display()), errno),
     };
