@@ -45,11 +45,14 @@ pub(super) fn run() -> Outcome {
         annotations: BTreeMap::from([
             ("io.github.brig-containers.brig.commit", version::COMMIT),
             ("io.github.brig-containers.brig.version", version::VERSION),
+            // runc's name for it, under which callers look with other runtimes too.
+            ("org.opencontainers.runc.checkpoint.enabled", "true"),
         ]),
         potentially_unsafe_config_annotations: &[
             brig_plan::network::ANNOTATIONS,
             brig_plan::annotations::PREFIX,
             brig_plan::systemd::ANNOTATIONS,
+            "org.criu.config",
         ],
     };
     let text = features_json(&features).map_err(|error| Failure::new(error.to_string()))?;
