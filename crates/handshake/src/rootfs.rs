@@ -1,6 +1,7 @@
 //! The file system of the container, from the host's view of it to the inside.
 
 use alloc::vec::Vec;
+use core::ffi::CStr;
 
 use crate::devices::Devices;
 use crate::mounts::Mount;
@@ -28,10 +29,32 @@ wire_struct! {
         pub make_cwd: bool,
         /// `root.readonly`.
         pub readonly: bool,
+        /// What is mounted on `/proc` and `/sys`, if paths below are read-only or masked: those are looked up beneath it.
+        pub kernel: Vec<Kernel>,
         /// `linux.readonlyPaths`.
         pub readonly_paths: Vec<Text<'a>>,
         /// `linux.maskedPaths`, without repetitions.
         pub masked_paths: Vec<Text<'a>>,
+    }
+}
+
+wire_enum! {
+    /// A file system in which the kernel speaks.
+    pub enum Kernel {
+        /// A procfs on `/proc`.
+        Proc = 1,
+        /// A sysfs on `/sys`.
+        Sysfs = 2,
+    }
+}
+
+impl Kernel {
+    /// Where it is mounted.
+    pub const fn place(self) -> &'static CStr {
+        match self {
+            Self::Proc => c"/proc",
+            Self::Sysfs => c"/sys",
+        }
     }
 }
 

@@ -147,8 +147,10 @@ fn finish_rootfs(
     if let Some(proc) = proc {
         sysctl::write(&task.sysctls, proc)?;
     }
-    paths::protect(&task.rootfs.readonly_paths, root, inside)?;
-    paths::mask(&task.rootfs.masked_paths, root, inside)?;
+    let tree = paths::Tree::open(&task.rootfs, root, inside)?;
+    paths::protect(&task.rootfs.readonly_paths, &tree)?;
+    paths::mask(&task.rootfs.masked_paths, &tree)?;
+    tree.close();
     pivot::propagate(&task.rootfs, inside)
 }
 

@@ -1,9 +1,11 @@
 //! Masked and read-only paths (`linux.maskedPaths`, `linux.readonlyPaths`).
 //! Runs in: init, inside, before privileges drop.
 
+use alloc::vec::Vec;
 use core::ffi::CStr;
 
 use brig_handshake::Step;
+use brig_handshake::rootfs::{Kernel, Rootfs};
 use brig_handshake::wire::Text;
 use brig_sys::mount_setattr::Reach;
 use rustix::fd::OwnedFd;
@@ -19,16 +21,60 @@ use crate::fds;
 use crate::pivot::Inside;
 use crate::rootfs::{attach, clone_tree, make_readonly};
 
+/// What statfs(2) says of a procfs, and of a sysfs (linux/magic.h).
+const PROC_SUPER_MAGIC: i64 = 0x9fa0;
+const SYSFS_MAGIC: i64 = 0x6265_6572;
+
+/// Where such paths are looked up: beneath the root, and those of the kernel's file systems beneath these. Nobody but the
+/// kernel puts a name into them, while names in the rootfs may change as long as a neighbour shares it.
+pub(crate) struct Tree<'t> {
+    root: &'t OwnedFd,
+    kernel: Vec<(Kernel, OwnedFd)>,
+}
+
+impl<'t> Tree<'t> {
+    pub(crate) fn open(rootfs: &Rootfs<'_>, root: &'t OwnedFd, _: &Inside) -> Outcome<Self> {
+        let open = |&kernel: &Kernel| {
+            let mounted = beneath::resolve_plain_directory(root, kernel.place())?;
+            let magic = match kernel {
+                Kernel::Proc => PROC_SUPER_MAGIC,
+                Kernel::Sysfs => SYSFS_MAGIC,
+            };
+            if fs::fstatfs(&mounted)?.f_type == magic { Ok((kernel, mounted)) } else { Err(Errno::NODEV) }
+        };
+        let kernel = rootfs.kernel.iter().map(open).collect::<Result<_, _>>();
+        let step = if rootfs.readonly_paths.is_empty() { Step::MaskedPath } else { Step::ReadonlyPath };
+        Ok(Self { root, kernel: kernel.at_entry(step, 0)? })
+    }
+
+    fn existing(&self, path: &CStr) -> Result<Option<OwnedFd>, Errno> {
+        let beneath = self.kernel.iter().find_map(|(kernel, mounted)| {
+            let below =
+                path.to_bytes_with_nul().strip_prefix(kernel.place().to_bytes())?.strip_prefix(b"/")?;
+            Some((mounted, CStr::from_bytes_with_nul(below).ok()?))
+        });
+        let (directory, path) = beneath.unwrap_or((self.root, path));
+        match beneath::resolve(directory, path) {
+            Err(Errno::NOENT | Errno::NOTDIR) => Ok(None),
+            other => other.map(Some),
+        }
+    }
+
+    pub(crate) fn close(self) {
+        self.kernel.into_iter().for_each(|(_, mounted)| fds::leave_to_execve(mounted));
+    }
+}
+
 /// Makes paths read-only where they exist: each becomes a mount of itself.
-pub(crate) fn protect(paths: &[Text<'_>], root: &OwnedFd, _: &Inside) -> Outcome<()> {
+pub(crate) fn protect(paths: &[Text<'_>], tree: &Tree<'_>) -> Outcome<()> {
     for (index, path) in (0..).zip(paths) {
-        protect_one(path, root).at_entry(Step::ReadonlyPath, index)?;
+        protect_one(path, tree).at_entry(Step::ReadonlyPath, index)?;
     }
     Ok(())
 }
 
-fn protect_one(path: &CStr, root: &OwnedFd) -> Result<(), Errno> {
-    let Some(target) = existing(root, path)? else { return Ok(()) };
+fn protect_one(path: &CStr, tree: &Tree<'_>) -> Result<(), Errno> {
+    let Some(target) = tree.existing(path)? else { return Ok(()) };
     let tree = clone_tree(&target, Reach::Recursive)?;
     make_readonly(&tree)?;
     attach(&tree, &target)?;
@@ -38,10 +84,10 @@ fn protect_one(path: &CStr, root: &OwnedFd) -> Result<(), Errno> {
 }
 
 /// Hides paths where they exist: a file behind /dev/null, a directory behind one empty directory that all share.
-pub(crate) fn mask(paths: &[Text<'_>], root: &OwnedFd, _: &Inside) -> Outcome<()> {
+pub(crate) fn mask(paths: &[Text<'_>], tree: &Tree<'_>) -> Outcome<()> {
     let mut masks = Masks { null: None, empty: None };
     for (index, path) in (0..).zip(paths) {
-        mask_one(path, root, &mut masks).at_entry(Step::MaskedPath, index)?;
+        mask_one(path, tree, &mut masks).at_entry(Step::MaskedPath, index)?;
     }
     fds::leave_any_to_execve(masks.null);
     fds::leave_any_to_execve(masks.empty);
@@ -54,10 +100,10 @@ struct Masks {
     empty: Option<OwnedFd>,
 }
 
-fn mask_one(path: &CStr, root: &OwnedFd, masks: &mut Masks) -> Result<(), Errno> {
-    let Some(target) = existing(root, path)? else { return Ok(()) };
+fn mask_one(path: &CStr, tree: &Tree<'_>, masks: &mut Masks) -> Result<(), Errno> {
+    let Some(target) = tree.existing(path)? else { return Ok(()) };
     let directory = beneath::file_type(&target)?.is_dir();
-    let cover = if directory { over_directory(masks)? } else { over_file(root, masks)? };
+    let cover = if directory { over_directory(masks)? } else { over_file(tree.root, masks)? };
     attach(&cover, &target)?;
     fds::leave_to_execve(target);
     if directory && masks.empty.is_none() {
@@ -84,13 +130,6 @@ fn over_file(root: &OwnedFd, masks: &mut Masks) -> Result<OwnedFd, Errno> {
     let cover = clone_tree(&null, Reach::One)?;
     masks.null = Some(null);
     Ok(cover)
-}
-
-fn existing(root: &OwnedFd, path: &CStr) -> Result<Option<OwnedFd>, Errno> {
-    match beneath::resolve(root, path) {
-        Err(Errno::NOENT | Errno::NOTDIR) => Ok(None),
-        other => other.map(Some),
-    }
 }
 
 /// The container's /dev/null, checked to be that device: anything else could be read, or written (CVE-2025-31133).

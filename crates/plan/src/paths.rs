@@ -4,6 +4,8 @@
 use std::collections::HashSet;
 
 use brig_handshake::Text;
+use brig_handshake::mounts::{Mount, What};
+use brig_handshake::rootfs::Kernel;
 
 use crate::refusal::Refusal;
 use crate::spec::{Linux, Str};
@@ -20,6 +22,29 @@ pub(crate) fn masked<'a>(linux: &Linux<'_>) -> Result<Vec<Text<'a>>, Refusal> {
     let mut seen = HashSet::with_capacity(paths.len());
     paths.retain(|path: &Text<'_>| seen.insert(path.clone()));
     Ok(paths)
+}
+
+/// The kernel's file systems below which there are such paths, where the last mount at that place is one. Their paths are looked
+/// up beneath what was mounted: a neighbour who shares the rootfs could exchange `/proc` for an empty directory, and nothing
+/// of the proc that he moves away would be masked.
+pub(crate) fn kernel(mounts: &[Mount<'_>], lists: &[&[Text<'_>]]) -> Vec<Kernel> {
+    let wanted = |kernel: &Kernel| {
+        let place = kernel.place();
+        let is_below = |path: &Text<'_>| {
+            path.to_bytes().strip_prefix(place.to_bytes()).is_some_and(|rest| rest.starts_with(b"/"))
+        };
+        let last = mounts.iter().rfind(|mount| *mount.destination == *place);
+        let fs_type = last.map_or(c"", |mount| match &mount.what {
+            What::Filesystem(filesystem) => &filesystem.fs_type,
+            What::Bind(_) | What::Cgroup1(_) | What::Cgroup2(_) => c"",
+        });
+        let is_kernels = match kernel {
+            Kernel::Proc => fs_type == c"proc",
+            Kernel::Sysfs => fs_type == c"sysfs",
+        };
+        is_kernels && lists.iter().any(|list| list.iter().any(is_below))
+    };
+    [Kernel::Proc, Kernel::Sysfs].into_iter().filter(wanted).collect()
 }
 
 fn absolute<'a>(paths: &[Str<'_>], at: &str) -> Result<Vec<Text<'a>>, Refusal> {

@@ -34,7 +34,9 @@ pub(crate) fn plan<'a>(
         let words = "a root can be made read-only only in a mount namespace of its own";
         return Err(Refusal::at("root.readonly", words));
     }
+    let (readonly_paths, masked_paths) = (paths::readonly(linux)?, paths::masked(linux)?);
     Ok(Rootfs {
+        kernel: paths::kernel(&mounts, &[&readonly_paths, &masked_paths]),
         path: text(beneath(options.bundle, path), format_args!("root.path"))?,
         switch,
         propagation: propagation.first,
@@ -44,8 +46,8 @@ pub(crate) fn plan<'a>(
         devices,
         make_cwd: clean(cwd) != "/",
         readonly,
-        readonly_paths: paths::readonly(linux)?,
-        masked_paths: paths::masked(linux)?,
+        readonly_paths,
+        masked_paths,
     })
 }
 

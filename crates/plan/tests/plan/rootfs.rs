@@ -1,6 +1,6 @@
 //! The root filesystem, and paths in it.
 
-use brig_handshake::rootfs::RootSwitch;
+use brig_handshake::rootfs::{Kernel, RootSwitch};
 use brig_plan::options::Options;
 
 use crate::{host, options, planned, planned_on, refused, text, texts};
@@ -74,6 +74,25 @@ fn paths_are_absolute_and_masks_come_once() {
     assert_eq!(rootfs.masked_paths, texts(&["/proc/kcore", "/a", "/b"]));
     assert_eq!(rootfs.readonly_paths, texts(&["/proc/sys", "/proc/sys"]));
     assert_eq!(rootfs.path, text("/bundle/rootfs"));
+}
+
+#[test]
+fn paths_of_the_kernel_are_looked_up_beneath_what_it_has_mounted() {
+    let proc = r#"{"destination":"/proc","type":"proc"}"#;
+    let over = r#"{"destination":"/proc","source":"/proc","options":["bind"]}"#;
+    let sys = r#"{"destination":"/sys/","type":"sysfs"}"#;
+    for (mounts, paths, kernel) in [
+        (vec![proc, sys], r#""/proc/keys","/sys/firmware""#, vec![Kernel::Proc, Kernel::Sysfs]),
+        (vec![proc, sys], r#""/proc/keys","/system""#, vec![Kernel::Proc]),
+        (vec![proc, over], r#""/proc/keys""#, vec![]),
+        (vec![sys], r#""/proc/keys","/sys""#, vec![]),
+    ] {
+        let plan = planned(&format!(
+            r#""mounts":[{}],"linux":{{"namespaces":[{{"type":"mount"}}],"maskedPaths":[{paths}]}}"#,
+            mounts.join(",")
+        ));
+        assert_eq!(plan.task.rootfs.kernel, kernel, "{mounts:?} {paths}");
+    }
 }
 
 #[test]
