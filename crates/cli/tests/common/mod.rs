@@ -574,6 +574,7 @@ impl Brig {
 }
 
 pub(crate) mod agent;
+pub(crate) mod attack;
 pub(crate) mod cgroup;
 pub(crate) mod checkpoint;
 pub(crate) mod network;

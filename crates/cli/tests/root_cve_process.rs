@@ -1,0 +1,312 @@
+//! Attacks by a process of the container on those who enter it: CVE-2016-9962, CVE-2019-5736, CVE-2024-21626; and on what a
+//! later process may: CVE-2022-29162, CVE-2026-30892. Root, in a private mount namespace.
+#![allow(clippy::unwrap_used, reason = "a test ends where its preparation fails")]
+
+mod common;
+
+use std::{
+    fs,
+    os::unix::fs::{PermissionsExt as _, symlink},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+};
+
+use common::{
+    Brig, Bundle,
+    attack::{lacks_perl, many},
+    eventually, set_namespace, unique,
+};
+use serde_json::json;
+
+/// Looks through every process that it sees, for ever: at its root and descriptors, its environment and memory, and whether
+/// it can be traced. `PRIZE` is a file of the host, `SECRET` stands in the environment of who enters.
+const WATCH: &str = r#"
+    $| = 1; my %told; print "ready\n";
+    sub found { my $what = shift; print "$what\n" unless $told{$what}++; }
+    for (;;) {
+        opendir(my $proc, "/proc") or die;
+        for my $pid (grep { /^\d+$/ && $_ != $$ } readdir $proc) {
+            found("root") if -e "/proc/$pid/root PRIZE";
+            found("cwd") if -e "/proc/$pid/cwd PRIZE";
+            my $exe = readlink("/proc/$pid/exe") // "";
+            found("exe $exe") if $exe =~ /brig|memfd/;
+            if (opendir(my $fds, "/proc/$pid/fd")) {
+                for my $fd (readdir $fds) {
+                    my $to = readlink("/proc/$pid/fd/$fd") // next;
+                    found("fd $to") if $to =~ /memfd|brig/ and $to !~ /stdout|stderr/;
+                    found("fd $fd leads out") if -e "/proc/$pid/fd/$fd PRIZE";
+                }
+            }
+            if (open(my $file, "<", "/proc/$pid/environ")) { local $/; found("environ") if (<$file> // "") =~ /SECRET/; }
+            if (open(my $file, "<", "/proc/$pid/maps")) { local $/; found("maps") if (<$file> // "") =~ /memfd|brig-init/; }
+            if (syscall(PTRACE, 16, $pid + 0, 0, 0) == 0) {
+                if (open(my $file, "<", "/proc/$pid/comm")) { my $comm = <$file> // ""; chomp $comm; found("traced $comm") if $comm ne "true"; }
+                waitpid($pid, 0x40000000); syscall(PTRACE, 17, $pid + 0, 0, 0); kill("CONT", $pid);
+            }
+        }
+    }
+"#;
+
+/// Tries to overwrite the executable of every process that it sees, once that has ended.
+const OVERWRITE: &str = r##"
+    $| = 1; my %kept; print "ready\n";
+    for (;;) {
+        opendir(my $proc, "/proc") or die;
+        for my $pid (grep { /^\d+$/ && $_ != $$ } readdir $proc) {
+            my $exe = readlink("/proc/$pid/exe") // next;
+            next if $kept{$exe} or $exe =~ /perl|busybox/;
+            open($kept{$exe}, "<", "/proc/$pid/exe") or delete $kept{$exe};
+        }
+        for my $exe (keys %kept) {
+            open(my $again, "+<", "/proc/self/fd/" . fileno($kept{$exe})) or next;
+            print "overwrote $exe\n" if syswrite($again, "#!/bin/evil\n");
+            delete $kept{$exe};
+        }
+    }
+"##;
+
+/// ptrace(2).
+const PTRACE: &str = if cfg!(target_arch = "x86_64") { "101" } else { "117" };
+
+/// A container with an attacker in it, who has said that he is ready.
+struct Attacked {
+    brig: Brig,
+    id: String,
+    log: PathBuf,
+    bundle: Bundle,
+}
+
+impl Attacked {
+    fn by(script: &str, change: impl FnOnce(Bundle) -> Bundle) -> Self {
+        let brig = Brig::new();
+        let prize = brig.scratch("prize");
+        fs::write(&prize, "of the host\n").unwrap();
+        let script = script.replace(" PRIZE", prize.to_str().unwrap()).replace("PTRACE", PTRACE);
+        let bundle = change(Bundle::perl(&script));
+        let (id, log) = (unique("attacked"), brig.scratch("log"));
+        let path = bundle.path().to_str().unwrap();
+        let mut run = brig.command(&["run", "--detach", "--bundle", path, &id]);
+        let file = fs::File::create(&log).unwrap();
+        run.stdout(file.try_clone().unwrap()).stderr(file);
+        assert!(run.status().unwrap().success(), "{}", fs::read_to_string(&log).unwrap());
+        let attacked = Self { brig, id, log, bundle };
+        eventually("the attacker is there", || attacked.found().is_some());
+        attacked
+    }
+
+    /// What he has found by now.
+    fn found(&self) -> Option<String> {
+        let log = fs::read_to_string(&self.log).unwrap();
+        assert!(log.is_empty() || log.starts_with("ready\n"), "{log}");
+        log.strip_prefix("ready\n").map(str::to_owned)
+    }
+
+    fn pid(&self) -> String {
+        self.brig.state(&self.id)["pid"].to_string()
+    }
+
+    /// Somebody careless: a program of the host's enters the pid namespace as it is, and has only dropped its capabilities.
+    fn carelessly(&self, program: &Path) -> Child {
+        let mut command = Command::new("nsenter");
+        command.args(["--target", &self.pid(), "--pid", "setpriv", "--bounding-set=-all"]);
+        command.arg(program).arg("2").env("WHO", "SECRET");
+        command.stdout(Stdio::null()).spawn().unwrap()
+    }
+}
+
+#[test]
+fn cve_2016_9962_who_enters_a_container_is_neither_traced_nor_looked_through() {
+    if common::cannot_run() || lacks_perl() {
+        return;
+    }
+    // Root of a user namespace may trace whoever is in it.
+    for change in [|bundle| bundle, |bundle: Bundle| bundle.in_user_namespace().privileged()] {
+        let attacked = Attacked::by(WATCH, change);
+        for _ in 0..many(40) {
+            let mut exec = attacked.brig.command(&["exec", &attacked.id, "/usr/bin/true"]);
+            exec.env("WHO", "SECRET");
+            attacked.brig.finish(exec).ok();
+        }
+        assert_eq!(attacked.found().unwrap(), "");
+    }
+}
+
+#[test]
+fn cve_2016_9962_who_waits_in_a_pid_namespace_of_others_is_not_looked_through() {
+    if common::cannot_run() || lacks_perl() {
+        return;
+    }
+    let attacked = Attacked::by(WATCH, |bundle| bundle);
+    let second = Bundle::with_args(&["true"])
+        .edit(|config| set_namespace(config, "pid", Some(&format!("/proc/{}/ns/pid", attacked.pid()))));
+    for _ in 0..many(40) / 10 {
+        let id = attacked.brig.create(&second);
+        attacked.brig.run(&["exec", &attacked.id, "/usr/bin/sleep", "0.05"]).ok();
+        attacked.brig.run(&["delete", "--force", &id]).ok();
+    }
+    assert_eq!(attacked.found().unwrap().replace("traced sleep\n", ""), "");
+}
+
+#[test]
+fn cve_2016_9962_the_attack_works_on_somebody_careless() {
+    if common::cannot_run() || lacks_perl() {
+        return;
+    }
+    let attacked = Attacked::by(WATCH, |bundle| bundle);
+    let mut careless = attacked.carelessly(Path::new("/usr/bin/sleep"));
+    eventually("the careless are found", || {
+        let found = attacked.found().unwrap();
+        ["root", "environ", "traced sleep"].iter().all(|word| found.lines().any(|line| line == *word))
+    });
+    careless.wait().unwrap();
+}
+
+#[test]
+fn cve_2019_5736_no_executable_of_the_hosts_can_be_overwritten_by_way_of_proc() {
+    if common::cannot_run() || lacks_perl() {
+        return;
+    }
+    let program = fs::read(common::brig_program()).unwrap();
+    let attacked = Attacked::by(OVERWRITE, |bundle| bundle);
+    for _ in 0..many(40) {
+        attacked.brig.run(&["exec", &attacked.id, "/usr/bin/true"]).ok();
+    }
+    // What is executed in the container is brig's own executable, if the image has its way.
+    let inside = attacked.bundle.rootfs().join("tmp/again");
+    fs::write(&inside, "#!/proc/self/exe\n").unwrap();
+    fs::set_permissions(&inside, fs::Permissions::from_mode(0o755)).unwrap();
+    for _ in 0..many(40) / 5 {
+        let ended = attacked.brig.run(&["exec", &attacked.id, "/tmp/again"]);
+        assert_ne!(ended.code, 0, "{ended:?}");
+    }
+    assert_eq!(attacked.found().unwrap(), "");
+    assert!(fs::read(common::brig_program()).unwrap() == program, "brig was overwritten");
+
+    // He can do it.
+    let victim = attacked.brig.scratch("victim");
+    fs::copy("/usr/bin/sleep", &victim).unwrap();
+    attacked.carelessly(&victim).wait().unwrap();
+    eventually("the careless one's executable is overwritten", || {
+        fs::read(&victim).unwrap().starts_with(b"#!/bin/evil\n")
+    });
+}
+
+#[test]
+fn cve_2019_5736_an_image_whose_program_is_the_runtime_itself_gets_nothing_of_it() {
+    if common::cannot_run() {
+        return;
+    }
+    let program = fs::read(common::brig_program()).unwrap();
+    let bundle = Bundle::with_args(&["/evil"]);
+    let evil = bundle.rootfs().join("evil");
+    for shebang in ["#!/proc/self/exe\n", "#!/proc/1/exe\n"] {
+        fs::write(&evil, shebang).unwrap();
+        fs::set_permissions(&evil, fs::Permissions::from_mode(0o755)).unwrap();
+        let ended = Brig::new().run_bundle(&bundle);
+        assert_ne!(ended.code, 0, "{ended:?}");
+    }
+    fs::remove_file(&evil).unwrap();
+    symlink("/proc/self/exe", &evil).unwrap();
+    let ended = Brig::new().run_bundle(&bundle);
+    assert_ne!(ended.code, 0, "{ended:?}");
+    assert!(fs::read(common::brig_program()).unwrap() == program);
+}
+
+/// Looks for the host from where it stands.
+const LOOK: &str = "pwd; up=..; for n in 1 2 3 4 5 6 7 8; do test -e $up PRIZE && echo broke out; up=$up/..; done; echo done";
+
+#[test]
+fn cve_2024_21626_no_descriptor_that_was_left_open_is_a_working_directory() {
+    if common::cannot_run() {
+        return;
+    }
+    let brig = Brig::new();
+    let prize = brig.scratch("prize");
+    fs::write(&prize, "of the host\n").unwrap();
+    let bundle = Bundle::script(&LOOK.replace(" PRIZE", prize.to_str().unwrap()));
+    for number in 3..20 {
+        bundle.change(|config| config["process"]["cwd"] = json!(format!("/proc/self/fd/{number}")));
+        // The caller has directories of the host open as well, and forgot to close them.
+        let run = brig.command(&["run", "--bundle", bundle.path().to_str().unwrap(), &unique("c")]);
+        let mut careless = Command::new("bash");
+        careless.args(["-c", "exec 7</ 8</sys/fs/cgroup 9</proc; exec \"$@\"", "bash"]);
+        let ended = brig.finish({
+            careless.arg(run.get_program()).args(run.get_args());
+            careless
+        });
+        assert!(ended.code != 0 && !ended.stdout.contains("broke out"), "{number}: {ended:?}");
+    }
+}
+
+#[test]
+fn cve_2024_21626_a_link_of_the_image_makes_no_descriptor_a_working_directory_of_exec() {
+    if common::cannot_run() {
+        return;
+    }
+    let (bundle, brig) = (Bundle::with_args(&["sleep", "1000"]), Brig::new());
+    let prize = brig.scratch("prize");
+    fs::write(&prize, "of the host\n").unwrap();
+    for number in 3..20 {
+        symlink(format!("/proc/self/fd/{number}"), bundle.rootfs().join(format!("fd{number}"))).unwrap();
+    }
+    let id = brig.start(&bundle);
+    let look = LOOK.replace(" PRIZE", prize.to_str().unwrap());
+    for cwd in (3..20).flat_map(|number| [format!("/fd{number}"), format!("/proc/self/fd/{number}")]) {
+        let ended = brig.run(&["exec", "--cwd", &cwd, &id, "sh", "-c", &look]);
+        assert!(ended.code != 0 && !ended.stdout.contains("broke out"), "{cwd}: {ended:?}");
+    }
+}
+
+#[test]
+fn cve_2024_21626_only_a_descriptor_that_is_passed_on_purpose_is_there_and_it_is_no_working_directory() {
+    if common::cannot_run() {
+        return;
+    }
+    let brig = Brig::new();
+    let bundle = Bundle::script("pwd").edit(|config| config["process"]["cwd"] = json!("/proc/self/fd/3"));
+    let path = bundle.path().to_str().unwrap();
+    let run = brig.command(&["run", "--preserve-fds", "1", "--bundle", path, &unique("c")]);
+    let mut shell = Command::new("bash");
+    shell.args(["-c", "exec 3</; exec \"$@\"", "bash"]).arg(run.get_program()).args(run.get_args());
+    let ended = brig.finish(shell);
+    assert!(ended.code != 0 && ended.stdout.is_empty(), "{ended:?}");
+}
+
+#[test]
+fn cve_2022_29162_capabilities_that_exec_adds_are_not_inheritable() {
+    if common::cannot_run() {
+        return;
+    }
+    let (bundle, brig) = (Bundle::with_args(&["sleep", "1000"]), Brig::new());
+    let id = brig.start(&bundle);
+    for user in ["0", "1000"] {
+        let words = ["exec", "--cap", "CAP_NET_RAW", "--cap", "CAP_SYS_ADMIN", "--user", user, &id];
+        let status = brig.run(&[&words[..], &["grep", "Cap", "/proc/self/status"]].concat()).text();
+        for set in ["CapInh", "CapAmb"] {
+            let line = status.lines().find(|line| line.starts_with(set)).unwrap();
+            assert!(line.ends_with("\t0000000000000000"), "{user}: {status}");
+        }
+    }
+    // A file with inheritable capabilities would hand them on: nobody has any to hand on.
+    let first = brig.run(&["exec", &id, "grep", "CapInh", "/proc/1/status"]).text();
+    assert_eq!(first, "CapInh:\t0000000000000000\n");
+}
+
+#[test]
+fn cve_2026_30892_a_user_of_exec_is_who_it_says() {
+    if common::cannot_run() {
+        return;
+    }
+    let (bundle, brig) = (Bundle::with_args(&["sleep", "1000"]), Brig::new());
+    let id = brig.start(&bundle);
+    let script = "echo $(id -u) $(id -g)";
+    for (user, ids) in [("1", "1 0\n"), ("1:2", "1 2\n"), ("4294967294", "4294967294 0\n"), ("0", "0 0\n")] {
+        assert_eq!(brig.run(&["exec", "--user", user, &id, "sh", "-c", script]).text(), ids, "{user}");
+    }
+    for user in
+        ["-1", "1 ", "0x1", "1:", "1:x", "root", "4294967295", "4294967296", "99999999999999999999", "1:-1"]
+    {
+        let ended = brig.run(&["exec", "--user", user, &id, "sh", "-c", script]);
+        assert!(ended.code != 0 && ended.stdout.is_empty(), "{user}: {ended:?}");
+    }
+}

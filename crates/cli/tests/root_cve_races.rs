@@ -1,0 +1,161 @@
+//! Attacks on the making of mounts, by links that a neighbour exchanges while brig looks: CVE-2021-30465, CVE-2024-45310,
+//! CVE-2019-19921, CVE-2023-27561, CVE-2023-28642. Root, in a private mount namespace.
+#![allow(clippy::unwrap_used, reason = "a test ends where its preparation fails")]
+
+mod common;
+
+use std::{
+    fs,
+    os::unix::fs::symlink,
+    path::{Path, PathBuf},
+};
+
+use common::{
+    Brig, Bundle, Folder,
+    attack::{Swapper, kernel_says, listed, race},
+};
+use serde_json::json;
+
+/// A path from a directory of the image to a place on the host: upwards more often than any root lies deep.
+fn out_to(place: &Path) -> PathBuf {
+    Path::new("../../../../../../../../../../..").join(place.strip_prefix("/").unwrap())
+}
+
+fn bind(source: &Path, destination: &str) -> serde_json::Value {
+    json!({ "destination": destination, "source": source, "type": "bind", "options": ["rbind"] })
+}
+
+/// A volume with a directory `target` and a link `link` that leads to `place` on the host.
+fn volume(place: &Path) -> Folder {
+    let volume = Folder::new("volume");
+    fs::create_dir(volume.join("target")).unwrap();
+    symlink(out_to(place), volume.join("link")).unwrap();
+    volume
+}
+
+#[test]
+fn cve_2021_30465_a_mount_whose_target_is_exchanged_for_a_link_stays_in_the_root() {
+    if common::cannot_run() {
+        return;
+    }
+    // What lands on the host's `trap` while the container is made shows in the container at /check.
+    let (trap, prize) = (Folder::new("trap"), Folder::new("prize"));
+    fs::write(prize.join("prize"), "").unwrap();
+    let volume = volume(trap.path());
+    let bundle = Bundle::script("ls /check")
+        .mount(bind(volume.path(), "/volume"))
+        .mount(bind(prize.path(), "/volume/target"))
+        .mount(bind(trap.path(), "/check"));
+    let attacker = Swapper::of(volume.join("target"), volume.join("link"));
+    race(attacker, &bundle, |ended| assert_eq!(ended.stdout, "", "{ended:?}"));
+    assert_eq!(listed(trap.path()), [""; 0]);
+}
+
+#[test]
+fn cve_2021_30465_a_mount_by_path_does_follow_the_link() {
+    if common::cannot_run() {
+        return;
+    }
+    let (trap, prize) = (Folder::new("trap"), Folder::new("prize"));
+    fs::write(prize.join("prize"), "").unwrap();
+    let volume = volume(trap.path());
+    let (prize, link, trap) = (prize.path().display(), volume.join("link"), trap.path().display());
+    assert_eq!(kernel_says(&format!("mount --bind {prize} {}; ls {trap}", link.display())), "prize\n");
+}
+
+#[test]
+fn cve_2024_45310_directories_and_files_on_the_way_to_a_mount_are_made_in_the_root_only() {
+    if common::cannot_run() {
+        return;
+    }
+    let (outside, source) = (Folder::new("outside"), Folder::new("source"));
+    fs::write(source.join("file"), "").unwrap();
+    let volume = volume(outside.path());
+    let bundle = Bundle::script("true")
+        .mount(bind(volume.path(), "/volume"))
+        .mount(bind(source.path(), "/volume/target/a/b/directory"))
+        .mount(bind(&source.join("file"), "/volume/target/c/d/file"));
+    let (target, link) = (volume.join("target"), volume.join("link"));
+    let attacker = Swapper::of(target.clone(), link.clone());
+    race(attacker, &bundle, |ended| {
+        assert_eq!(listed(outside.path()), [""; 0], "{ended:?}");
+        // To be made again.
+        for place in [&target, &link] {
+            for name in ["a", "c"] {
+                fs::remove_dir_all(place.join(name)).ok();
+            }
+        }
+    });
+}
+
+#[test]
+fn cve_2024_45310_making_directories_by_path_does_follow_the_link() {
+    if common::cannot_run() {
+        return;
+    }
+    let outside = Folder::new("outside");
+    let volume = volume(outside.path());
+    fs::create_dir_all(volume.join("link/a/b")).unwrap();
+    assert_eq!(listed(outside.path()).len(), 1);
+}
+
+/// proc or sysfs on a directory of the image that is exchanged for a link to another, which has nothing in it. `walls` are
+/// paths below it that are masked or made read-only.
+fn exchanged(name: &str, fs_type: &str, walls: &[&str]) {
+    // A second proc, where nobody disturbs it, tells what is mounted where.
+    let bundle = Bundle::script("busybox cat /tmp/steady/self/mountinfo")
+        .mount(json!({ "destination": "/tmp/steady", "type": "proc", "source": "proc" }));
+    let root = bundle.rootfs();
+    fs::create_dir_all(root.join("evil")).unwrap();
+    symlink("/evil", root.join("other")).unwrap();
+    let attacker = Swapper::of(root.join(name), root.join("other"));
+    race(attacker, &bundle, |ended| {
+        assert!(ended.code == 0 || ended.stdout.is_empty(), "{ended:?}");
+        // Numbers of mounts and of what they lie on; names may change while they are read.
+        let lines: Vec<Vec<_>> = ended.stdout.lines().map(|line| line.split(' ').collect()).collect();
+        let own =
+            lines.iter().filter(|line| line[3] == "/" && line[4] != "/tmp/steady" && line.contains(&fs_type));
+        for own in own {
+            assert!(own[4] == format!("/{name}") || own[4] == "/other", "{own:?}: {ended:?}");
+            for wall in walls {
+                let lies_over =
+                    |line: &Vec<&str>| line[1] == own[0] && line[4].ends_with(&format!("/{wall}"));
+                assert!(lines.iter().any(lies_over), "{wall} of {own:?} is open: {ended:?}");
+            }
+        }
+    });
+}
+
+#[test]
+fn cve_2019_19921_and_2023_27561_proc_is_never_mounted_where_a_link_leads() {
+    if common::cannot_run() {
+        return;
+    }
+    exchanged("proc", "proc", &["keys", "sys", "bus", "fs", "irq"]);
+}
+
+#[test]
+fn cve_2023_28642_sysfs_is_never_mounted_where_a_link_leads() {
+    if common::cannot_run() {
+        return;
+    }
+    exchanged("sys", "sysfs", &["firmware"]);
+}
+
+#[test]
+fn cve_2019_19921_and_2023_27561_and_2023_28642_a_link_instead_of_proc_or_sys_is_refused_wherever_it_leads() {
+    if common::cannot_run() {
+        return;
+    }
+    for name in ["proc", "sys"] {
+        for to in ["/evil", "evil/deep", "../../evil", "/proc/self/root", "/nowhere"] {
+            let bundle = Bundle::script("echo ran");
+            let root = bundle.rootfs();
+            fs::create_dir_all(root.join("evil/deep")).unwrap();
+            fs::remove_dir(root.join(name)).unwrap();
+            symlink(to, root.join(name)).unwrap();
+            let ended = Brig::new().run_bundle(&bundle);
+            assert!(ended.code == 1 && ended.stdout.is_empty(), "{name} -> {to}: {ended:?}");
+        }
+    }
+}
