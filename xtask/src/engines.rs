@@ -45,6 +45,7 @@ use crate::command::{cargo, is_root, output, provide};
 use crate::tally::Tally;
 use crate::test::Built;
 use crate::vm;
+use case::MARKED;
 use engine::Engine;
 use seclusion::Seclusion;
 use session::Session;
@@ -96,12 +97,13 @@ enum Place {
 }
 
 impl Choice {
-    /// Reads the words: names of engines, others, `--in-vm`.
+    /// Reads the words: names of engines, others, `--in-vm`, `--marked`.
     fn read(words: &[String]) -> Result<Self, String> {
         let mut choice = Self { engines: Vec::new(), words: Vec::new(), place: Place::Here };
         for word in words {
             match (word.as_str(), ENGINES.iter().find(|engine| engine.name == word)) {
                 ("--in-vm", _) => choice.place = Place::Machine,
+                ("--marked", _) => choice.words.push(MARKED.to_owned()),
                 (other, _) if other.starts_with('-') => return Err(format!("unknown option {other:?}")),
                 (_, Some(engine)) => choice.engines.push(*engine),
                 (other, None) => choice.words.push(other.to_owned()),

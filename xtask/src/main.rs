@@ -43,6 +43,7 @@ cargo xtask vm [OPTION…] -- COMMAND…    cgroup v2 and systemd; or a command 
   --accel NAME               qemu's accelerator: tcg, which is emulation and works everywhere, or kvm
 cargo xtask engines [docker|podman] [WORD…]  brig as the runtime of real engines, beside runc (needs root)
   --in-vm                    in the machine, with Debian 13's engines
+  --marked                   the cases that `cargo xtask test` runs there
   environment: BRIG=path of a built brig; RUNC=path of the runc to compare with
 cargo xtask bench [OPTION…]  brig beside every runc and crun that is found (needs root)
   --rounds N                 rounds of every operation (40)

@@ -41,6 +41,9 @@ pub(super) enum Outcome {
     Different,
 }
 
+/// Asks for the cases that run in the machine, too.
+pub(super) const MARKED: &str = "# machine";
+
 /// A script that cannot run here ends with this, as autoconf's tests do.
 const SKIPPED: i32 = 77;
 const SKIP_MARK: &str = "SKIPPED: ";
@@ -63,7 +66,7 @@ impl Case {
     fn add(&mut self, line: &'static str) {
         if let Some(expression) = line.strip_prefix("# alike: ") {
             self.alike.push(expression);
-        } else if line == "# machine" {
+        } else if line == MARKED {
             self.places = Places::HereAndMachine;
         } else {
             self.script.push_str(line);
@@ -73,7 +76,7 @@ impl Case {
 
     /// Whether it is asked for with `word`.
     pub(super) fn is_named(&self, word: &str) -> bool {
-        self.title.contains(word)
+        self.title.contains(word) || word == MARKED && self.places == Places::HereAndMachine
     }
 }
 

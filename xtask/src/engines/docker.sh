@@ -33,6 +33,7 @@ end_alone() {
     docker ps --all --quiet | xargs --no-run-if-empty docker rm --force >/dev/null
     left "$1/exec"
     end "$1/log"
+    umount --recursive "$1/data" 2>/dev/null || true
     rm -rf "$1"
 }
 
@@ -53,7 +54,7 @@ stop_engine() {
 # clean_up: removes what a case made, and prints what the runtime has left then.
 clean_up() {
     for place in "$ENGINES/live" "$ENGINES/remap"; do
-        [ ! -e "$place" ] || (end_alone "$place")
+        [ ! -e "$place" ] || { tail -n 20 "$place/log"; (end_alone "$place"); }
     done
     docker ps --all --quiet | xargs --no-run-if-empty docker rm --force --volumes >/dev/null
     docker network prune --force >/dev/null

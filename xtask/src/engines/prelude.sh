@@ -26,12 +26,14 @@ until_it() {
     return 1
 }
 
-# spawn LOG COMMAND…: starts a daemon; its process id is in LOG.pid.
+# spawn LOG COMMAND…: starts a daemon, for which `wait` does not wait; its process id is in LOG.pid.
 spawn() {
     log=$1
     shift
-    env --default-signal=INT,QUIT "$@" >>"$log" 2>&1 </dev/null &
-    echo "$!" >"$log.pid"
+    (
+        env --default-signal=INT,QUIT "$@" >>"$log" 2>&1 </dev/null &
+        echo "$!" >"$log.pid"
+    )
 }
 
 # ended PID: whether this process is gone.

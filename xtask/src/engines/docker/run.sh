@@ -95,3 +95,16 @@ status docker rm two
 docker info -f '{{range $name, $runtime := .Runtimes}}{{$name}} {{end}}'
 docker run --rm --runtime named box echo chosen
 status docker run --rm --runtime nosuch box true
+
+# case: a runtime is added and made the default by a reload
+cp docker/daemon.json docker/kept.json
+echo "{\"runtimes\": {\"later\": {\"path\": \"$ENGINES/bin/runc\"}}, \"default-runtime\": \"later\"}" >docker/daemon.json
+kill -HUP "$(cat docker/log.pid)"
+until_it sh -c 'docker info -f "{{.DefaultRuntime}}" | grep later'
+docker run --name one box echo default
+docker inspect -f '{{.HostConfig.Runtime}}' one
+docker rm one
+sed -i 's/"later"}$/"runc"}/' docker/daemon.json
+kill -HUP "$(cat docker/log.pid)"
+until_it sh -c 'docker info -f "{{.DefaultRuntime}}" | grep runc'
+mv docker/kept.json docker/daemon.json
