@@ -50,6 +50,12 @@ pub(crate) fn resolve_plain(root: impl AsFd, path: &CStr) -> Result<OwnedFd, Err
     open(root.as_fd(), path, OFlags::PATH, flags)
 }
 
+/// As [`resolve_plain`], and opens what is there.
+pub(crate) fn open_plain(root: impl AsFd, path: &CStr, flags: OFlags) -> Result<OwnedFd, Errno> {
+    let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS | ResolveFlags::NO_SYMLINKS;
+    open(root.as_fd(), path, flags, resolve)
+}
+
 /// As [`resolve_plain`], and a directory.
 pub(crate) fn resolve_plain_directory(root: impl AsFd, path: &CStr) -> Result<OwnedFd, Errno> {
     let flags = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS | ResolveFlags::NO_SYMLINKS;

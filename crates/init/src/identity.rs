@@ -7,13 +7,14 @@ use brig_handshake::process::{Capabilities, Process};
 use brig_handshake::{Fault, Step};
 use brig_sys::prctl;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
-use rustix::fs::{self, FileType, Mode};
+use rustix::fs::{self, Mode};
 use rustix::io::Errno;
 use rustix::process;
 use rustix::thread::{self, CapabilitySet, CapabilitySets, Gid, Uid};
 
 use crate::fault::{At, Outcome, in_words};
 use crate::parent::Parent;
+use crate::paths::is_null;
 use crate::pivot::Inside;
 use crate::procfs;
 
@@ -120,9 +121,7 @@ fn own_stream(stream: BorrowedFd<'_>, uid: u32) -> Result<(), Errno> {
         Err(Errno::BADF) => return Ok(()),
         other => other?,
     };
-    let device = FileType::from_raw_mode(stat.st_mode) == FileType::CharacterDevice
-        && stat.st_rdev == fs::makedev(1, 3);
-    if stat.st_uid == uid || device {
+    if stat.st_uid == uid || is_null(&stat) {
         return Ok(());
     }
     match fs::fchown(stream.as_fd(), Some(Uid::from_raw(uid)), None) {

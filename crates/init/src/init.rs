@@ -58,8 +58,9 @@ pub(crate) fn become_first(
     }
     parent.begins(Step::PivotRoot)?;
     let inside = switch_root(task, &root, parent)?;
-    if let Some(wanted) = &task.process.terminal {
-        terminal::take(wanted, &root, parent, &inside)?;
+    match &task.process.terminal {
+        Some(wanted) => terminal::take(wanted, &root, parent, &inside)?,
+        None => stdio::reopen_null(&root, &inside),
     }
     parent.network_is_up()?;
     parent.begins(Step::ReadonlyRoot)?;

@@ -9,7 +9,7 @@ use brig_handshake::rootfs::{Kernel, Rootfs};
 use brig_handshake::wire::Text;
 use brig_sys::mount_setattr::Reach;
 use rustix::fd::OwnedFd;
-use rustix::fs::{self, FileType};
+use rustix::fs::{self, FileType, Stat};
 use rustix::io::Errno;
 use rustix::mount::{
     FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, fsconfig_set_string, fsmount, fsopen,
@@ -133,12 +133,14 @@ fn over_file(root: &OwnedFd, masks: &mut Masks) -> Result<OwnedFd, Errno> {
 }
 
 /// The container's /dev/null, checked to be that device: anything else could be read, or written (CVE-2025-31133).
-fn null_device(root: &OwnedFd) -> Result<OwnedFd, Errno> {
+pub(crate) fn null_device(root: &OwnedFd) -> Result<OwnedFd, Errno> {
     let null = beneath::resolve_plain(root, c"/dev/null")?;
-    let stat = fs::fstat(&null)?;
-    let is_null = FileType::from_raw_mode(stat.st_mode) == FileType::CharacterDevice
-        && stat.st_rdev == fs::makedev(1, 3);
-    if is_null { Ok(null) } else { Err(Errno::NODEV) }
+    if is_null(&fs::fstat(&null)?) { Ok(null) } else { Err(Errno::NODEV) }
+}
+
+/// Whether that is a file of this device, in whichever file system.
+pub(crate) fn is_null(stat: &Stat) -> bool {
+    FileType::from_raw_mode(stat.st_mode) == FileType::CharacterDevice && stat.st_rdev == fs::makedev(1, 3)
 }
 
 /// A tmpfs that was never writable.
