@@ -105,6 +105,7 @@ fn dump(record: &Record<'_>, request: &Request<'_>, directories: &Directories) -
         .signed(option::PID, i32::try_from(record.init.pid).unwrap_or(0))
         .text(option::ROOT, record.facts.rootfs.to_bytes())
         .flag(option::LEAVE_RUNNING, request.what == What::Running)
+        .flag(option::ORPHAN_PTS_MASTER, true)
         .flag(option::TCP_SKIP_IN_FLIGHT, request.tcp_skip_in_flight)
         .flag(option::LINK_REMAP, request.link_remap);
     if let Some((address, port)) = request.page_server {

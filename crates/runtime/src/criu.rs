@@ -92,7 +92,6 @@ impl Options<'_> {
             .flag(option::MANAGE_CGROUPS, true)
             .number(option::MANAGE_CGROUPS_MODE, self.manage_cgroups.number())
             .flag(option::NOTIFY_SCRIPTS, true)
-            .flag(option::ORPHAN_PTS_MASTER, true)
             .flag(option::TCP_ESTABLISHED, self.tcp_established)
             .flag(option::EXT_UNIX_SK, self.ext_unix_sk)
             .flag(option::SHELL_JOB, self.shell_job)

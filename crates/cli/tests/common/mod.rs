@@ -57,7 +57,8 @@ pub(crate) fn cannot_run() -> bool {
     true
 }
 
-fn busybox() -> Option<PathBuf> {
+/// The machine's busybox.
+pub(crate) fn busybox() -> Option<PathBuf> {
     ["/bin/busybox", "/usr/bin/busybox"].map(PathBuf::from).into_iter().find(|path| path.exists())
 }
 

@@ -87,6 +87,8 @@ impl Making<'_> {
         let work = criu.work.as_ref().ok_or_else(|| criu::broken("criu has no working directory"))?;
         directories.name_in(&mut request, work);
         request.flag(option::RST_SIBLING, true).flag(option::EVASIVE_DEVICES, true);
+        // Without somebody who takes a new terminal, that of a shell's job is the one that we stand on.
+        request.flag(option::ORPHAN_PTS_MASTER, self.plan.task.process.terminal.is_some());
         let lsm = [
             (images.lsm_profile, option::LSM_PROFILE, "--lsm-profile"),
             (images.lsm_mount_context, option::LSM_MOUNT_CONTEXT, "--lsm-mount-context"),
