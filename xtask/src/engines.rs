@@ -33,6 +33,7 @@ mod engine;
 mod seclusion;
 mod session;
 
+mod containerd;
 mod docker;
 mod podman;
 
@@ -51,7 +52,7 @@ use seclusion::Seclusion;
 use session::Session;
 
 /// All of them, in the order in which they run.
-const ENGINES: [Engine; 2] = [docker::ENGINE, podman::ENGINE];
+const ENGINES: [Engine; 3] = [docker::ENGINE, containerd::ENGINE, podman::ENGINE];
 /// The first word of the copy of this program that runs secluded.
 const INSIDE: &str = "--inside";
 

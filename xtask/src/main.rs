@@ -41,7 +41,7 @@ cargo xtask vm [OPTION…] -- COMMAND…    cgroup v2 and systemd; or a command 
   --out FOLDER               gets what the command leaves in /brig/out
   --timeout SECONDS          the machine is stopped then (2400)
   --accel NAME               qemu's accelerator: tcg, which is emulation and works everywhere, or kvm
-cargo xtask engines [docker|podman] [WORD…]  brig as the runtime of real engines, beside runc (needs root)
+cargo xtask engines [docker|containerd|podman] [WORD…]  brig as the runtime of real engines, beside runc (needs root)
   --in-vm                    in the machine, with Debian 13's engines
   --marked                   the cases that `cargo xtask test` runs there
   environment: BRIG=path of a built brig; RUNC=path of the runc to compare with
