@@ -5,19 +5,20 @@
 //! the machine's own cgroups.
 
 mod bundle;
-mod candidates;
+pub(crate) mod candidates;
 mod events;
-mod figures;
+pub(crate) mod figures;
 mod filter;
 mod meter;
 mod operations;
 mod report;
-mod scratch;
+pub(crate) mod scratch;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::command::{CGROUP_V2_ALONE, is_root, provide_tools, succeed};
+use crate::engines;
 use crate::oracle;
 use candidates::Candidate;
 use meter::Meter;
@@ -50,6 +51,7 @@ const EVENTS: &str = "--events";
 pub(crate) fn run(root: &Path, words: &[String]) -> Result<(), String> {
     match words.split_first() {
         Some((first, [])) if first == "seccomp" => oracle::bench(root),
+        Some((first, rest)) if first == "engines" => engines::bench::run(root, rest),
         Some((first, rest)) if first == INSIDE => measure(root, &Options::read(rest)?),
         Some((first, rest)) if first == EVENTS => events::measure(root, &Options::read(rest)?),
         _ => {
@@ -114,7 +116,11 @@ impl Options {
         Self { rounds: self.rounds, seccomp }
     }
 
-    fn read(words: &[String]) -> Result<Self, String> {
+    /// Reads the caller's words.
+    ///
+    /// # Errors
+    /// One that is not known, or lacks its value.
+    pub(crate) fn read(words: &[String]) -> Result<Self, String> {
         let mut options = Self { rounds: ROUNDS, seccomp: None };
         let mut words = words.iter();
         while let Some(word) = words.next() {

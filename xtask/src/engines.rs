@@ -28,6 +28,7 @@
 //! expression of `sed -E` for what differs from run to run. `# machine` marks a case that `cargo xtask test` also runs
 //! in the machine. `skip REASON` where it cannot run.
 
+pub(crate) mod bench;
 mod case;
 mod engine;
 mod seclusion;

@@ -17,11 +17,11 @@ const PEERS: [&str; 2] = ["runc", "crun"];
 
 /// One that can be measured.
 #[derive(Debug)]
-pub(super) struct Candidate {
+pub(crate) struct Candidate {
     /// The head of its column.
-    pub(super) title: String,
+    pub(crate) title: String,
     /// What it is.
-    pub(super) kind: Kind,
+    pub(crate) kind: Kind,
     program: PathBuf,
     /// Where a runtime keeps its containers.
     store: PathBuf,
@@ -29,7 +29,7 @@ pub(super) struct Candidate {
 
 /// What a candidate is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// runc, which everybody knows.
     Runc,
     /// crun, which we want to beat.
@@ -53,6 +53,11 @@ impl Candidate {
         vec![self.program.clone().into(), rootfs.into(), group.into()]
     }
 
+    /// The file that is executed.
+    pub(crate) fn program(&self) -> &Path {
+        &self.program
+    }
+
     /// The id of its container.
     pub(super) fn container(&self) -> String {
         let name = self.store.file_name().map(OsStr::to_string_lossy).unwrap_or_default();
@@ -66,7 +71,7 @@ impl Candidate {
 }
 
 /// Every runc and crun in the folders of `BRIG_BENCH_PEERS` and of PATH, each version once.
-pub(super) fn peers(scratch: &Scratch) -> Vec<Candidate> {
+pub(crate) fn peers(scratch: &Scratch) -> Vec<Candidate> {
     let mut candidates: Vec<Candidate> = Vec::new();
     for program in programs() {
         let Some(title) = version(&program) else { continue };
@@ -112,7 +117,7 @@ pub(super) fn floor(scratch: &Scratch) -> Option<Candidate> {
 ///
 /// # Errors
 /// It does not build.
-pub(super) fn brig(root: &Path, scratch: &Scratch) -> Result<Candidate, String> {
+pub(crate) fn brig(root: &Path, scratch: &Scratch) -> Result<Candidate, String> {
     let program = match std::env::var_os("BRIG") {
         Some(path) => PathBuf::from(path),
         None => build(root)?,

@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 /// The middle of `values`; of two middles the lower.
-pub(super) fn median<T: Ord + Copy>(values: &[T]) -> Option<T> {
+pub(crate) fn median<T: Ord + Copy>(values: &[T]) -> Option<T> {
     let mut sorted = values.to_vec();
     sorted.sort_unstable();
     sorted.get(sorted.len().checked_sub(1)? / 2).copied()
 }
 
 /// The median over all rounds of `ours / theirs`, both taken in the same round.
-pub(super) fn paired_ratio(ours: &[Duration], theirs: &[Duration]) -> Option<f64> {
+pub(crate) fn paired_ratio(ours: &[Duration], theirs: &[Duration]) -> Option<f64> {
     let pairs = ours.iter().zip(theirs).filter(|(_, theirs)| !theirs.is_zero());
     let mut ratios: Vec<f64> =
         pairs.map(|(ours, theirs)| ours.as_secs_f64() / theirs.as_secs_f64()).collect();
@@ -19,7 +19,7 @@ pub(super) fn paired_ratio(ours: &[Duration], theirs: &[Duration]) -> Option<f64
 }
 
 /// `median / minimum`, in milliseconds.
-pub(super) fn milliseconds(walls: &[Duration]) -> Option<String> {
+pub(crate) fn milliseconds(walls: &[Duration]) -> Option<String> {
     let (median, minimum) = (median(walls)?, walls.iter().min()?);
     Some(format!("{} / {}", short(median.as_secs_f64() * 1e3), short(minimum.as_secs_f64() * 1e3)))
 }

@@ -8,7 +8,7 @@ use crate::command::succeed;
 
 /// A folder below the target folder that goes when the bench is over.
 #[derive(Debug)]
-pub(super) struct Scratch {
+pub(crate) struct Scratch {
     path: PathBuf,
     sources: PathBuf,
 }
@@ -18,7 +18,7 @@ impl Scratch {
     ///
     /// # Errors
     /// It cannot be made.
-    pub(super) fn new(root: &Path) -> Result<Self, String> {
+    pub(crate) fn new(root: &Path) -> Result<Self, String> {
         let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
         let path = target.join(format!("xtask/bench-{}", std::process::id()));
         fs::create_dir_all(&path).map_err(|error| format!("{}: {error}", path.display()))?;
@@ -26,7 +26,7 @@ impl Scratch {
     }
 
     /// `name` in this folder.
-    pub(super) fn join(&self, name: &str) -> PathBuf {
+    pub(crate) fn join(&self, name: &str) -> PathBuf {
         self.path.join(name)
     }
 
@@ -34,7 +34,7 @@ impl Scratch {
     ///
     /// # Errors
     /// It cannot be read.
-    pub(super) fn source(&self, name: &str) -> Result<String, String> {
+    pub(crate) fn source(&self, name: &str) -> Result<String, String> {
         fs::read_to_string(self.sources.join(name)).map_err(|error| format!("tests/bench/{name}: {error}"))
     }
 
@@ -42,7 +42,7 @@ impl Scratch {
     ///
     /// # Errors
     /// There is no compiler, or no static C library.
-    pub(super) fn compile(&self, name: &str) -> Result<PathBuf, String> {
+    pub(crate) fn compile(&self, name: &str) -> Result<PathBuf, String> {
         let program = self.join(name);
         let mut cc = Command::new(std::env::var_os("CC").unwrap_or_else(|| "cc".into()));
         cc.args(["-O2", "-static", "-o"]).arg(&program).arg(self.sources.join(format!("{name}.c")));

@@ -90,3 +90,9 @@ clean_up() {
     done
     find "/sys/fs/cgroup/$GROUP" /sys/fs/cgroup/*/"$GROUP" -type d -name one 2>/dev/null || true
 }
+
+# once: what `cargo xtask bench engines` measures; without the shares that ctr gives by itself, for which there may be no
+# controller.
+once() {
+    run --rm --cpu-shares 0 $BOX one true
+}

@@ -72,3 +72,8 @@ left() {
 folder() {
     "$RUNC" --version | grep -q 'go1\.1[0-9]\.' || echo /etc
 }
+
+# once: what `cargo xtask bench engines` measures.
+once() {
+    docker run --rm box true
+}

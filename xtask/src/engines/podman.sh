@@ -10,6 +10,7 @@ configure() {
     cat >"$1/containers.conf" <<END
 [containers]
 default_ulimits = ["nofile=1024:1024", "nproc=4096:4096"]
+$(! has_cgroup_v2 || grep -qw pids /sys/fs/cgroup/cgroup.controllers || echo 'pids_limit = 0')
 [engine]
 runtime = "runc"
 cgroup_manager = "$manager"
@@ -96,4 +97,9 @@ somebody() {
             --change 'ENV PATH=/bin' "$ENGINES/box.tar" localhost/box >/dev/null 2>&1 )
     fi
     ( cd "$SOMEBODY" && $AS_SOMEBODY /usr/bin/podman "$@" )
+}
+
+# once: what `cargo xtask bench engines` measures.
+once() {
+    podman run --rm box true
 }

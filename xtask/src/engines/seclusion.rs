@@ -38,7 +38,19 @@ impl<'a> Seclusion<'a> {
     /// # Errors
     /// It cannot be made, or what runs in it does not come to a sum.
     pub(super) fn run(&self, words: &[String]) -> Result<Tally, String> {
-        let mut child = self.command(words)?.spawn().map_err(|error| format!("sh: {error}"))?;
+        self.finish(&mut self.command(words)?)
+    }
+
+    /// Runs a session that measures, with `environment` for it.
+    ///
+    /// # Errors
+    /// It does not come to an end.
+    pub(super) fn measure(&self, words: &[String], environment: &[(&str, &str)]) -> Result<(), String> {
+        self.finish(self.command(words)?.envs(environment.iter().copied())).map(drop)
+    }
+
+    fn finish(&self, command: &mut Command) -> Result<Tally, String> {
+        let mut child = command.spawn().map_err(|error| format!("sh: {error}"))?;
         let sum = pass_on(&mut child);
         let status = child.wait().map_err(|error| format!("sh: {error}"))?;
         match sum {

@@ -8,6 +8,7 @@ use std::process::{Command, ExitStatus, Stdio};
 use std::time::Instant;
 
 use crate::engines::ENGINES;
+use crate::engines::bench::BENCH;
 use crate::engines::case::{Case, Half, Outcome};
 use crate::engines::engine::Engine;
 use crate::engines::seclusion::FOLDER;
@@ -50,6 +51,12 @@ impl Session {
         let started = Instant::now();
         session.must("start_engine")?;
         println!("      {name} started in {:.1} s", started.elapsed().as_secs_f32());
+        if let [first, rounds] = words
+            && first == BENCH
+        {
+            session.bench(rounds.parse().map_err(|_| "how many rounds?")?)?;
+            return session.must("stop_engine");
+        }
         let mut sum = Tally::default();
         for (at, case) in engine.cases(words).iter().enumerate() {
             sum += session.judge(case, at)?;
@@ -66,6 +73,16 @@ impl Session {
         let patience = std::env::var("PATIENCE").ok().and_then(|text| text.parse::<u32>().ok()).unwrap_or(1);
         let (runc, brig) = (path("RUNC")?, path("BRIG")?);
         Ok(Self { engine, folder: FOLDER.into(), runc, brig, deadline: DEADLINE * patience })
+    }
+
+    /// The engine's name.
+    pub(super) fn name(&self) -> &'static str {
+        self.engine.name
+    }
+
+    /// Where everything of it is.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// Runs `case` with both, prints a line, and the difference if there is one.
@@ -121,14 +138,19 @@ impl Session {
     }
 
     /// Turns the link by which the engine finds its runtime.
-    fn uses(&self, runtime: &Path) -> Result<(), String> {
-        let (new, link) = (self.folder.join("bin/new"), self.folder.join("bin/runc"));
-        let turned = symlink(runtime, &new).and_then(|()| fs::rename(&new, &link));
+    pub(super) fn uses(&self, runtime: &Path) -> Result<(), String> {
+        self.links(runtime, &self.folder.join("bin/runc"))
+    }
+
+    /// Turns `link` to `runtime`.
+    pub(super) fn links(&self, runtime: &Path, link: &Path) -> Result<(), String> {
+        let new = self.folder.join("bin/new");
+        let turned = symlink(runtime, &new).and_then(|()| fs::rename(&new, link));
         turned.map_err(|error| format!("{}: {error}", link.display()))
     }
 
     /// Runs a script that has to succeed.
-    fn must(&self, script: &str) -> Result<(), String> {
+    pub(super) fn must(&self, script: &str) -> Result<(), String> {
         let log = self.folder.join("must");
         let status = self.shell(script, &log)?;
         let said = || fs::read_to_string(&log).unwrap_or_default();
