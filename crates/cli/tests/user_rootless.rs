@@ -211,6 +211,54 @@ fn events_of_a_container_without_a_cgroup_are_few_and_end_with_it() {
 }
 
 #[test]
+fn who_has_neither_cgroup_nor_pid_namespace_is_warned() {
+    if cannot_run() {
+        return;
+    }
+    let said = |edit: fn(&mut Value)| {
+        let bundle = Bundle::with_args(&["true"]).edit(rootless).edit(edit);
+        let ended = Brig::new().run_bundle(&bundle);
+        assert_eq!(ended.code, 0, "{ended:?}");
+        ended
+            .stderr
+            .contains("no cgroup and no private pid namespace. Such configuration is strongly discouraged")
+    };
+    assert!(said(|config| {
+        drop_namespace(config, "pid");
+        let mounts = config["mounts"].as_array_mut().unwrap();
+        let proc = mounts.iter_mut().find(|mount| mount["destination"] == "/proc").unwrap();
+        *proc = json!({ "destination": "/proc", "source": "/proc", "options": ["rbind", "nosuid", "nodev", "noexec"] });
+    }));
+    assert!(!said(|_| ()));
+}
+
+#[test]
+fn who_has_no_cgroup_sees_none_and_nothing_that_can_be_written_to() {
+    if cannot_run() {
+        return;
+    }
+    if common::cgroup::is_v2() {
+        return println!("SKIPPED: needs cgroup v1");
+    }
+    let script = "cat /proc/mounts; echo; for at in $(cut -d' ' -f2 /proc/mounts); do case $at in /sys/fs/cgroup*) ls $at;; esac; done";
+    let bundle = Bundle::script(script).edit(rootless).edit(|config| {
+        drop_namespace(config, "cgroup");
+        let options = json!(["nosuid", "noexec", "nodev", "ro"]);
+        let mounts = config["mounts"].as_array_mut().unwrap();
+        mounts.push(json!({ "destination": "/sys/fs/cgroup", "type": "cgroup", "source": "cgroup", "options": options }));
+    });
+    let told = Brig::new().run_bundle(&bundle).text();
+    let mounts: Vec<Vec<&str>> =
+        told.lines().take_while(|line| !line.is_empty()).map(|line| line.split(' ').collect()).collect();
+    let top = |at: &str| mounts.iter().rev().find(|mount| mount[1] == at).unwrap()[3].starts_with("ro,");
+    for mount in mounts.iter().filter(|mount| mount[1].starts_with("/sys/fs/cgroup")) {
+        // `unified` of a hybrid layout is below the new mount, and seen by nobody.
+        assert!(mount[1].ends_with("/unified") || top(mount[1]), "{told}");
+    }
+    assert!(!told.contains("cgroup.procs"), "{told}");
+}
+
+#[test]
 fn exec_of_many_ids_becomes_any_of_them() {
     if cannot_run() || has_one_id() {
         return;

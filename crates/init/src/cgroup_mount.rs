@@ -28,10 +28,7 @@ pub(crate) fn unified(mount: &Mount<'_>, cgroup: &Cgroup2<'_>, root: BorrowedFd<
         other => other,
     };
     match mounted {
-        // No such group for us: show an empty directory rather than whatever is there.
-        Err(Errno::NOENT) => {
-            mount_here(c"tmpfs", &target, c"tmpfs", cgroup.flags | MS_RDONLY, Some(c"nr_inodes=2"))
-        }
+        Err(Errno::NOENT) => nothing(&target, cgroup.flags),
         other => other,
     }
     .at_entry(Step::Mount, mount.index)?;
@@ -68,10 +65,15 @@ fn one(top: &OwnedFd, hierarchy: &Hierarchy<'_>, flags: u32) -> Result<(), Errno
         None => bind(&hierarchy.source, &target, flags),
     };
     match mounted {
-        // An unprivileged caller may have been refused a group here, and was forgiven: the directory stays empty.
-        Err(Errno::NOENT) => Ok(()),
+        // An unprivileged caller may have been refused a group here, and was forgiven.
+        Err(Errno::NOENT) => nothing(&target, flags),
         other => other,
     }
+}
+
+/// No such group for us: an empty directory, rather than whatever is there.
+fn nothing(target: &OwnedFd, flags: u32) -> Result<(), Errno> {
+    mount_here(c"tmpfs", target, c"tmpfs", flags | MS_RDONLY, Some(c"nr_inodes=2"))
 }
 
 fn bind(source: &CStr, target: impl AsFd, flags: u32) -> Result<(), Errno> {

@@ -8,6 +8,7 @@ use brig_plan::limits::Write;
 
 use super::Making;
 use crate::error::{Error, Result};
+use crate::record::PidNamespace;
 use crate::{limits, systemd};
 
 impl Making<'_> {
@@ -28,7 +29,12 @@ impl Making<'_> {
                 self.cgroup = Some(cgroup);
                 self.has_cgroup = true;
             }
-            Err(error) if plan.optional && error.is_permission() => log::debug!("no cgroup: {error}"),
+            Err(error) if plan.optional && error.is_permission() => {
+                log::debug!("no cgroup: {error}");
+                if self.pid_namespace() == PidNamespace::Shared {
+                    log::warn!("{CANNOT_BE_KILLED}");
+                }
+            }
             Err(error)
                 if self.request.rootless_cgroups && !plan.resources.is_empty() && error.is_permission() =>
             {
@@ -94,3 +100,7 @@ pub(super) fn in_cgroup(error: brig_cgroup::Error) -> Error {
 /// What runc says to a user to whom no cgroup was delegated.
 const NEEDS_PERMISSION: &str =
     "rootless needs no limits + no cgrouppath when no permission is granted for cgroups";
+
+/// And to one whose processes can be ended neither by way of a cgroup nor with the first of them, in runc's words.
+const CANNOT_BE_KILLED: &str = "Creating a rootless container with no cgroup and no private pid namespace. \
+     Such configuration is strongly discouraged (as it is impossible to properly kill all container's processes)";

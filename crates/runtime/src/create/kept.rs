@@ -17,8 +17,6 @@ impl<'m> Making<'m> {
     pub(super) fn record(&self, pid: Pid) -> Result<Record<'m>> {
         let number = pid.as_raw_nonzero().get().cast_unsigned();
         let init = Identity::of(number)?.ok_or_else(|| Error::step(Step::Ready, "", Errno::SRCH))?;
-        let private = self.plan.start.create & PID != 0
-            || self.plan.task.entry.second.is_some_and(|namespaces| namespaces & PID != 0);
         let cgroup = self.cgroup_places();
         Ok(Record {
             facts: self.plan.facts.clone(),
@@ -30,7 +28,7 @@ impl<'m> Making<'m> {
             intel_rdt: self.kept_class(),
             network: self.intent.network.clone(),
             owner: geteuid().as_raw(),
-            pid_namespace: if private { PidNamespace::Private } else { PidNamespace::Shared },
+            pid_namespace: self.pid_namespace(),
             namespaces: self.plan.exec.namespaces,
             gate: if self.request.gate { record::Gate::Waits } else { record::Gate::None },
             poststart: self.plan.hooks.poststart.clone(),
@@ -54,6 +52,16 @@ impl<'m> Making<'m> {
         match self.plan.task.process.terminal {
             Some(_) => [0; 3],
             None => streams.map(|stream| inode(stream).map_or(0, |stat| stat.st_ino)),
+        }
+    }
+
+    /// Whose end is the end of all its processes.
+    pub(super) fn pid_namespace(&self) -> PidNamespace {
+        let second = self.plan.task.entry.second.unwrap_or(0);
+        if (self.plan.start.create | second) & PID == 0 {
+            PidNamespace::Shared
+        } else {
+            PidNamespace::Private
         }
     }
 
