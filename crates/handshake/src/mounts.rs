@@ -176,6 +176,8 @@ wire_struct! {
         pub data: Option<Text<'a>>,
         /// Host directory to bind otherwise: the container's own group.
         pub source: Text<'a>,
+        /// To bind if that is not there.
+        pub fallback: Option<Text<'a>>,
     }
 }
 

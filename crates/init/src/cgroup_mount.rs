@@ -65,8 +65,11 @@ fn one(top: &OwnedFd, hierarchy: &Hierarchy<'_>, flags: u32) -> Result<(), Errno
         None => bind(&hierarchy.source, &target, flags),
     };
     match mounted {
-        // An unprivileged caller may have been refused a group here, and was forgiven.
-        Err(Errno::NOENT) => nothing(&target, flags),
+        // An unprivileged caller may have been refused a group here, and was forgiven: we are still in his.
+        Err(Errno::NOENT) => match &hierarchy.fallback {
+            Some(fallback) => bind(fallback, &target, flags),
+            None => nothing(&target, flags),
+        },
         other => other,
     }
 }

@@ -57,11 +57,12 @@ fn version_1<'a>(
         remount: (options.set & ms::RDONLY != 0).then_some(ms::REMOUNT | ms::BIND | ms::RDONLY | TMPFS),
     };
     let text = |value: &str| text(value, format_args!("mounts[{index}]"));
-    for V1Hierarchy { directory, controllers, container } in hierarchies {
+    for V1Hierarchy { directory, controllers, container, caller } in hierarchies {
         plan.hierarchies.push(Hierarchy {
             name: text(directory)?,
             data: if namespace { Some(text(&new_instance(controllers))?) } else { None },
             source: text(container)?,
+            fallback: caller.as_deref().map(text).transpose()?,
         });
         for controller in controllers {
             let name = controller.strip_prefix("name=").unwrap_or(controller);

@@ -52,6 +52,8 @@ pub struct V1Hierarchy {
     pub controllers: Vec<String>,
     /// Absolute path of the container's group in it.
     pub container: String,
+    /// That of the caller's own, where one of the container's may be refused to the caller and done without.
+    pub caller: Option<String>,
 }
 
 /// The file system of Intel RDT, as it is mounted.

@@ -52,7 +52,9 @@ pub fn host(spec: &Spec<'_>, id: &ContainerId, request: &Request<'_>) -> Result<
         egid: getegid().as_raw(),
         in_user_namespace: request.in_user_namespace.map_or_else(in_user_namespace, Ok)?,
         last_capability: last_capability()?,
-        cgroups: cgroup.as_ref().map_or(Cgroups::None, cgroups),
+        cgroups: cgroup
+            .as_ref()
+            .map_or(Cgroups::None, |paths| cgroups(paths, request.rootless_cgroups.then_some(&layout))),
         resctrl: if wants_resctrl { intel_rdt::probe(request.resctrl)? } else { None },
         apparmor: wants_apparmor && has_apparmor(),
         selinux: wants_selinux && has_selinux(),
@@ -70,14 +72,19 @@ fn cgroup(layout: &Layout, linux: Option<&Linux<'_>>, id: &ContainerId) -> Resul
     Ok(Some(Paths::resolve(layout, path, id.as_str(), Membership::of_self)?))
 }
 
-fn cgroups(paths: &Paths) -> Cgroups {
+/// `layout` is given where the caller's own groups may have to do.
+fn cgroups(paths: &Paths, layout: Option<&Layout>) -> Cgroups {
     if let Some(only) = paths.v2_alone() {
         return Cgroups::V2 { container: only.absolute() };
     }
+    // Where nothing is known of them nothing is shown.
+    let own = layout.and_then(|layout| Paths::of(layout, &Membership::of_self().ok()?).ok());
+    let own = own.unwrap_or_default().places;
     let hierarchy = |place: &brig_cgroup::Place| V1Hierarchy {
         directory: place.mount.rsplit('/').next().unwrap_or_default().to_owned(),
         controllers: place.controllers.clone(),
         container: place.absolute(),
+        caller: own.iter().find(|own| own.mount == place.mount).map(brig_cgroup::Place::absolute),
     };
     Cgroups::V1 { hierarchies: paths.places.iter().filter(|place| !place.is_v2()).map(hierarchy).collect() }
 }

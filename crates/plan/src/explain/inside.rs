@@ -113,7 +113,10 @@ fn filesystem(value: &Filesystem<'_>) -> String {
 fn hierarchies(value: &Cgroup1<'_>) -> String {
     let each = value.hierarchies.iter().map(|hierarchy| match &hierarchy.data {
         Some(data) => format!("{} [{}]", quoted(&hierarchy.name), data.to_string_lossy()),
-        None => format!("{} from {}", quoted(&hierarchy.name), quoted(&hierarchy.source)),
+        None => {
+            let or = hierarchy.fallback.as_ref().map(|it| format!(" or {}", quoted(it))).unwrap_or_default();
+            format!("{} from {}{or}", quoted(&hierarchy.name), quoted(&hierarchy.source))
+        }
     });
     let end = if value.remount.is_some() { ", ro at the end" } else { "" };
     format!("cgroup {} of {}{end}", flags(value.flags), list(each, ", "))

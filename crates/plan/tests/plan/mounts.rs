@@ -306,6 +306,7 @@ fn version_1() -> Cgroups {
         directory: directory.to_owned(),
         controllers: controllers.iter().map(ToString::to_string).collect(),
         container: format!("/sys/fs/cgroup/{directory}/c"),
+        caller: (directory == "systemd").then(|| "/sys/fs/cgroup/systemd/user".to_owned()),
     };
     Cgroups::V1 {
         hierarchies: vec![
@@ -328,6 +329,8 @@ fn a_cgroup_mount_of_version_1_has_a_directory_for_each_hierarchy() {
         assert_eq!(names, texts(&["cpu,cpuacct", "systemd"]));
         assert_eq!(plan.hierarchies.iter().map(|it| it.data.clone()).collect::<Vec<_>>(), data);
         assert_eq!(plan.hierarchies[1].source, text("/sys/fs/cgroup/systemd/c"));
+        let fallbacks: Vec<_> = plan.hierarchies.iter().map(|it| it.fallback.clone()).collect();
+        assert_eq!(fallbacks, [None, Some(text("/sys/fs/cgroup/systemd/user"))]);
         let links: Vec<_> = plan
             .links
             .iter()
