@@ -26,7 +26,9 @@ impl Cgroup {
         for place in &paths.places {
             match make(place, needed) {
                 Ok(group) => cgroup.groups.push(group),
-                Err(error) if denied == Denied::Skip && error.is_permission() => refused = error,
+                Err(error) if (denied == Denied::Skip || paths.is_beside(place)) && error.is_permission() => {
+                    refused = error;
+                }
                 Err(error) => {
                     cgroup.undo();
                     return Err(error);

@@ -189,6 +189,35 @@ fn hierarchies_that_deny_an_ordinary_user_are_done_without() {
 }
 
 #[test]
+fn on_a_hybrid_layout_the_caller_need_not_be_given_a_group_of_version_2() {
+    if !can_run("on_a_hybrid_layout_the_caller_need_not_be_given_a_group_of_version_2") {
+        return;
+    }
+    let parent = Scratch::new();
+    if !parent.paths.places.iter().any(brig_cgroup::Place::is_v2) {
+        return println!("SKIPPED: needs cgroup v2 beside v1");
+    }
+    for place in parent.paths.places.iter().filter(|place| !place.is_v2()) {
+        chown(place.absolute(), Some(common::NOBODY), None).unwrap();
+        // A cpuset hands on what it has.
+        for file in ["cpuset.cpus", "cpuset.mems"].map(|file| format!("{}/{file}", place.absolute())) {
+            if fs::exists(&file).unwrap() {
+                chown(&file, Some(common::NOBODY), None).unwrap();
+            }
+        }
+    }
+    let paths = parent.paths.with_sub(&SubPaths::parse(&["x"]).unwrap()).unwrap();
+    common::as_nobody(|| {
+        let cgroup = Cgroup::create(&paths, &[], Denied::Refuse).unwrap();
+        let made = cgroup.paths();
+        assert!(!made.places.iter().any(brig_cgroup::Place::is_v2));
+        assert_eq!(made.places.len() + 1, paths.places.len());
+        cgroup.undo();
+    });
+    assert!(all_gone(&paths));
+}
+
+#[test]
 fn device_rules_replace_those_that_the_cgroup_had() {
     if !can_run("device_rules_replace_those_that_the_cgroup_had") {
         return;

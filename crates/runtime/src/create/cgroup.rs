@@ -26,6 +26,8 @@ impl Making<'_> {
         let denied = if plan.optional { Denied::Skip } else { Denied::Refuse };
         match Cgroup::create(&self.cgroup_paths, &self.controllers(), denied) {
             Ok(cgroup) => {
+                // Where it was denied and done without, no later command need look.
+                self.cgroup_paths = cgroup.paths();
                 self.cgroup = Some(cgroup);
                 self.has_cgroup = true;
             }
