@@ -27,7 +27,9 @@ impl Making<'_> {
         match Cgroup::create(&self.cgroup_paths, &self.controllers(), denied) {
             Ok(cgroup) => {
                 // Where it was denied and done without, no later command need look.
-                self.cgroup_paths = cgroup.paths();
+                if self.cgroup_paths.v2_alone().is_none() {
+                    self.cgroup_paths = cgroup.paths();
+                }
                 self.cgroup = Some(cgroup);
                 self.has_cgroup = true;
             }
