@@ -160,6 +160,23 @@ fn flags_that_a_user_namespace_locks_stay_and_cannot_be_cleared() {
 }
 
 #[test]
+fn access_times_that_a_user_namespace_locks_cannot_be_set_otherwise() {
+    if common::cannot_run() {
+        return;
+    }
+    let (folder, brig) = (Folder::new("source"), Brig::new());
+    let path = folder.path().display();
+    let atimes = ["noatime", "relatime", "strictatime"];
+    for (had, wanted) in atimes.iter().flat_map(|had| atimes.map(|wanted| (*had, wanted))) {
+        // The tmpfs has what the option says; the kernel shows strictatime as neither of the others.
+        let prepare = format!("mount -t tmpfs -o {had},mode=755 tmpfs {path}");
+        let bundle = Bundle::script("true").in_user_namespace().mount(bind(folder.path(), &["bind", wanted]));
+        let ended = brig.run_where("private", &prepare, &bundle);
+        assert_eq!(ended.code, i32::from(had != wanted), "{had} {wanted} {ended:?}");
+    }
+}
+
+#[test]
 fn a_read_only_bind_cannot_be_written_nor_made_writable() {
     if common::cannot_run() {
         return;

@@ -203,7 +203,9 @@ fn events_of_a_container_without_a_cgroup_are_few_and_end_with_it() {
     }
     let (bundle, brig) = (Bundle::with_args(&["sleep", "1000"]).edit(rootless), Brig::new());
     let id = brig.start(&bundle);
-    let told = brig.run(&["events", "--stats", &id]).json();
+    let told = brig.run(&["events", "--stats", &id]);
+    assert_eq!(told.stderr, "", "a caller may read both streams as one");
+    let told = told.json();
     assert_eq!((&told["type"], &told["id"]), (&json!("stats"), &json!(id)));
     let mut events = brig.command(&["events", "--interval", "1h", &id]).spawn().unwrap();
     brig.run(&["kill", &id, "KILL"]).ok();

@@ -148,20 +148,22 @@ fn set_attributes(tree: &OwnedFd, attrs: &AttrChange, index: u32) -> Outcome<()>
 }
 
 /// Flags of statfs(2), the same as attributes, and as mount(8) names them.
-const FLAGS: [(i64, u64, &str); 7] = [
+const FLAGS: [(i64, u64, &str); 6] = [
     (0x1, RDONLY, " ro"),
     (0x2, NOSUID, " nosuid"),
     (0x4, NODEV, " nodev"),
     (0x8, NOEXEC, " noexec"),
     (0x400, NOATIME, " noatime"),
     (0x800, NODIRATIME, " nodiratime"),
-    (0x10_0000_0000, STRICTATIME, " strictatime"),
 ];
 
 /// The attributes that the mount has, as statfs(2) tells them.
 fn locked_attributes(tree: &OwnedFd) -> Result<u64, Errno> {
+    /// Either of them; a mount that has neither is strictatime.
+    const NOATIME_OR_RELATIME: i64 = 0x1400;
     let flags = fs::fstatfs(tree)?.f_flags;
-    Ok(FLAGS.iter().filter(|(have, ..)| flags & have != 0).map(|(_, attr, _)| attr).sum())
+    let strict = if flags & NOATIME_OR_RELATIME == 0 { STRICTATIME } else { 0 };
+    Ok(strict | FLAGS.iter().filter(|(have, ..)| flags & have != 0).map(|(_, attr, _)| attr).sum::<u64>())
 }
 
 fn names(attributes: u64) -> Vec<u8> {

@@ -76,7 +76,7 @@ pub fn of_record(record: &Record<'_>) -> Result<Statistics> {
     let cgroup = match Cgroup::open(&record::paths(&record.cgroup)).statistics() {
         // It was not given one: what it uses is counted with its owner's.
         Err(error) if record.rootless_cgroups && (error.is_permission() || error.is_missing()) => {
-            log::warn!("{error}");
+            log::debug!("{error}");
             brig_cgroup::Statistics::default()
         }
         statistics => statistics?,
