@@ -65,7 +65,7 @@ clean_up() {
 left() {
     # brig keeps seccomp programs beside its containers.
     ls -A "$1/runtime-runc/moby" 2>/dev/null | grep -v '^@' || true
-    find /sys/fs/cgroup -mindepth 2 -type d -path "*$GROUP*" -regex '.*[0-9a-f]\{64\}.*'
+    find /sys/fs/cgroup -mindepth 2 -type d -path "*$GROUP*" -regex '.*[0-9a-f]\{64\}.*' 2>/dev/null || true
 }
 
 # folder: a folder, unless runc would take it for a file.

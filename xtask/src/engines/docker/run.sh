@@ -60,7 +60,7 @@ docker stop -t 5 one
 docker inspect -f '{{.State.ExitCode}}' one
 
 # case: environment, entry point, folder and labels are the container's
-docker run --rm -e A=1 -e HOME -e B='x y' -w /srv --label l=1 --entrypoint env box
+docker run --rm -e A=1 -e HOME -e B='x y' -w /srv --label l=1 --entrypoint env box | sort
 docker run --rm -w /new/folder box pwd
 docker run --rm -w /srv box sh -c 'pwd; cat file'
 docker run --rm --env-file /dev/null --entrypoint '' box echo entry

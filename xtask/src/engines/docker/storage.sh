@@ -44,7 +44,7 @@ umount -R "$ENGINES/shared"
 
 # case: file systems in memory
 docker run --rm --tmpfs /a --tmpfs /b:size=64k,mode=700,uid=1000,exec --mount type=tmpfs,dst=/c,tmpfs-size=128k box sh -c '
-    cut -d" " -f5- /proc/self/mountinfo | grep -E "^/[abc] " | sed "s/,inode64//"; stat -c "%A %u %n" /a /b /c; exec 2>&1; head -c 100000 /dev/zero >/b/x' || echo "status $?"
+    cut -d" " -f5- /proc/self/mountinfo | grep -E "^/[abc] " | sed "s/,inode64//" | sort; stat -c "%A %u %n" /a /b /c; exec 2>&1; head -c 100000 /dev/zero >/b/x' || echo "status $?"
 docker run --rm --shm-size 1m box sh -c 'grep /dev/shm /proc/self/mountinfo | grep -o "size=[0-9k]*"'
 docker run --rm --tmpfs /srv box ls -A /srv
 
