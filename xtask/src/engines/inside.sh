@@ -16,6 +16,9 @@ renew() { # renew TYPE FOLDER NAME…: a new file system on FOLDER, with these f
 # What is of another network namespace in /sys misleads an engine. In a user namespace there can only be a new one where
 # nothing hides a part of the old one.
 renew sysfs /sys fs/cgroup kernel/security
+# Where version 1 is mounted, the folder above the hierarchies would take what an engine makes beside them.
+[ -e /sys/fs/cgroup/cgroup.controllers ] ||
+    renew tmpfs /sys/fs/cgroup $(awk '$5 ~ "^/sys/fs/cgroup/[^/]*$" { print substr($5, 16) }' /proc/self/mountinfo | sort -u)
 renew tmpfs /run dbus systemd user udev
 mkdir -p /run/lock "$ENGINES/bin" "$ENGINES/home"
 cp -a /etc "$ENGINES/etc"

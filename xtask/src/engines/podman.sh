@@ -77,8 +77,8 @@ clean_up() {
     find /run/runc /run/brig "$SOMEBODY/run/runc" "$SOMEBODY/run/brig" -mindepth 1 -maxdepth 1 -name '[!@]*' 2>/dev/null || true
     find "/sys/fs/cgroup/$GROUP" "/sys/fs/cgroup/$GROUP.slice" /sys/fs/cgroup/*/"$GROUP" \
         -type d -name 'libpod-*[0-9a-f]*' 2>/dev/null || true
-    # `play kube` cannot be told where.
-    find /sys/fs/cgroup -maxdepth 3 -type d -name libpod_parent -empty -exec rmdir {} + 2>/dev/null || true
+    # `play kube` cannot be told where. What somebody still uses stays.
+    find /sys/fs/cgroup/libpod_parent /sys/fs/cgroup/*/libpod_parent -depth -type d -exec rmdir {} + 2>/dev/null || true
 }
 
 # somebody WORD…: podman, called by an ordinary user who has subordinate ids and the same image.
