@@ -50,12 +50,15 @@ use crate::vm;
 use case::MARKED;
 use engine::Engine;
 use seclusion::Seclusion;
+pub(crate) use seclusion::pass_on;
 use session::Session;
 
 /// All of them, in the order in which they run.
 const ENGINES: [Engine; 3] = [docker::ENGINE, containerd::ENGINE, podman::ENGINE];
 /// The first word of the copy of this program that runs secluded.
 const INSIDE: &str = "--inside";
+/// Runs a command in namespaces and cgroups that are removed whatever happens.
+pub(crate) const KEEPER: &str = include_str!("engines/keeper.sh");
 
 /// `cargo xtask engines`: prints a line for each case, and the sum as the last line.
 ///
@@ -66,7 +69,7 @@ pub(crate) fn run(root: &Path, words: &[String]) -> Result<ExitCode, String> {
         return Session::inside(rest).map(|()| ExitCode::SUCCESS);
     }
     let choice = Choice::read(words)?;
-    let brig = brig(root)?;
+    let brig = built_brig(root)?;
     let sum = match choice.place {
         Place::Here => choice.run(&brig),
         Place::Machine => vm::engines(root, &brig, &choice.words())?,
@@ -158,7 +161,7 @@ fn obstacle(engine: &Engine) -> Option<String> {
 }
 
 /// The program that `BRIG` names, or one built like those of the tests.
-fn brig(root: &Path) -> Result<PathBuf, String> {
+pub(crate) fn built_brig(root: &Path) -> Result<PathBuf, String> {
     if let Some(path) = std::env::var_os("BRIG") {
         return Ok(path.into());
     }

@@ -22,6 +22,8 @@ mod vm;
 
 mod engines;
 
+mod faults;
+
 mod bench;
 
 mod dist;
@@ -45,6 +47,9 @@ cargo xtask engines [docker|containerd|podman] [WORD…]  brig as the runtime of
   --in-vm                    in the machine, with Debian 13's engines
   --marked                   the cases that `cargo xtask test` runs there
   environment: BRIG=path of a built brig; RUNC=path of the runc to compare with
+cargo xtask faults [kill|fail] [COMMAND…]   brig killed before, or failing at, every system call (needs root)
+  --every N                  every Nth case only
+  environment: BRIG=path of a built brig
 cargo xtask bench [OPTION…]  brig beside every runc and crun that is found (needs root)
   --rounds N                 rounds of every operation (40)
   --quick                    10 rounds
@@ -69,6 +74,7 @@ fn main() -> ExitCode {
         "test" => test::run(&root, rest).map(|()| ExitCode::SUCCESS),
         "vm" => vm::run(&root, rest),
         "engines" => engines::run(&root, rest),
+        "faults" => faults::run(&root, rest),
         "bench" => bench::run(&root, rest).map(|()| ExitCode::SUCCESS),
         "man" => dist::man(&root, rest).map(|()| ExitCode::SUCCESS),
         "dist" => dist::run(&root).map(|()| ExitCode::SUCCESS),

@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 use crate::command::{is_root, provide_tools};
 use crate::criu;
 use crate::engines;
+use crate::faults;
 use crate::oracle;
 use crate::tally::{self, Tally};
 use crate::vm;
@@ -54,6 +55,7 @@ pub(crate) fn run(root: &Path, words: &[String]) -> Result<(), String> {
         }
         sum += run.documentation(root)?;
         sum += engines::part(&built, words);
+        sum += faults::part(&built, words);
         sum += run.machine(root, &built)?;
     }
     println!("{sum}");

@@ -13,14 +13,33 @@ const SWITCH: &str = "/proc/sys/vm/memfd_noexec";
 
 #[test]
 fn a_container_starts_where_memfds_may_not_be_executed() {
-    if common::cannot_run() {
+    if cannot_turn() {
         return;
+    }
+    starts_without_memfds(&Bundle::with_args(&["echo", "up"]));
+}
+
+#[test]
+fn a_user_namespace_starts_where_memfds_may_not_be_executed() {
+    if cannot_turn() {
+        return;
+    }
+    starts_without_memfds(&Bundle::with_args(&["echo", "up"]).in_user_namespace());
+}
+
+fn cannot_turn() -> bool {
+    if common::cannot_run() {
+        return true;
     }
     if !Path::new(SWITCH).exists() {
         println!("SKIPPED: needs vm.memfd_noexec (Linux 6.3)");
-        return;
+        return true;
     }
-    let bundle = Bundle::with_args(&["echo", "up"]);
+    false
+}
+
+#[track_caller]
+fn starts_without_memfds(bundle: &Bundle) {
     let brig = Brig::new();
     let bundle_path = bundle.path().to_string_lossy().into_owned();
     let run = brig.command(&["run", "--bundle", &bundle_path, &common::unique("noexec")]);

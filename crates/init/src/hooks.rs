@@ -91,7 +91,7 @@ fn pipe() -> Result<(OwnedFd, OwnedFd), String> {
 }
 
 fn worded(errno: Errno) -> String {
-    format!("errno {}", errno.raw_os_error())
+    crate::payload::in_short(errno).into_owned()
 }
 
 fn become_hook(
@@ -150,14 +150,15 @@ fn supervise(hook: &Hook<'_>, child: &OwnedFd, mut io: Streams<'_>, exec: &Owned
     if !ended {
         process::pidfd_send_signal(child, Signal::KILL).map_err(worded)?;
     }
-    let status = process::waitid(WaitId::PidFd(child.as_fd()), WaitIdOptions::EXITED).map_err(worded)?;
+    let wait = || process::waitid(WaitId::PidFd(child.as_fd()), WaitIdOptions::EXITED);
+    let status = io::retry_on_intr(wait).map_err(worded)?;
     if !ended {
         return Err(format!("hook ran past specified timeout of {}", seconds(timeout)));
     }
     drain(&mut io.out);
     drain(&mut io.err);
     let mut errno = [0; 4];
-    if rustix::io::read(exec, &mut errno).map_err(worded)? == 4 {
+    if rustix::io::retry_on_intr(|| io::read(exec, &mut errno)).map_err(worded)? == 4 {
         let path = hook.path.to_string_lossy();
         return Err(format!(
             "fork/exec {path}: {}",

@@ -60,10 +60,14 @@ pub(crate) fn drop_privileges(process: &Process<'_>, parent: &Parent, _: &Inside
 fn drop_bounding(capabilities: &Capabilities) -> Result<(), Errno> {
     let unwanted = (0..=capabilities.last).filter(|number| capabilities.bounding >> number & 1 == 0);
     match unwanted.into_iter().try_for_each(prctl::drop_from_bounding_set) {
-        // Without CAP_SETPCAP, as for an unprivileged caller without a user namespace, the set stays.
-        Err(Errno::PERM) => Ok(()),
+        // An unprivileged caller without a user namespace has not what it takes, and gains nothing by the set.
+        Err(Errno::PERM) if !may_change_bounding()? => Ok(()),
         other => other,
     }
+}
+
+fn may_change_bounding() -> Result<bool, Errno> {
+    Ok(thread::capabilities(None)?.effective.contains(CapabilitySet::SETPCAP))
 }
 
 /// Whether the user must try again: some directories open only to root, others only to the user.

@@ -129,7 +129,7 @@ fn why_not(path: &CStr, errno: Errno) -> String {
     format!("exec {}: {}{}", path.to_string_lossy(), in_short(errno), hint.unwrap_or_default())
 }
 
-/// The few answers that execve(2) gives, and a socket whose other end is gone, as Go words them; runc's callers match these.
+/// What execve(2) answers, and what a start can run out of, as Go words it; runc's callers match these.
 pub(crate) fn in_short(errno: Errno) -> Cow<'static, str> {
     Cow::Borrowed(match errno {
         Errno::NOENT => "no such file or directory",
@@ -145,6 +145,12 @@ pub(crate) fn in_short(errno: Errno) -> Cow<'static, str> {
         Errno::IO => "input/output error",
         Errno::INVAL => "invalid argument",
         Errno::LIBBAD => "accessing a corrupted shared library",
+        Errno::MFILE => "too many open files",
+        Errno::NFILE => "too many open files in system",
+        Errno::NOSPC => "no space left on device",
+        Errno::INTR => "interrupted system call",
+        Errno::AGAIN => "resource temporarily unavailable",
+        Errno::NOSYS => "function not implemented",
         Errno::CONNRESET => "connection reset by peer",
         Errno::PIPE => "broken pipe",
         other => return Cow::Owned(format!("errno {}", other.raw_os_error())),

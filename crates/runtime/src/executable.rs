@@ -61,11 +61,14 @@ fn readonly_tmpfs() -> Result<OwnedFd, Errno> {
     let attributes = MountAttrFlags::MOUNT_ATTR_NOSUID | MountAttrFlags::MOUNT_ATTR_NODEV;
     let mount = fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, attributes)?;
     let create = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-    write_all(&fs::openat(&mount, NAME, create, Mode::from_raw_mode(0o500))?)?;
+    write_all(&fs::openat(&mount, NAME, create, ANYBODY)?)?;
     let attr = MountAttr { set: mount_setattr::RDONLY, ..MountAttr::default() };
     mount_setattr::mount_setattr(&mount, Reach::One, &attr)?;
     fs::openat(&mount, NAME, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())
 }
+
+/// The root of a user namespace is not its owner, and executes it all the same.
+const ANYBODY: Mode = Mode::from_raw_mode(0o555);
 
 fn installed() -> Result<OwnedFd, Errno> {
     let file =

@@ -73,12 +73,8 @@ fn signal_init(record: &Record<'_>, signal: i32) -> Result<()> {
 /// What a v1 freezer holds cannot even die. On v2 it can, and there is nothing to do.
 pub(crate) fn thaw(cgroup: &Cgroup) -> Result<()> {
     let v1 = cgroup.paths().places.iter().any(|place| !place.is_v2());
-    if v1
-        && best_effort(
-            cgroup.is_frozen(),
-            "the signal has been sent; where there is no freezer nothing holds it",
-        ) == Some(true)
-    {
+    let frozen = || best_effort(cgroup.is_frozen(), "what cannot be looked at may be frozen");
+    if v1 && frozen() != Some(false) {
         cgroup.thaw()?;
     }
     Ok(())

@@ -182,15 +182,14 @@ pub fn rootfs(spec: &Spec<'_>, bundle: &Path) -> Result<PathBuf> {
     // `.` and `..` go away without a look at the disk, as in a config.json that says `./rootfs`.
     let path = clean(&path);
     match open_without_links(&path) {
-        Ok(found) if is_directory(&found) => Ok(path),
-        Ok(_) => Err(refused(Error::os(path.display(), Errno::NOTDIR).to_string())),
+        Ok(found) => match fstat(&found) {
+            Ok(stat) if FileType::from_raw_mode(stat.st_mode).is_dir() => Ok(path),
+            Ok(_) => Err(refused(Error::os(path.display(), Errno::NOTDIR).to_string())),
+            Err(errno) => Err(Error::os(format_args!("stat {}", path.display()), errno)),
+        },
         Err(Errno::LOOP) => Err(refused("not an absolute path, or a symlink".to_owned())),
         Err(errno) => Err(refused(Error::os(format_args!("stat {}", path.display()), errno).to_string())),
     }
-}
-
-fn is_directory(found: &OwnedFd) -> bool {
-    fstat(found).is_ok_and(|found| FileType::from_raw_mode(found.st_mode).is_dir())
 }
 
 fn open_without_links(path: &Path) -> Result<OwnedFd, Errno> {

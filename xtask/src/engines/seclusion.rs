@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use crate::command::which;
-use crate::engines::INSIDE;
 use crate::engines::engine::Engine;
+use crate::engines::{INSIDE, KEEPER};
 use crate::tally::Tally;
 use crate::test::PATIENCE;
 
@@ -62,7 +62,7 @@ impl<'a> Seclusion<'a> {
     fn command(&self, words: &[String]) -> Result<Command, String> {
         let this = std::env::current_exe().map_err(|error| format!("own executable: {error}"))?;
         let mut command = Command::new("sh");
-        command.args(["-euc", include_str!("keeper.sh"), "sh"]).arg(this);
+        command.args(["-euc", KEEPER, "sh"]).arg(this);
         command.args(["engines", INSIDE, self.engine.name]).args(words);
         command.env("INSIDE", include_str!("inside.sh")).env("ENGINES", FOLDER).env("GROUP", &self.group);
         command.env("BRIG", self.brig).env("RUNC", reference().unwrap_or_default());
@@ -79,7 +79,7 @@ pub(super) fn reference() -> Option<PathBuf> {
 }
 
 /// Prints what `child` prints, but for the sum, which is its last line.
-fn pass_on(child: &mut Child) -> Option<Tally> {
+pub(crate) fn pass_on(child: &mut Child) -> Option<Tally> {
     let mut sum = None;
     for line in BufReader::new(child.stdout.take()?).lines() {
         let line = line.ok()?;

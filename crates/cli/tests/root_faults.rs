@@ -1,0 +1,68 @@
+//! System calls that fail where they hardly ever do (strace(1) lets them). `cargo xtask faults` tries them all; what it found
+//! is kept here. Root, in a private mount namespace.
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test ends where its preparation fails")]
+
+mod common;
+
+use std::process::Command;
+
+use common::{Brig, Bundle, Ended, cannot_run, unique};
+
+fn cannot_inject() -> bool {
+    let missing = Command::new("strace").arg("-V").output().is_err();
+    if missing {
+        println!("SKIPPED: needs strace");
+    }
+    missing || cannot_run()
+}
+
+/// Runs `bundle` with a call that fails, as in `keyctl:error=ENOSYS`; nothing is left.
+fn run_with(fault: &str, bundle: &Bundle) -> Ended {
+    let (brig, id) = (Brig::new(), unique("fault"));
+    let run = brig.command(&["run", "--bundle", bundle.path().to_str().unwrap(), &id]);
+    let (call, _) = fault.split_once(':').unwrap();
+    let mut command = Command::new("strace");
+    command.args(["-f", "-qq", "-o", "/dev/null", "-e", &format!("trace={call}")]);
+    command.args(["-e", &format!("inject={fault}")]).arg(run.get_program()).args(run.get_args());
+    let ended = brig.finish(command);
+    brig.assert_nothing_of(&id);
+    ended
+}
+
+#[test]
+fn a_bounding_set_that_cannot_be_narrowed_ends_the_start() {
+    if cannot_inject() {
+        return;
+    }
+    // Of some forty capabilities, in brig-init; the parent makes one or two such calls.
+    for drop in [8, 20, 30] {
+        let ended = run_with(&format!("prctl:error=EPERM:when={drop}"), &Bundle::with_args(&["true"]));
+        assert_eq!(ended.code, 1, "{ended:?}");
+        assert!(ended.error().contains("bounding set: operation not permitted"), "{ended:?}");
+    }
+}
+
+#[test]
+fn without_session_keyrings_a_container_has_its_network_all_the_same() {
+    if cannot_inject() {
+        return;
+    }
+    let bundle = Bundle::script("cut -d: -f1 /proc/net/dev").edit(|config| {
+        config["annotations"] = serde_json::json!({ "brig.network.eth0": r#"{"type": "veth"}"# });
+    });
+    let ended = run_with("keyctl:error=ENOSYS", &bundle).ok();
+    assert!(ended.stdout.contains("eth0"), "{ended:?}");
+}
+
+#[test]
+fn a_hook_that_cannot_be_started_is_named_with_its_error() {
+    if cannot_inject() {
+        return;
+    }
+    let bundle = Bundle::with_args(&["true"]).edit(|config| {
+        config["hooks"] = serde_json::json!({ "createContainer": [{ "path": "/bin/true" }] });
+    });
+    let ended = run_with("pipe2:error=EMFILE:when=1+", &bundle);
+    assert_eq!(ended.code, 1, "{ended:?}");
+    assert!(ended.error().ends_with("createContainer hook #0: too many open files"), "{ended:?}");
+}

@@ -1,0 +1,15 @@
+# inside.sh COMMAND…: furnishes new namespaces and runs COMMAND in them. PLACE=v2: with cgroup v2 alone.
+# All that brig writes goes to $FAULTS, which vanishes with the mount namespace.
+mount -t tmpfs -o mode=755 tmpfs /run
+mkdir -p "$FAULTS"
+ip link set lo up
+if [ "$PLACE" = v2 ] && [ ! -e /sys/fs/cgroup/cgroup.controllers ]; then
+    umount -R /sys/fs/cgroup 2>/dev/null || true
+    mount -t cgroup2 none /sys/fs/cgroup
+fi
+if [ $$ != 1 ]; then
+    exec "$@"
+fi
+mount -t proc proc /proc
+env --default-signal=INT,QUIT "$@" &
+wait "$!"

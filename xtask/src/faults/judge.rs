@@ -1,0 +1,114 @@
+//! Whether what came of an act is right.
+
+use nix::libc;
+
+use super::acts::{Act, Makes};
+use super::errors;
+use super::scene::Played;
+use super::tracer::{Blow, Site};
+
+/// The exit code of who runs what was killed.
+const KILLED: i32 = 137;
+
+/// The exit code of who gave up (SIGABRT).
+const ABORTED: i32 = 134;
+
+/// What is wrong with what came of `act`; empty if nothing is. `unharmed` is what comes of it otherwise.
+pub(super) fn complaints(act: &Act, blow: (Site, Blow), played: &Played, unharmed: &str) -> Vec<String> {
+    let mut wrong = Vec::new();
+    if played.traced.hung {
+        wrong.push("it never ends".to_owned());
+    }
+    if let Some(said) = &played.not_deleted {
+        wrong.push(format!("delete --force fails: {}", said.trim()));
+    }
+    wrong.extend(played.left.iter().map(|what| format!("delete --force leaves {what}")));
+    match &played.outcome {
+        Some(Ok(now)) if now == unharmed => {}
+        // Behind the gate nobody hears of it; what was killed there is a container that was killed.
+        Some(_) if behind_gate(act, blow, played) => {}
+        Some(Ok(now)) => {
+            let difference = difference(unharmed, now, blow);
+            if !difference.is_empty() {
+                wrong.push(format!("other walls, and no failure: {difference}"));
+            }
+        }
+        Some(Err(reason)) => wrong.push(reason.clone()),
+        None => wrong.extend(of_failure(act, blow, played)),
+    }
+    if played.state.code == -1 {
+        wrong.push("state never ends".to_owned());
+    }
+    wrong
+}
+
+/// Whether what was struck is a `brig-init` that nobody listens to any more: it never became the user's program.
+fn behind_gate(act: &Act, (site, blow): (Site, Blow), played: &Played) -> bool {
+    let nothing_ran = match &played.outcome {
+        Some(Ok(walls)) => walls.is_empty(),
+        Some(Err(_)) => played.state.said.contains("\"stopped\""),
+        None => false,
+    };
+    site.process > 0 && nothing_ran && (act.name == "start" || blow == Blow::Kill)
+}
+
+fn of_failure(act: &Act, (site, blow): (Site, Blow), played: &Played) -> Vec<String> {
+    let mut wrong = Vec::new();
+    // Rust ends a program that finds no memory, and one whose own socket fails while it starts another.
+    let died = errors::is_memory(site.call) || played.errors.contains("the CLOEXEC pipe failed");
+    let itself = site.process == 0;
+    // Who runs in the foreground ends as what it runs.
+    let as_payload = blow == Blow::Kill && act.makes == Makes::Walls && played.traced.code == KILLED;
+    if blow == Blow::Kill && itself || died && played.traced.code == ABORTED || as_payload {
+        return wrong;
+    }
+    wrong.extend(played.left_by_itself.iter().map(|what| format!("it leaves {what}")));
+    let message = played.errors.lines().rfind(|line| !line.trim().is_empty()).unwrap_or_default();
+    let is_payload = act.makes == Makes::Walls && played.traced.code == 255;
+    if played.traced.code != act.fails_with && !is_payload {
+        wrong.push(format!("it ends with {}: {message}", played.traced.code));
+    }
+    if message.is_empty() {
+        wrong.push("it says nothing".to_owned());
+    }
+    if played.errors.contains("panicked") {
+        wrong.push(format!("it panics: {}", played.errors.trim()));
+    }
+    if let Blow::Fail(errno) = blow
+        && !message.contains(errors::words_of_error(errno))
+    {
+        wrong.push(format!("it does not name the error: {message}"));
+    }
+    wrong
+}
+
+/// The first lines that differ, where they may not.
+fn difference(then: &str, now: &str, (site, blow): (Site, Blow)) -> String {
+    // Where no node may be made, the host's own is bound, and masks what the other would have masked.
+    let bound = blow == Blow::Fail(libc::EPERM) && errors::name_of_call(site.call) == "mknodat";
+    let wall = |line: &str| match line.split(' ').collect::<Vec<_>>()[..] {
+        ["/null", path, ..] if bound && path.starts_with("/proc") => format!("masked {path}"),
+        _ if bound && line.contains(" - devtmpfs ") => String::new(),
+        _ => line.to_owned(),
+    };
+    let (then, now): (Vec<_>, Vec<_>) = (then.lines().map(wall).collect(), now.lines().map(wall).collect());
+    let gone = then.iter().filter(|wall| !now.contains(wall)).map(|wall| format!("- {wall}"));
+    let new =
+        now.iter().filter(|wall| !wall.is_empty() && !then.contains(wall)).map(|wall| format!("+ {wall}"));
+    gone.chain(new).take(6).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bound_node_is_the_same_wall_and_a_missing_mask_is_not() {
+        let then = "/null /proc/keys rw - tmpfs tmpfs rw";
+        let now = "/null /proc/keys rw - devtmpfs devtmpfs rw\n/null /dev/null rw - devtmpfs devtmpfs rw";
+        let site = Site { process: 1, call: libc::SYS_mknodat, nth: 1 };
+        assert_eq!(difference(then, now, (site, Blow::Fail(libc::EPERM))), "");
+        assert_eq!(difference(then, "", (site, Blow::Fail(libc::EPERM))), "- masked /proc/keys");
+        assert!(!difference(then, now, (site, Blow::Fail(libc::EIO))).is_empty());
+    }
+}

@@ -1,0 +1,281 @@
+//! Where acts are played: brig with a store of its own, the bundles, and the machine as it was before.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::acts::{Act, Makes, UNTIL_STOPPED};
+use super::bundles;
+use super::left::World;
+use super::tracer::{self, Blow, Site, Traced};
+
+/// The container's.
+pub(super) const ID: &str = "box";
+/// No command takes longer, whatever is done to it.
+const LIMIT: Duration = Duration::from_secs(40);
+const POLL: Duration = Duration::from_micros(500);
+
+/// What a command ended with and wrote.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Ended {
+    pub(super) code: i32,
+    pub(super) said: String,
+    pub(super) errors: String,
+}
+
+/// What came of an act.
+#[derive(Debug, Default)]
+pub(super) struct Played {
+    pub(super) traced: Traced,
+    /// What the command wrote to its standard error.
+    pub(super) errors: String,
+    /// What is there when the command has succeeded.
+    pub(super) outcome: Option<Result<String, String>>,
+    /// The state of the container after the command, and its standard error.
+    pub(super) state: Ended,
+    /// What the command left, where it has to leave nothing.
+    pub(super) left_by_itself: Vec<String>,
+    /// What `delete --force` said if it failed.
+    pub(super) not_deleted: Option<String>,
+    /// What it left.
+    pub(super) left: Vec<String>,
+}
+
+/// The stage.
+#[derive(Debug)]
+pub(super) struct Scene {
+    brig: PathBuf,
+    folder: PathBuf,
+    group: String,
+    world: World,
+    /// The host's namespaces, as the kernel names them.
+    namespaces: Vec<String>,
+}
+
+impl Scene {
+    /// Furnishes `folder`.
+    ///
+    /// # Errors
+    /// It cannot be written to, or busybox is missing.
+    pub(super) fn new(brig: &Path, folder: &Path, group: &str) -> Result<Self, String> {
+        let failed = |error| format!("{}: {error}", folder.display());
+        fs::create_dir_all(folder.join("store")).map_err(failed)?;
+        bundles::make(brig, folder, group)?;
+        for name in ["stdout", "stderr", "walls", "errors", "pid"] {
+            fs::write(folder.join(name), "").map_err(failed)?;
+        }
+        let namespaces = fs::read_dir("/proc/self/ns").map_err(failed)?.flatten();
+        let namespaces = namespaces.flat_map(|entry| fs::read_link(entry.path()));
+        let namespaces = namespaces.map(|name| name.to_string_lossy().into_owned()).collect();
+        let world = World::now(folder, group);
+        let (brig, folder, group) = (brig.to_owned(), folder.to_owned(), group.to_owned());
+        Ok(Self { brig, folder, group, world, namespaces })
+    }
+
+    /// Plays `act`, strikes it once, and clears up.
+    ///
+    /// # Errors
+    /// What has to be there before cannot be made, or ptrace(2) is not possible.
+    pub(super) fn play(&self, act: &Act, blow: Option<(Site, Blow)>) -> Result<Played, String> {
+        self.empty("walls")?;
+        for command in act.before {
+            let ended = self.brig(act, command)?;
+            if ended.code != 0 {
+                return Err(format!("{}: {command}: {}", act.name, ended.errors));
+            }
+        }
+        let watched = if act.name == "start" { self.pid_of_init() } else { None };
+        let mut starter = tracer::starter(&self.words(act, act.command));
+        starter.stdout(self.open("walls")?).stderr(self.emptied("errors")?);
+        let traced = tracer::trace(starter, watched, blow, LIMIT)?;
+        let mut played = Played { errors: self.read("errors"), traced, ..Played::default() };
+        played.state = self.brig(act, "state ID")?;
+        if played.traced.code == 0 {
+            played.outcome = Some(self.complete(act, &played.state));
+        } else if act.before.is_empty() {
+            played.left_by_itself = self.world.left(&self.folder, &self.group);
+        }
+        let deleted = self.brig(act, "delete --force ID")?;
+        played.not_deleted = (deleted.code != 0).then_some(deleted.errors);
+        played.left = self.world.left(&self.folder, &self.group);
+        if !played.left.is_empty() {
+            self.sweep();
+        }
+        Ok(played)
+    }
+
+    /// What there is now that the command has succeeded.
+    fn complete(&self, act: &Act, state: &Ended) -> Result<String, String> {
+        let mut state = state.clone();
+        for command in act.after {
+            let ended = self.brig(act, command)?;
+            if ended.code != 0 {
+                return Err(format!("{command}: {}", ended.errors));
+            }
+            state = self.brig(act, "state ID")?;
+        }
+        let status = if state.code == 0 { status(&state.said) } else { "none" };
+        match act.makes {
+            Makes::Walls => Ok(self.walls()),
+            Makes::State(wanted) if status == wanted => Ok(String::new()),
+            Makes::Nothing if status == "none" => match self.world.left(&self.folder, &self.group).first() {
+                None => Ok(String::new()),
+                Some(what) => Err(format!("left, and no failure: {what}")),
+            },
+            Makes::State(_) | Makes::Nothing => Err(format!("the container is {status}")),
+        }
+    }
+
+    /// What the probe printed, without what is different each time.
+    fn walls(&self) -> String {
+        let text = self.read("walls");
+        let lines = text.lines().map(|line| {
+            let namespace = line.split_once(":[").map(|(kind, _)| kind);
+            match namespace {
+                Some(kind) if self.namespaces.iter().any(|host| host == line) => {
+                    format!("{kind} of the host")
+                }
+                Some(kind) => format!("{kind} of its own"),
+                None => without_numbers(line),
+            }
+        });
+        lines.collect::<Vec<_>>().join("\n")
+    }
+
+    fn pid_of_init(&self) -> Option<i32> {
+        self.read("pid").trim().parse().ok()
+    }
+
+    /// Runs one command of brig's to its end.
+    fn brig(&self, act: &Act, command: &str) -> Result<Ended, String> {
+        if command == UNTIL_STOPPED {
+            return self.until_stopped(act);
+        }
+        // What a container writes goes where its walls are looked for.
+        let is_start = ["create", "run", "start"].iter().any(|name| command.starts_with(name));
+        let stdout = if is_start { self.open("walls")? } else { self.emptied("stdout")? };
+        let words = self.words(act, command);
+        let (program, words) = words.split_first().ok_or("no command")?;
+        let mut run = Command::new(program);
+        run.args(words).stdin(Stdio::null()).stdout(stdout).stderr(self.emptied("stderr")?);
+        let mut child = run.spawn().map_err(|error| format!("{program}: {error}"))?;
+        let deadline = Instant::now() + LIMIT;
+        let code = loop {
+            match child.try_wait().map_err(|error| format!("{program}: {error}"))? {
+                Some(status) => break status.code().unwrap_or(128),
+                None if Instant::now() > deadline => {
+                    child
+                        .kill()
+                        .and_then(|()| child.wait())
+                        .map_err(|error| format!("{program}: {error}"))?;
+                    return Ok(Ended { code: -1, errors: "it never ends".into(), ..Ended::default() });
+                }
+                None => thread::sleep(POLL),
+            }
+        };
+        let said = if is_start { String::new() } else { self.read("stdout") };
+        Ok(Ended { code, said, errors: self.read("stderr") })
+    }
+
+    fn until_stopped(&self, act: &Act) -> Result<Ended, String> {
+        let deadline = Instant::now() + LIMIT;
+        loop {
+            let ended = self.brig(act, "state ID")?;
+            if ended.code != 0 || status(&ended.said) == "stopped" || Instant::now() > deadline {
+                return Ok(ended);
+            }
+            thread::sleep(POLL);
+        }
+    }
+
+    fn words(&self, act: &Act, command: &str) -> Vec<String> {
+        let text = |path: PathBuf| path.display().to_string();
+        let mut words =
+            vec![self.brig.display().to_string(), "--root".into(), text(self.folder.join("store"))];
+        words.extend(command.split(' ').map(|word| match word {
+            "ID" => ID.to_owned(),
+            "BUNDLE" => text(act.bundle.path(&self.folder)),
+            "PIDFILE" => text(self.folder.join("pid")),
+            word => word.to_owned(),
+        }));
+        words
+    }
+
+    /// So that one case that leaves something does not spoil the next: everything below the store, and processes.
+    fn sweep(&self) {
+        for what in self.world.left(&self.folder, &self.group) {
+            let mut words = what.split(' ');
+            let done = match (words.next(), words.next().unwrap_or_default()) {
+                (Some("process"), pid) => Command::new("kill").args(["-KILL", pid]).status().map(drop),
+                (Some("interface"), name) => {
+                    Command::new("ip").args(["link", "del", name]).status().map(drop)
+                }
+                (Some("file"), path) if !Path::new(path).is_dir() => fs::remove_file(path),
+                _ => Ok(()),
+            };
+            if let Err(error) = done {
+                eprintln!("xtask: {what}: {error}");
+            }
+        }
+        for what in self.world.left(&self.folder, &self.group).iter().rev() {
+            let path = what.split_once(' ').map_or("", |(_, path)| path);
+            if Path::new(path).is_dir() {
+                fs::remove_dir(path).unwrap_or_else(|error| eprintln!("xtask: {what}: {error}"));
+            }
+        }
+    }
+
+    fn empty(&self, name: &str) -> Result<(), String> {
+        self.emptied(name).map(drop)
+    }
+
+    fn emptied(&self, name: &str) -> Result<File, String> {
+        File::create(self.folder.join(name)).map_err(|error| format!("{name}: {error}"))
+    }
+
+    fn open(&self, name: &str) -> Result<File, String> {
+        let open = File::options().append(true).open(self.folder.join(name));
+        open.map_err(|error| format!("{name}: {error}"))
+    }
+
+    fn read(&self, name: &str) -> String {
+        let bytes = fs::read(self.folder.join(name)).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+}
+
+/// The cgroups above the containers' own. brig leaves them, and somebody's machine has no use for them.
+impl Drop for Scene {
+    fn drop(&mut self) {
+        let top = Path::new("/sys/fs/cgroup");
+        let hierarchies = fs::read_dir(top).into_iter().flatten().flatten().map(|entry| entry.path());
+        for path in hierarchies.chain([top.to_owned()]).map(|path| path.join(&self.group)) {
+            if path.exists() {
+                fs::remove_dir(&path).unwrap_or_else(|error| eprintln!("xtask: {}: {error}", path.display()));
+            }
+        }
+    }
+}
+
+fn status(document: &str) -> &'static str {
+    let value: serde_json::Value = serde_json::from_str(document).unwrap_or_default();
+    let known = ["creating", "created", "running", "paused", "stopped"];
+    known.into_iter().find(|name| value["status"] == *name).unwrap_or("none")
+}
+
+fn without_numbers(line: &str) -> String {
+    let words: Vec<&str> = line.split(' ').filter(|word| !is_number_of_peers(word)).collect();
+    // One hierarchy has many names for its source.
+    words.join(" ").replace(" - cgroup2 none ", " - cgroup2 cgroup ")
+}
+
+/// `shared:12`, `master:3`, and the numbers of file systems without a device: `0:57`.
+fn is_number_of_peers(word: &str) -> bool {
+    let mut parts = word.splitn(2, ':');
+    let (kind, number) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    matches!(kind, "shared" | "master" | "0")
+        && !number.is_empty()
+        && number.bytes().all(|byte| byte.is_ascii_digit())
+}

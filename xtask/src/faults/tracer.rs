@@ -1,0 +1,363 @@
+//! One command under ptrace(2): which system calls it and `brig-init` make, and what becomes of it when one of them is
+//! its last, or fails.
+//!
+//! Counted is as strace(1) counts: so many calls of one name in one process. Unlike strace's, this count tells parent
+//! and child apart. The user's program, hooks and helpers are let go as soon as they are executed: they are not brig.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::libc;
+use nix::sys::ptrace::{self, Options};
+use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::Pid;
+
+/// One system call of a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Site {
+    /// Whose: in the order in which processes were born, the command first.
+    pub(super) process: u32,
+    /// Its number.
+    pub(super) call: i64,
+    /// Which one of those that have this number in this process, from 1 on.
+    pub(super) nth: u32,
+}
+
+/// What happens instead of a system call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Blow {
+    /// The process is killed.
+    Kill,
+    /// The call answers this errno, and does nothing.
+    Fail(i32),
+}
+
+/// What became of a command.
+#[derive(Debug, Default)]
+pub(super) struct Traced {
+    /// Its exit code, or 128 and the signal that ended it.
+    pub(super) code: i32,
+    /// All calls, in their order.
+    pub(super) sites: Vec<Site>,
+    /// The call came, and what was wanted happened.
+    pub(super) struck: bool,
+    /// It had to be killed at the end of its time.
+    pub(super) hung: bool,
+}
+
+/// Waits until it is traced.
+const STARTER: &str = r#"read _; exec "$@" </dev/null"#;
+const OPTIONS: Options = Options::PTRACE_O_TRACESYSGOOD
+    .union(Options::PTRACE_O_TRACEFORK)
+    .union(Options::PTRACE_O_TRACEVFORK)
+    .union(Options::PTRACE_O_TRACECLONE)
+    .union(Options::PTRACE_O_TRACEEXEC)
+    .union(Options::PTRACE_O_EXITKILL);
+/// `PTRACE_SYSCALL_INFO_ENTRY`, `PTRACE_SYSCALL_INFO_EXIT` (ptrace(2)).
+const ENTRY: u8 = 1;
+const EXIT: u8 = 2;
+
+/// `words` to be run by [`trace`]: its caller adds streams and environment.
+pub(super) fn starter(words: &[String]) -> Command {
+    let mut command = Command::new("sh");
+    command.args(["-c", STARTER, "sh"]).args(words).stdin(Stdio::piped());
+    command
+}
+
+/// Runs what [`starter`] made to its end, and `watched`, which is there already, beside it.
+///
+/// # Errors
+/// ptrace(2) is not possible here.
+pub(super) fn trace(
+    mut starter: Command,
+    watched: Option<i32>,
+    blow: Option<(Site, Blow)>,
+    limit: Duration,
+) -> Result<Traced, String> {
+    let mut child = starter.spawn().map_err(|error| format!("sh: {error}"))?;
+    let root = Pid::from_raw(child.id().cast_signed());
+    let mut tracer =
+        Tracer { root, blow, people: BTreeMap::new(), early: Vec::new(), born: 0, seen: Traced::default() };
+    let failed = |errno| format!("ptrace: {errno}");
+    for pid in [Some(root), watched.map(Pid::from_raw)].into_iter().flatten() {
+        ptrace::seize(pid, OPTIONS).map_err(failed)?;
+        tracer.is_born(pid.as_raw());
+        ptrace::interrupt(pid).map_err(failed)?;
+    }
+    let go = child.stdin.take().ok_or("sh: no standard input")?.write_all(b"\n");
+    go.map_err(|error| format!("sh: {error}"))?;
+    let watchdog = Watchdog::over(root, limit);
+    let ended = tracer.attend().and_then(|()| tracer.release());
+    tracer.seen.hung = watchdog.end();
+    ended.map_err(failed)?;
+    Ok(tracer.seen)
+}
+
+/// A traced process.
+#[derive(Debug, Default)]
+struct Person {
+    process: u32,
+    /// It is brig, or `brig-init`, and not yet about to be.
+    counts: bool,
+    so_far: BTreeMap<i64, u32>,
+    /// What the call that it is in has to answer.
+    answer: Option<i32>,
+}
+
+#[derive(Debug)]
+struct Tracer {
+    root: Pid,
+    blow: Option<(Site, Blow)>,
+    people: BTreeMap<i32, Person>,
+    /// Children that stopped before their birth was told.
+    early: Vec<i32>,
+    born: u32,
+    seen: Traced,
+}
+
+impl Tracer {
+    fn is_born(&mut self, pid: i32) {
+        let counts = self.born > 0;
+        self.people.insert(pid, Person { process: self.born, counts, ..Person::default() });
+        self.born += 1;
+    }
+
+    /// Until the command has ended.
+    fn attend(&mut self) -> Result<(), Errno> {
+        loop {
+            let status = match waitpid(None, Some(WaitPidFlag::__WALL)) {
+                Err(Errno::EINTR) => continue,
+                status => status?,
+            };
+            match status {
+                WaitStatus::Exited(pid, code) if pid == self.root => {
+                    self.seen.code = code;
+                    self.people.remove(&pid.as_raw());
+                    return Ok(());
+                }
+                WaitStatus::Signaled(pid, signal, _) if pid == self.root => {
+                    self.seen.code = 128 + signal as i32;
+                    self.people.remove(&pid.as_raw());
+                    return Ok(());
+                }
+                WaitStatus::Exited(pid, _) | WaitStatus::Signaled(pid, ..) => {
+                    self.people.remove(&pid.as_raw());
+                }
+                status => gone(self.go_on(status))?,
+            }
+        }
+    }
+
+    /// Once the blow has fallen nothing is counted any more.
+    fn run(&self, pid: Pid, signal: impl Into<Option<Signal>>) -> Result<(), Errno> {
+        let waits = self.people.values().any(|person| person.answer.is_some());
+        if self.seen.struck && !waits { ptrace::cont(pid, signal) } else { ptrace::syscall(pid, signal) }
+    }
+
+    fn go_on(&mut self, status: WaitStatus) -> Result<(), Errno> {
+        match status {
+            WaitStatus::PtraceEvent(pid, _, event) => self.event(pid, event),
+            WaitStatus::PtraceSyscall(pid) => {
+                self.syscall(pid)?;
+                self.run(pid, None)
+            }
+            WaitStatus::Stopped(pid, signal) => self.run(pid, signal),
+            _ => Ok(()),
+        }
+    }
+
+    fn event(&mut self, pid: Pid, event: i32) -> Result<(), Errno> {
+        match event {
+            libc::PTRACE_EVENT_FORK | libc::PTRACE_EVENT_VFORK | libc::PTRACE_EVENT_CLONE => {
+                let child = i32::try_from(ptrace::getevent(pid)?).map_err(|_| Errno::ERANGE)?;
+                self.is_born(child);
+                if let Some(place) = self.early.iter().position(|early| *early == child) {
+                    self.early.remove(place);
+                    gone(self.run(Pid::from_raw(child), None))?;
+                }
+            }
+            // The shell's own may still be told.
+            libc::PTRACE_EVENT_EXEC if pid == self.root && executable(pid).ends_with("sh") => {}
+            libc::PTRACE_EVENT_EXEC if pid == self.root => {
+                self.people.entry(pid.as_raw()).and_modify(|person| person.counts = true);
+            }
+            libc::PTRACE_EVENT_EXEC if !is_brig_init(pid) => {
+                self.people.remove(&pid.as_raw());
+                return ptrace::detach(pid, None);
+            }
+            libc::PTRACE_EVENT_STOP if !self.people.contains_key(&pid.as_raw()) => {
+                self.early.push(pid.as_raw());
+                return Ok(());
+            }
+            _ => {}
+        }
+        self.run(pid, None)
+    }
+
+    fn syscall(&mut self, pid: Pid) -> Result<(), Errno> {
+        let Some(person) = self.people.get_mut(&pid.as_raw()) else { return Ok(()) };
+        match ptrace::syscall_info(pid)?.op {
+            ENTRY if person.counts => {
+                let call = registers::call(pid)?;
+                let nth = person.so_far.entry(call).and_modify(|count| *count += 1).or_insert(1);
+                let site = Site { process: person.process, call, nth: *nth };
+                self.seen.sites.push(site);
+                match self.blow.filter(|(wanted, _)| *wanted == site) {
+                    Some((_, Blow::Kill)) => {
+                        self.seen.struck = true;
+                        kill(pid, Signal::SIGKILL)
+                    }
+                    Some((_, Blow::Fail(errno))) => {
+                        self.seen.struck = true;
+                        person.answer = Some(errno);
+                        registers::skip(pid)
+                    }
+                    None => Ok(()),
+                }
+            }
+            EXIT => person.answer.take().map_or(Ok(()), |errno| registers::answer(pid, errno)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Lets everybody go who is left.
+    fn release(&mut self) -> Result<(), Errno> {
+        for pid in std::mem::take(&mut self.early) {
+            self.is_born(pid);
+            gone(ptrace::syscall(Pid::from_raw(pid), None))?;
+        }
+        for pid in self.people.keys() {
+            gone(ptrace::interrupt(Pid::from_raw(*pid)))?;
+        }
+        while !self.people.is_empty() {
+            let status = match waitpid(None, Some(WaitPidFlag::__WALL)) {
+                Err(Errno::EINTR) => continue,
+                Err(Errno::ECHILD) => return Ok(()),
+                status => status?,
+            };
+            let Some(pid) = status.pid() else { continue };
+            match status {
+                WaitStatus::Exited(..) | WaitStatus::Signaled(..) => {}
+                WaitStatus::PtraceEvent(_, _, event) if is_birth(event) => {
+                    let child = i32::try_from(ptrace::getevent(pid)?).map_err(|_| Errno::ERANGE)?;
+                    self.is_born(child);
+                    gone(ptrace::detach(pid, None))?;
+                }
+                WaitStatus::Stopped(_, signal) => gone(ptrace::detach(pid, signal))?,
+                WaitStatus::PtraceSyscall(_) => {
+                    let answer = self.people.get_mut(&pid.as_raw()).and_then(|person| person.answer.take());
+                    if let Some(errno) = answer {
+                        gone(registers::answer(pid, errno))?;
+                    }
+                    gone(ptrace::detach(pid, None))?;
+                }
+                _ => gone(ptrace::detach(pid, None))?,
+            }
+            self.people.remove(&pid.as_raw());
+        }
+        Ok(())
+    }
+}
+
+fn is_birth(event: i32) -> bool {
+    matches!(event, libc::PTRACE_EVENT_FORK | libc::PTRACE_EVENT_VFORK | libc::PTRACE_EVENT_CLONE)
+}
+
+/// Somebody may have been killed meanwhile.
+fn gone(result: Result<(), Errno>) -> Result<(), Errno> {
+    match result {
+        Err(Errno::ESRCH) => Ok(()),
+        result => result,
+    }
+}
+
+fn executable(pid: Pid) -> String {
+    let exe = std::fs::read_link(format!("/proc/{pid}/exe")).unwrap_or_default();
+    exe.to_string_lossy().into_owned()
+}
+
+fn is_brig_init(pid: Pid) -> bool {
+    executable(pid).contains("brig-init")
+}
+
+/// Kills a command at the end of its time.
+#[derive(Debug)]
+struct Watchdog {
+    over: Sender<()>,
+    barked: Arc<AtomicBool>,
+    thread: JoinHandle<()>,
+}
+
+impl Watchdog {
+    fn over(pid: Pid, limit: Duration) -> Self {
+        let (over, ended) = mpsc::channel();
+        let barked = Arc::new(AtomicBool::new(false));
+        let bark = Arc::clone(&barked);
+        let thread = thread::spawn(move || {
+            if ended.recv_timeout(limit) == Err(RecvTimeoutError::Timeout) {
+                bark.store(true, Ordering::Relaxed);
+                if let Err(errno) = kill(pid, Signal::SIGKILL) {
+                    eprintln!("xtask: kill {pid}: {errno}");
+                }
+            }
+        });
+        Self { over, barked, thread }
+    }
+
+    /// Whether it had to.
+    fn end(self) -> bool {
+        drop(self.over);
+        self.thread.join().is_err() || self.barked.load(Ordering::Relaxed)
+    }
+}
+
+/// The only part that knows an architecture.
+mod registers {
+    use nix::errno::Errno;
+    use nix::sys::ptrace;
+    use nix::unistd::Pid;
+
+    #[cfg(target_arch = "x86_64")]
+    pub(super) fn call(pid: Pid) -> Result<i64, Errno> {
+        Ok(ptrace::getregs(pid)?.orig_rax.cast_signed())
+    }
+
+    /// There is no such call: the kernel does nothing.
+    #[cfg(target_arch = "x86_64")]
+    pub(super) fn skip(pid: Pid) -> Result<(), Errno> {
+        let registers = ptrace::getregs(pid)?;
+        ptrace::setregs(pid, nix::libc::user_regs_struct { orig_rax: u64::MAX, ..registers })
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    pub(super) fn answer(pid: Pid, errno: i32) -> Result<(), Errno> {
+        let registers = ptrace::getregs(pid)?;
+        ptrace::setregs(
+            pid,
+            nix::libc::user_regs_struct { rax: i64::from(-errno).cast_unsigned(), ..registers },
+        )
+    }
+
+    #[cfg(not(target_arch = "x86_64"))]
+    pub(super) fn call(_: Pid) -> Result<i64, Errno> {
+        Err(Errno::ENOSYS)
+    }
+
+    #[cfg(not(target_arch = "x86_64"))]
+    pub(super) fn skip(_: Pid) -> Result<(), Errno> {
+        Err(Errno::ENOSYS)
+    }
+
+    #[cfg(not(target_arch = "x86_64"))]
+    pub(super) fn answer(_: Pid, _: i32) -> Result<(), Errno> {
+        Err(Errno::ENOSYS)
+    }
+}
