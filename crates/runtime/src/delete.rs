@@ -171,10 +171,11 @@ fn kill_init(remains: &Remains<'_>, deadline: Instant) -> Result<()> {
     log::debug!("kill the first process, and wait for its end");
     match send(init, SIGKILL) {
         // A security module may keep our signal from a process that it confines. The cgroup's own does not pass by it.
-        Err(error) if matches!(error.errno(), Some(Errno::ACCESS | Errno::PERM)) => match remains.cgroup {
+        Err(error) if error.errno().is_some() => match remains.cgroup {
             Some(cgroup) => cgroup.kill(deadline)?,
             None => return Err(error.within("unable to signal init")),
         },
+        // It has ended by itself.
         Ok(()) | Err(_) => {}
     }
     if let Some(cgroup) = remains.cgroup {

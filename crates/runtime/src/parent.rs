@@ -2,6 +2,7 @@
 //! Runs in: the parent, on the host.
 
 use std::os::fd::{AsFd, OwnedFd};
+use std::time::Instant;
 
 use brig_handshake::{Ask, Fault, Reply, Step};
 use brig_sys::rlimit::prlimit;
@@ -11,6 +12,7 @@ use rustix::process::{Pid, PidfdGetfdFlags, WaitId, WaitIdOptions, pidfd_getfd, 
 use brig_plan::plan::Limits;
 
 use crate::error::{Error, Kind, Result, best_effort};
+use crate::pid::wait_exit;
 use crate::spawn::{self, Started};
 use crate::talk::{self, Heard};
 
@@ -135,13 +137,22 @@ enum Said {
 }
 
 fn hear(started: &mut Started, last: Option<Step>) -> Result<Said> {
-    let heard = started.line.hear();
-    match heard.map_err(|errno| Error::step(last.unwrap_or(Step::SendTask), "", errno))? {
-        Heard::Message => Ok(Said::Something),
-        Heard::Closed => Ok(Said::Farewell),
-        Heard::Silence => {
-            let words = format!("brig-init does not answer ({})", talk::last_heard(last));
-            Err(Error::new(Kind::Deadline, words))
+    let deadline = spawn::deadline();
+    let mut is_dead = false;
+    loop {
+        let heard = started.line.hear();
+        match heard.map_err(|errno| Error::step(last.unwrap_or(Step::SendTask), "", errno))? {
+            Heard::Message => return Ok(Said::Something),
+            Heard::Closed => return Ok(Said::Farewell),
+            // Who was killed just after the second clone has not told of his copy, which holds the line and waits for us.
+            Heard::Silence if is_dead => return Ok(Said::Farewell),
+            Heard::Silence if Instant::now() < deadline => {
+                is_dead = wait_exit(&started.pidfd, Instant::now())?;
+            }
+            Heard::Silence => {
+                let words = format!("brig-init does not answer ({})", talk::last_heard(last));
+                return Err(Error::new(Kind::Deadline, words));
+            }
         }
     }
 }
@@ -270,4 +281,27 @@ pub(crate) fn set_limits(pid: Pid, limits: &Limits) -> Result<()> {
             .map_err(|errno| Error::step(Step::Ready, format_args!("process.rlimits[{index}]"), errno))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+    use std::time::Duration;
+
+    use rustix::process::{PidfdFlags, pidfd_open};
+
+    use super::*;
+    use crate::talk::Line;
+
+    #[test]
+    fn the_end_of_who_talks_is_noticed_though_another_holds_the_line() {
+        let (ours, theirs) = talk::pair(Duration::from_millis(10)).unwrap();
+        let mut child = Command::new("true").spawn().unwrap();
+        let pid = Pid::from_raw(child.id().cast_signed()).unwrap();
+        let pidfd = pidfd_open(pid, PidfdFlags::empty()).unwrap();
+        let mut started = Started { pid, pidfd, line: Line::new(ours) };
+        assert!(matches!(hear(&mut started, None), Ok(Said::Farewell)));
+        drop(theirs);
+        child.wait().unwrap();
+    }
 }

@@ -100,7 +100,7 @@ pub(crate) fn start<T>(
     let failed = |errno| Error::step(Step::Clone, "", errno);
     are_preserved(request.preserved)?;
     let executable = executable::open()?;
-    let (ours, theirs) = talk::pair(HANDSHAKE).map_err(failed)?;
+    let (ours, theirs) = talk::pair(LOOK).map_err(failed)?;
     let steps = if log::log_enabled!(log::Level::Debug) { ":told" } else { "" };
     let argument =
         CString::new(format!("{}:{}{steps}", std::os::fd::AsRawFd::as_raw_fd(&theirs), request.preserved))
@@ -288,6 +288,10 @@ pub(crate) fn send(
 pub(crate) fn deadline() -> Instant {
     Instant::now() + HANDSHAKE
 }
+
+/// How often the parent looks whether a `brig-init` that says nothing is still there. Its end closes the line at once, unless
+/// a copy of it has the line too.
+const LOOK: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// How long the parent waits for one word of `brig-init`. Hooks that run inside have a limit of their own, below this.
 pub(crate) const HANDSHAKE: std::time::Duration = std::time::Duration::from_secs(660);

@@ -37,7 +37,7 @@ pub(crate) enum Heard {
     Message,
     /// It closed its end: it executed, or it ended.
     Closed,
-    /// The deadline passed.
+    /// The patience of [`pair`] is at its end.
     Silence,
 }
 

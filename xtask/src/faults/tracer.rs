@@ -4,6 +4,8 @@
 //! Counted is as strace(1) counts: so many calls of one name in one process. Unlike strace's, this count tells parent
 //! and child apart. The user's program, hooks and helpers are let go as soon as they are executed: they are not brig.
 
+#![allow(clippy::wildcard_enum_match_arm, reason = "what else waitpid(2) tells is let pass")]
+
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::process::{Command, Stdio};
