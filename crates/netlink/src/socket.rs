@@ -115,8 +115,12 @@ impl Socket {
     /// The next datagram of the kernel's own. Others in the namespace may write to this socket too.
     fn receive(&self, buffer: &mut [u8]) -> Result<usize, Errno> {
         loop {
-            let (_, length, sender) =
-                recvfrom(&self.socket, &mut *buffer, RecvFlags::DONTWAIT | RecvFlags::TRUNC)?;
+            let received = recvfrom(&self.socket, &mut *buffer, RecvFlags::DONTWAIT | RecvFlags::TRUNC);
+            let (_, length, sender) = match received {
+                // Not the INTR of a list that changed: half of the answer is still to be read.
+                Err(Errno::INTR) => continue,
+                received => received?,
+            };
             let sender = sender.and_then(|sender| SocketAddrNetlink::try_from(sender).ok());
             match sender {
                 Some(sender) if sender.pid() == KERNEL && length > buffer.len() => {
