@@ -56,6 +56,19 @@ fn user_group_and_groups_are_what_was_asked_for_and_no_others() {
 }
 
 #[test]
+fn a_stream_that_is_the_hosts_null_device_is_the_containers() {
+    if common::cannot_run() {
+        return;
+    }
+    // Of one file system, which is the container's /dev.
+    let script = "stat -L -c %d:%i /proc/self/fd/0; stat -c %d:%i /dev/null; stat -c %d /dev";
+    let said = says(script, |_| {});
+    let lines: Vec<&str> = said.lines().collect();
+    assert_eq!(lines[0], lines[1]);
+    assert_eq!(lines[1].split(':').next(), Some(lines[2]));
+}
+
+#[test]
 fn the_umask_is_022_or_what_was_asked_for_whatever_the_callers_is() {
     if common::cannot_run() {
         return;

@@ -9,6 +9,7 @@ mod kept;
 mod pid_file;
 mod request;
 mod restored;
+mod streams;
 mod unit;
 
 use std::borrow::Cow;

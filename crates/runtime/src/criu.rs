@@ -110,7 +110,7 @@ impl Options<'_> {
 /// The annotation names a file whose options count more than ours; an empty one says that there is none.
 fn config_file(facts: &StateFacts<'_>) -> Option<Vec<u8>> {
     let annotated =
-        facts.annotations.iter().find(|annotation| annotation.key.to_bytes() == CONFIG_ANNOTATION);
+        facts.annotations.iter().find(|annotation| annotation.key.to_bytes() == CONFIG_ANNOTATION.as_bytes());
     match annotated.map(|annotation| annotation.value.to_bytes()) {
         None => Some(CONFIG_FILE.to_vec()),
         Some([]) => None,
@@ -118,7 +118,8 @@ fn config_file(facts: &StateFacts<'_>) -> Option<Vec<u8>> {
     }
 }
 
-const CONFIG_ANNOTATION: &[u8] = b"org.criu.config";
+/// Names a file of options that count more than what is asked for; empty: none.
+pub const CONFIG_ANNOTATION: &str = "org.criu.config";
 
 /// As runc: who administers a machine has one file for both. CRIU passes over one that is not there.
 const CONFIG_FILE: &[u8] = b"/etc/criu/runc.conf";

@@ -1,4 +1,4 @@
-//! unshare(2), for a thread.
+//! unshare(2) of what threads share. Namespaces: [`crate::setns`].
 
 use rustix::io::Result;
 use rustix::thread::{UnshareFlags, unshare_unsafe};
@@ -13,14 +13,4 @@ pub fn descriptors() -> Result<()> {
     // SAFETY: no memory is passed. In the copy every number stands for what it stood for before, so that values borrowed from
     // other threads stay good.
     unsafe { unshare_unsafe(UnshareFlags::FILES) }
-}
-
-/// `unshare(CLONE_FS | CLONE_NEWNS)`: the calling thread gets a copy of the mount namespace, and a working directory, a root and
-/// a umask of its own.
-///
-/// # Errors
-/// The kernel's answer.
-pub fn mounts() -> Result<()> {
-    // SAFETY: no memory is passed, and the descriptor table stays shared.
-    unsafe { unshare_unsafe(UnshareFlags::FS | UnshareFlags::NEWNS) }
 }

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::wildcard_enum_match_arm, reason = "all of it is tests")]
 
 mod annotations;
+mod checkpoint;
 mod devices;
 mod exec;
 mod hooks;

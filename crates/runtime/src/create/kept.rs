@@ -1,14 +1,11 @@
 //! What is written down of a container once its first process is there.
 //! Runs in: the parent, on the host, while `brig-init` works.
 
-use std::os::fd::BorrowedFd;
-
 use brig_handshake::Step;
-use rustix::fs::{FileType, fstat};
 use rustix::io::Errno;
 use rustix::process::{Pid, geteuid};
 
-use super::{Making, PID, Streams};
+use super::{Making, PID, streams};
 use crate::error::{Error, Result};
 use crate::pid::Identity;
 use crate::record::{self, PidNamespace, Record};
@@ -35,24 +32,8 @@ impl<'m> Making<'m> {
             poststop: self.plan.hooks.poststop.clone(),
             id_maps: self.plan.start.id_maps.clone(),
             rootless_cgroups: self.request.rootless_cgroups,
-            outside: brig_plan::checkpoint::outside(self.plan, self.pipes()),
+            outside: brig_plan::checkpoint::outside(self.plan, streams::that_are_pipes(self.streams())),
         })
-    }
-
-    /// The standard streams that are pipes, by inode.
-    fn pipes(&self) -> [u64; 3] {
-        let inode = |stream: BorrowedFd<'_>| {
-            fstat(stream).ok().filter(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Fifo)
-        };
-        let streams = match &self.request.streams {
-            Streams::Passed(streams) => *streams,
-            Streams::Inherited | Streams::Foreground(_) => brig_sys::stdio::streams(),
-            Streams::ConsoleSocket(_) => return [0; 3],
-        };
-        match self.plan.task.process.terminal {
-            Some(_) => [0; 3],
-            None => streams.map(|stream| inode(stream).map_or(0, |stat| stat.st_ino)),
-        }
     }
 
     /// Whose end is the end of all its processes.

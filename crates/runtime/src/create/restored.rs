@@ -4,6 +4,7 @@
 //! CRIU stands in the container's cgroup, so that what it makes is born there, and in a mount namespace of its own, where the
 //! rootfs is a mount. What it makes are siblings of it: our children.
 
+mod network;
 mod root;
 
 use std::fs::{DirBuilder, canonicalize};
@@ -17,6 +18,7 @@ use brig_cgroup::Membership;
 use brig_handshake::task::Walls;
 use brig_plan::checkpoint;
 use brig_plan::plan::ExecTemplate;
+use brig_sys::keyctl;
 use rustix::fs::{AtFlags, CWD, statat};
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
@@ -27,6 +29,7 @@ use crate::criu::{
 };
 use crate::error::{Error, Result, best_effort};
 use crate::hooks::{self, Hooks};
+use crate::network::Network;
 use crate::restore::Images;
 use crate::spawn::{self, Parked};
 use crate::status::Status;
@@ -38,11 +41,19 @@ impl Making<'_> {
     /// Has CRIU make the processes.
     pub(super) fn restore(&mut self, images: &Images<'_>, parked: Option<&Parked>) -> Result<Created> {
         let directories = Directories::open(&images.options)?;
+        let descriptors = criu::read_descriptors(&directories.images, images.options.images)?;
         let stand = Stand::make(self.place.path())?;
         let resolved = Mutex::new(Vec::new());
         let points = checkpoint::mount_points(self.plan);
         let rootfs = &self.plan.facts.rootfs;
         let prepare = || {
+            if let Some(keyring) = &self.plan.task.keyring {
+                // Or they would have the session keyring of whoever restores them.
+                best_effort(
+                    keyctl::join_session_keyring(&keyring.name),
+                    "a kernel without keys has none to protect",
+                );
+            }
             let found = root::mount(rootfs, &stand.path, &points)?;
             if let Ok(mut resolved) = resolved.lock() {
                 *resolved = found;
@@ -67,6 +78,11 @@ impl Making<'_> {
         let resolved = resolved.into_inner().unwrap_or_default();
         let mut request = self.request_to_criu(images, &directories, &criu)?;
         request.text(option::ROOT, stand.path.as_os_str().as_bytes());
+        for (number, link) in (0..3).zip(&descriptors) {
+            if link.starts_with("pipe:") {
+                request.message(option::INHERIT_FD, &inherit(link, number));
+            }
+        }
         for ((_, key), number) in external.iter().zip(&criu.inherited) {
             request.message(option::INHERIT_FD, &inherit(key, *number));
         }
@@ -105,12 +121,6 @@ impl Making<'_> {
             }
         }
         self.name_joined(&mut request)?;
-        let descriptors = criu::read_descriptors(&directories.images, images.options.images)?;
-        for (number, link) in (0..3).zip(&descriptors) {
-            if link.starts_with("pipe:") {
-                request.message(option::INHERIT_FD, &inherit(link, number));
-            }
-        }
         Ok(request)
     }
 
@@ -154,9 +164,10 @@ impl Making<'_> {
             terminals: Terminals::new(&self.request.streams),
             terminal: None,
             restored: None,
+            network: None,
         };
         let done = criu.carry_out(Job::Restore, request, &mut desk);
-        let RestoreDesk { terminal, restored, .. } = desk;
+        let RestoreDesk { terminal, restored, network, .. } = desk;
         let settled = done.and_then(|_| {
             self.place.settle_record()?;
             restored.as_ref().ok_or_else(|| criu::broken("criu failed: it restored nothing"))
@@ -166,6 +177,9 @@ impl Making<'_> {
             Err(error) => {
                 if let Some((_, pidfd)) = &restored {
                     spawn::end(pidfd.as_fd());
+                }
+                if let Some(network) = network {
+                    network.take_back();
                 }
                 return Err(error);
             }
@@ -182,6 +196,8 @@ struct RestoreDesk<'d, 'm> {
     /// The master of a foreground terminal.
     terminal: Option<OwnedFd>,
     restored: Option<(Pid, OwnedFd)>,
+    /// What was set up for it.
+    network: Option<Network>,
 }
 
 impl Desk for RestoreDesk<'_, '_> {
@@ -200,8 +216,9 @@ impl Desk for RestoreDesk<'_, '_> {
 
 impl RestoreDesk<'_, '_> {
     /// The namespaces are there, and nothing is in them.
-    fn set_up_namespaces(&self, pid: Pid) -> Result<()> {
+    fn set_up_namespaces(&mut self, pid: Pid) -> Result<()> {
         let making = self.making;
+        self.network = network::set_up(making, pid).map_err(in_context)?;
         let document = state::document(&making.plan.facts, Status::Creating, Some(number(pid)));
         let (hooks, bundle) = (&making.plan.hooks, Some(making.request.bundle));
         hooks::run(Hooks::Prestart, &hooks.prestart, document.as_bytes(), bundle)

@@ -15,7 +15,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 
-use brig_sys::{signal, unshare};
+use brig_sys::{setns, signal, unshare};
 use rustix::io::{Errno, dup, retry_on_intr};
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
@@ -207,7 +207,7 @@ fn execute(launch: &Launch<'_>, socket: BorrowedFd<'_>) -> Result<(Child, Vec<i3
     let failed = |errno| Error::os("prepare the start of criu", errno);
     unshare::descriptors().map_err(failed)?;
     if let Some(Surroundings { prepare, work }) = launch.surroundings {
-        unshare::mounts().map_err(|errno| Error::os("unshare the mount namespace", errno))?;
+        setns::unshare(MOUNT).map_err(|errno| Error::os("unshare the mount namespace", errno))?;
         prepare()?;
         let work = open_directory(work)?;
         // What the thread opens is closed with it: this copy goes to the process.
@@ -248,6 +248,9 @@ fn send_descriptor(socket: BorrowedFd<'_>, descriptor: BorrowedFd<'_>) -> Result
 
 /// The first whose version can be asked for.
 const OLDEST: Version = Version::new(3, 0);
+
+/// `CLONE_NEWNS`.
+const MOUNT: u32 = 0x2_0000;
 
 /// No answer is as long.
 const LONGEST: usize = 64 << 10;
