@@ -239,7 +239,8 @@ struct Attendant<'a> {
 
 impl Desk for Attendant<'_> {
     fn notified(&mut self, script: &str, _: Option<Pid>, _: Option<OwnedFd>) -> Result<()> {
-        if let ("status-ready", Some(ready)) = (script, self.ready.take())
+        if script == "status-ready"
+            && let Some(ready) = self.ready.take()
             && let Err(errno) = write(ready, &[0])
         {
             log::warn!("{}", Error::os("can't write \\0 to status fd", errno));

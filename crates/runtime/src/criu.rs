@@ -119,7 +119,7 @@ fn config_file(facts: &StateFacts<'_>) -> Option<Vec<u8>> {
 }
 
 /// Names a file of options that count more than what is asked for; empty: none.
-pub const CONFIG_ANNOTATION: &str = "org.criu.config";
+const CONFIG_ANNOTATION: &str = "org.criu.config";
 
 /// As runc: who administers a machine has one file for both. CRIU passes over one that is not there.
 const CONFIG_FILE: &[u8] = b"/etc/criu/runc.conf";
