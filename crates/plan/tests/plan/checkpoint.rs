@@ -46,6 +46,7 @@ fn cgroups_of_version_1_are_outside_unless_the_container_has_a_namespace_for_the
         directory: "cpu,cpuacct".to_owned(),
         controllers: vec!["cpu".to_owned(), "cpuacct".to_owned()],
         container: "/sys/fs/cgroup/cpu,cpuacct/c".to_owned(),
+        caller: None,
     };
     let host = Host { cgroups: Cgroups::V1 { hierarchies: vec![hierarchy] }, ..host() };
     let outside_with = |namespaces: &str| {
