@@ -6,6 +6,7 @@
 
 mod bundle;
 pub(crate) mod candidates;
+mod checkpoint;
 mod events;
 pub(crate) mod figures;
 mod filter;
@@ -18,6 +19,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::command::{CGROUP_V2_ALONE, is_root, provide_tools, succeed};
+use crate::criu;
 use crate::engines;
 use crate::oracle;
 use candidates::Candidate;
@@ -43,6 +45,8 @@ const QUICK: usize = 10;
 /// The first words of the copies of this program that run in private mount namespaces.
 const INSIDE: &str = "--inside";
 const EVENTS: &str = "--events";
+/// Asks for a table of its own.
+const CHECKPOINT: &str = "checkpoint";
 
 /// Measures everything and prints two Markdown tables.
 ///
@@ -54,6 +58,10 @@ pub(crate) fn run(root: &Path, words: &[String]) -> Result<(), String> {
         Some((first, rest)) if first == "engines" => engines::bench::run(root, rest),
         Some((first, rest)) if first == INSIDE => measure(root, &Options::read(rest)?),
         Some((first, rest)) if first == EVENTS => events::measure(root, &Options::read(rest)?),
+        Some((first, rest)) if first == CHECKPOINT => match rest.split_first() {
+            Some((inside, rest)) if inside == INSIDE => checkpoint::measure(root, &Options::read(rest)?),
+            _ => isolate_checkpoint(rest),
+        },
         _ => {
             Options::read(words)?;
             isolate(words)
@@ -74,6 +82,19 @@ fn isolate(words: &[String]) -> Result<(), String> {
     let mut own = Command::new("unshare");
     own.arg("--mount").arg(this).args(["bench", EVENTS]).args(words);
     succeed(&mut own)
+}
+
+/// The same with a CRIU that works, on the machine's own cgroups.
+fn isolate_checkpoint(words: &[String]) -> Result<(), String> {
+    Options::read(words)?;
+    if !is_root() {
+        return Err("CRIU needs root".into());
+    }
+    provide_tools();
+    let this = std::env::current_exe().map_err(|error| format!("own executable: {error}"))?;
+    let mut own = Command::new("unshare");
+    own.arg("--mount").arg(this).args(["bench", CHECKPOINT, INSIDE]).args(words);
+    succeed(own.env("PATH", criu::search_path()))
 }
 
 fn measure(root: &Path, options: &Options) -> Result<(), String> {

@@ -56,6 +56,7 @@ cargo xtask bench [OPTION…]  brig beside every runc and crun that is found (ne
   --seccomp CONFIG           one more row: `run` with linux.seccomp of this config.json
   environment: BRIG=path of a built brig; BRIG_BENCH_PEERS=folders with runc, crun (before PATH)
 cargo xtask bench engines [--rounds N]  `docker run`, `podman run` and `ctr run` with brig, runc and crun
+cargo xtask bench checkpoint [OPTION…]  a dump and a restore, beside every runc that is found
 cargo xtask bench seccomp    making and running seccomp programs, beside libseccomp if that is installed
 cargo xtask man [FOLDER]     man pages and shell completions, from the table of commands (target/pages)
 cargo xtask dist             the release: static executable, man pages, completions, licence in one archive,
