@@ -15,6 +15,11 @@ use super::{Brig, Bundle, Ended, eventually, unique, wait};
 
 /// What is in the way of every dump here.
 static OBSTACLE: LazyLock<Option<&str>> = LazyLock::new(|| {
+    // CRIU takes part in every hierarchy that a process is in, mounted or not: there it would dump everybody's groups below
+    // the roots of those of version 1.
+    if std::env::var_os("BRIG_TEST_CGROUP").is_some() {
+        return Some("a machine without hidden cgroup hierarchies");
+    }
     let check = Command::new("criu").arg("check").stdin(Stdio::null()).output();
     match check {
         Err(_) => Some("CRIU"),
