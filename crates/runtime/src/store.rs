@@ -356,7 +356,12 @@ fn remove_below(dir: &OwnedFd, depth: usize) -> Result<(), Errno> {
     for name in &entries(dir, |_| true)? {
         match unlinkat(dir, name, AtFlags::empty()) {
             Ok(()) | Err(Errno::NOENT) => {}
-            Err(Errno::ISDIR | Errno::PERM) if depth > 0 => remove_directory(dir, name, depth - 1)?,
+            Err(errno @ (Errno::ISDIR | Errno::PERM)) if depth > 0 => {
+                match remove_directory(dir, name, depth - 1) {
+                    Err(Errno::NOTDIR) => return Err(errno),
+                    removed => removed?,
+                }
+            }
             Err(errno) => return Err(errno),
         }
     }
