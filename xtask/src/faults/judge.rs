@@ -44,6 +44,11 @@ pub(super) fn complaints(act: &Act, blow: (Site, Blow), played: &Played, unharme
 
 /// Whether what was struck is a `brig-init` that nobody listens to any more: it never became the user's program.
 fn behind_gate(act: &Act, (site, blow): (Site, Blow), played: &Played) -> bool {
+    // Where processors are slow it has not come to the gate yet when `create` has ended.
+    let ended_waiting = |reason: &String| reason.contains("cannot start a container that has stopped");
+    if site.process > 0 && matches!(&played.outcome, Some(Err(reason)) if ended_waiting(reason)) {
+        return true;
+    }
     let nothing_ran = match &played.outcome {
         Some(Ok(walls)) => walls.is_empty(),
         Some(Err(_)) => played.state.said.contains("\"stopped\""),
