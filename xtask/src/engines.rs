@@ -25,8 +25,8 @@
 //! ```
 //!
 //! A case runs under `set -eu` and has to succeed with runc; what may fail is called with `status`. `# alike:` is an
-//! expression of `sed -E` for what differs from run to run. `# machine` marks a case that `cargo xtask test` also runs
-//! in the machine. `skip REASON` where it cannot run.
+//! expression of `sed -E` for what differs from run to run. `# machine` marks a case that `--marked` keeps: a list that
+//! is short enough for an emulated machine. `skip REASON` where it cannot run.
 
 pub(crate) mod bench;
 mod case;

@@ -9,16 +9,16 @@ pub(super) struct Case {
     pub(super) script: String,
     /// Expressions of `sed -E` for what differs from run to run.
     pub(super) alike: Vec<&'static str>,
-    /// Where `cargo xtask test` runs it.
+    /// Whether `--marked` keeps it.
     pub(super) places: Places,
 }
 
-/// Where `cargo xtask test` runs a case.
+/// Where a case is worth its time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Places {
-    /// Where it was called.
+    /// On a machine that is not emulated.
     Here,
-    /// There, and in the machine with systemd and cgroup v2.
+    /// In an emulated one with systemd and cgroup v2, too.
     HereAndMachine,
 }
 
@@ -41,7 +41,7 @@ pub(super) enum Outcome {
     Different,
 }
 
-/// Asks for the cases that run in the machine, too.
+/// Asks for the cases that are worth their time in the machine, too.
 pub(super) const MARKED: &str = "# machine";
 
 /// A script that cannot run here ends with this, as autoconf's tests do.
@@ -89,8 +89,8 @@ impl Outcome {
             (Some(SKIPPED), Some(SKIPPED)) => Self::Skipped(reason(runc).unwrap_or_default()),
             (Some(0), _) if runc == brig => Self::Alike,
             (Some(0), _) => Self::Different,
-            (Some(code), _) => Self::Broken(format!("with runc it ends with status {code}")),
-            (None, _) => Self::Broken("with runc it is killed".to_owned()),
+            (Some(code), _) => Self::Broken(format!("with runc it ends with status {code}\n{}", runc.text)),
+            (None, _) => Self::Broken(format!("with runc it is killed\n{}", runc.text)),
         }
     }
 }

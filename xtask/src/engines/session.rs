@@ -85,20 +85,19 @@ impl Session {
         &self.folder
     }
 
-    /// Runs `case` with both, prints a line, and the difference if there is one.
+    /// Runs `case` with both, prints a line, and the difference if there is one. Engines have races of their own, as between
+    /// Podman's `rm` and the clean-up that conmon starts: what differs, or fails with runc, is printed and has its turn once more.
     fn judge(&self, case: &Case, at: usize) -> Result<Tally, String> {
         let started = Instant::now();
-        // Whoever comes second finds warm caches.
-        let (runc, brig) = if at.is_multiple_of(2) {
-            let runc = self.half(case, &self.runc, "runc")?;
-            (runc, self.half(case, &self.brig, "brig")?)
-        } else {
-            let brig = self.half(case, &self.brig, "brig")?;
-            (self.half(case, &self.runc, "runc")?, brig)
-        };
+        let mut outcome = self.both(case, at)?;
+        let title = &case.title;
+        if matches!(outcome, Outcome::Different | Outcome::Broken(_)) {
+            println!("again {title} in {:.1} s\n{}", started.elapsed().as_secs_f32(), self.difference()?);
+            outcome = self.both(case, at)?;
+        }
         let took = started.elapsed().as_secs_f32();
-        let (title, one) = (&case.title, Tally::default());
-        Ok(match Outcome::of(&runc, &brig) {
+        let one = Tally::default();
+        Ok(match outcome {
             Outcome::Alike => {
                 println!("ok    {title} in {took:.1} s");
                 Tally { passed: 1, ..one }
@@ -108,7 +107,7 @@ impl Session {
                 Tally::skipped(1)
             }
             Outcome::Broken(reason) => {
-                println!("FAIL  {title}: {reason}\n{}", runc.text);
+                println!("FAIL  {title}: {reason}");
                 Tally { failed: 1, ..one }
             }
             Outcome::Different => {
@@ -116,6 +115,19 @@ impl Session {
                 Tally { failed: 1, ..one }
             }
         })
+    }
+
+    /// Runs `case` with one runtime after the other.
+    fn both(&self, case: &Case, at: usize) -> Result<Outcome, String> {
+        // Whoever comes second finds warm caches.
+        let (runc, brig) = if at.is_multiple_of(2) {
+            let runc = self.half(case, &self.runc, "runc")?;
+            (runc, self.half(case, &self.brig, "brig")?)
+        } else {
+            let brig = self.half(case, &self.brig, "brig")?;
+            (self.half(case, &self.runc, "runc")?, brig)
+        };
+        Ok(Outcome::of(&runc, &brig))
     }
 
     /// Runs `case` with `runtime`, and what cleans up after it, which is to find nothing.

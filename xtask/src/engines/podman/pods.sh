@@ -23,6 +23,7 @@ podman pod rm --force --time 0 pod >/dev/null
 # alike: s/[0-9a-f]{63}/ID/
 # alike: s/time="[^"]*"//
 # alike: s/podman-[0-9.]+/podman-N/
+# alike: s/Up (Less than a|[0-9]+) seconds?( ago)?/Up N/
 cat >pod.yaml <<END
 apiVersion: v1
 kind: Pod
