@@ -101,7 +101,9 @@ fn of_process(process: &Process<'_>, fault: &Fault<'_>) -> String {
             Errno::ISDIR | Errno::ACCESS => format!("exec: \"{program}\": {}", errno(fault)),
             _ => format!("exec: \"{program}\": stat {program}: {}", errno(fault)),
         },
-        Step::Exec | Step::StartContainerHook | Step::CreateContainerHook if fault.errno == 0 => text(fault),
+        Step::Exec | Step::StartContainerHook | Step::CreateContainerHook if !fault.text.is_empty() => {
+            text(fault)
+        }
         Step::Cwd if fault.errno == 0 => text(fault),
         Step::Cwd => {
             format!(
