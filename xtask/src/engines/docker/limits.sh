@@ -40,7 +40,7 @@ docker inspect -f '{{.HostConfig.RestartPolicy}} {{.HostConfig.Memory}} {{.HostC
 docker run -d --name one --memory 64m --network none box sh -c 'while :; do :; done' >/dev/null
 sleep 0.5
 docker stats --no-stream --format '{{.Name}} | {{.CPUPerc}} | {{.MemUsage}} | {{.MemPerc}} | {{.PIDs}}' |
-    sed -E 's/[1-9][0-9]*(\.[0-9]+)?(%|[KkM]?i?B)/N\2/g; s/0\.[0-9]+%/N%/g; s/[KM]iB \//iB \//'
+    sed -E 's/\b0(\.0+)?(%|B)/nothing/g; s/[0-9]+(\.[0-9]+)?(%|[KkM]?i?B)/N\2/g; s/[KM]iB \//iB \//'
 
 # case: the resources of a process
 docker run --rm --ulimit nofile=123:456 --ulimit core=0 --ulimit nproc=100:200 box facts limits
