@@ -5,6 +5,7 @@
 
 use rustix::fs::{AtFlags, Mode, Uid, chownat, mkdirat, unlinkat};
 use rustix::io::Errno;
+use rustix::process::geteuid;
 
 use crate::beneath;
 use crate::controllers;
@@ -24,11 +25,10 @@ impl Cgroup {
         let mut cgroup = Cgroup { groups: Vec::with_capacity(paths.places.len()), denied };
         let mut refused = Error::NotMounted;
         for place in &paths.places {
+            let may_lack = || denied == Denied::Skip || paths.is_beside(place) && !geteuid().is_root();
             match make(place, needed) {
                 Ok(group) => cgroup.groups.push(group),
-                Err(error) if (denied == Denied::Skip || paths.is_beside(place)) && error.is_permission() => {
-                    refused = error;
-                }
+                Err(error) if error.is_permission() && may_lack() => refused = error,
                 Err(error) => {
                     cgroup.undo();
                     return Err(error);

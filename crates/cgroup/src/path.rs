@@ -108,8 +108,8 @@ impl Paths {
         }
     }
 
-    /// Whether it is v2's of a hybrid layout, where v1 has the controllers. runc makes no group there, so a caller need not
-    /// have been given one: it is done without.
+    /// Whether it is v2's of a hybrid layout, where v1 has the controllers. runc makes no group there, so an ordinary user need
+    /// not have been given one: it is done without.
     pub(crate) fn is_beside(&self, place: &Place) -> bool {
         place.is_v2() && self.v2_alone().is_none()
     }
