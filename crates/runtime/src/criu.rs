@@ -52,6 +52,13 @@ pub struct Options<'o> {
     pub lazy_pages: bool,
 }
 
+/// Whether bytes are an answer of CRIU's. For the fuzzer, which wants no more than that reading them ends.
+#[doc(hidden)]
+#[must_use]
+pub fn is_reply(bytes: &[u8]) -> bool {
+    reply::Reply::read(bytes).is_some()
+}
+
 /// What CRIU does with cgroups.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum ManageCgroups {
