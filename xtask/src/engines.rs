@@ -51,6 +51,7 @@ use case::MARKED;
 use engine::Engine;
 use seclusion::Seclusion;
 pub(crate) use seclusion::pass_on;
+pub(crate) use session::PRELUDE;
 use session::Session;
 
 /// All of them, in the order in which they run.

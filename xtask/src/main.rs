@@ -22,6 +22,8 @@ mod vm;
 
 mod engines;
 
+mod docs;
+
 mod faults;
 
 mod bench;
@@ -47,6 +49,10 @@ cargo xtask engines [docker|containerd|podman] [WORD…]  brig as the runtime of
   --in-vm                    in the machine, with Debian 13's engines
   --marked                   the cases that `cargo xtask test` runs there
   environment: BRIG=path of a built brig; RUNC=path of the runc to compare with
+cargo xtask docs [--all] [PAGE…]  does what README.md and docs/*.md say, each page in a place of its own (needs root)
+  --all                      also what takes minutes
+  --show                     prints what the commands print
+  environment: BRIG=path of a built brig
 cargo xtask faults [kill|fail] [COMMAND…]   brig killed before, or failing at, every system call (needs root)
   --every N                  every Nth case only
   environment: BRIG=path of a built brig
@@ -75,6 +81,7 @@ fn main() -> ExitCode {
         "test" => test::run(&root, rest).map(|()| ExitCode::SUCCESS),
         "vm" => vm::run(&root, rest),
         "engines" => engines::run(&root, rest),
+        "docs" => docs::run(&root, rest),
         "faults" => faults::run(&root, rest),
         "bench" => bench::run(&root, rest).map(|()| ExitCode::SUCCESS),
         "man" => dist::man(&root, rest).map(|()| ExitCode::SUCCESS),

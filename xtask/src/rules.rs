@@ -7,13 +7,14 @@ mod size;
 mod words;
 
 use crate::deps;
+use crate::docs;
 use crate::sources::{Finding, Tree};
 
 /// A house rule: its name, and what breaks it.
 pub(crate) type Rule = (&'static str, fn(&Tree) -> Vec<Finding>);
 
 /// Every rule about text, in the order in which they are reported.
-pub(crate) const RULES: [Rule; 11] = [
+pub(crate) const RULES: [Rule; 12] = [
     ("every file opens with //!", words::file_opens_with_its_purpose),
     ("no file over 400 lines without its tests", size::file_is_short),
     ("no function over 80 lines", size::function_is_short),
@@ -24,5 +25,6 @@ pub(crate) const RULES: [Rule; 11] = [
     ("no mod utils", words::no_module_without_a_subject),
     ("init and cgroup cannot name Spec", words::spec_stays_in_plan),
     ("no paths of one machine", words::no_machine_paths),
+    ("every block of the docs is in a notation", docs::blocks_are_in_the_notation),
     ("no dependency compiles or links C", deps::nothing_links_c),
 ];

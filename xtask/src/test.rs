@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 
 use crate::command::{is_root, provide_tools};
 use crate::criu;
+use crate::docs;
 use crate::engines;
 use crate::faults;
 use crate::oracle;
@@ -55,6 +56,7 @@ pub(crate) fn run(root: &Path, words: &[String]) -> Result<(), String> {
         }
         sum += run.documentation(root)?;
         sum += engines::part(&built, words);
+        sum += docs::part(root, &built, words)?;
         sum += faults::part(&built, words);
         sum += run.machine(root, &built)?;
     }

@@ -22,7 +22,7 @@ export BOX=docker.io/library/box:latest
 start_engine() {
     mkdir -p "$ENGINES/containerd"
     version=$(containerd --version | sed -nE 's/.* v?([0-9]+)\.[0-9]+\.[0-9].*/\1/p')
-    # The tables of docs/install.md.
+    # The tables of docs/engines.md.
     if [ "$version" = 1 ]; then
         cat >"$ENGINES/containerd/config.toml" <<END
 version = 2

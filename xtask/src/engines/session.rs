@@ -26,7 +26,7 @@ pub(super) struct Session {
 }
 
 /// What every script starts with.
-const PRELUDE: &str = include_str!("prelude.sh");
+pub(crate) const PRELUDE: &str = include_str!("prelude.sh");
 /// Seconds for a script; several times as many on a slow machine.
 const DEADLINE: u32 = 60;
 /// The engine's own programs, found after the folder with the runtime; nothing that somebody put elsewhere.
