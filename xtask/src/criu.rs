@@ -31,6 +31,11 @@ pub(crate) fn search_path() -> OsString {
     }
 }
 
+/// The folder of one that works; without one, says so.
+pub(crate) fn folder() -> Option<PathBuf> {
+    provide().map_err(|reason| eprintln!("xtask: no CRIU: {reason}")).ok()
+}
+
 /// The folder of the one that is kept, made if there is none.
 fn provide() -> Result<PathBuf, String> {
     if !is_root() {

@@ -24,6 +24,7 @@ use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 
 use crate::command::{Needed, is_root, provide};
+use crate::criu;
 use crate::engines::{KEEPER, PRELUDE, built_brig, pass_on};
 use crate::sources::Tree;
 use crate::tally::Tally;
@@ -95,7 +96,7 @@ fn pages(root: &Path, brig: &Path, words: &[String], options: &[&str]) -> Result
                 println!("SKIP  {page}: {blocks} blocks: {reason}");
                 Tally::skipped(blocks)
             }
-            None => secluded(root, brig, page, options).unwrap_or_else(|reason| {
+            None => secluded(root, brig, (page, text), options).unwrap_or_else(|reason| {
                 println!("FAIL  {page}: {reason}");
                 Tally::BROKEN
             }),
@@ -114,7 +115,7 @@ fn obstacle() -> Option<String> {
 }
 
 /// Runs a copy of this program where nothing of it reaches the host.
-fn secluded(root: &Path, brig: &Path, page: &str, options: &[&str]) -> Result<Tally, String> {
+fn secluded(root: &Path, brig: &Path, (page, text): (&str, &str), options: &[&str]) -> Result<Tally, String> {
     let this = std::env::current_exe().map_err(|error| format!("own executable: {error}"))?;
     let mut command = Command::new("sh");
     command.args(["-euc", KEEPER, "sh"]).arg(this).args(["docs", INSIDE, page]);
@@ -123,6 +124,7 @@ fn secluded(root: &Path, brig: &Path, page: &str, options: &[&str]) -> Result<Ta
     command.env("IMAGES", include_str!("docs/images.sh")).env("SYSTEMCTL", include_str!("docs/systemctl.sh"));
     command.env("GROUP", format!("brig_docs_{}", std::process::id())).env("BRIG", brig);
     command.env("SOURCE", root).env("ALL", if options.contains(&ALL) { "1" } else { "0" });
+    command.env("CRIU", if text.contains("needs=criu") { criu::folder() } else { None }.unwrap_or_default());
     command.stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut child = command.process_group(0).spawn().map_err(|error| format!("sh: {error}"))?;
     // Its standard input ends with us.

@@ -3,6 +3,7 @@
 #   $DOCS      a folder that vanishes        $SOURCE    the workspace
 #   $GROUP     the cgroup that all is in     $BRIG      the program that is the installed one
 #   $ALL       1: with a clone and a toolchain for those who build
+#   $CRIU      a folder with one that works here, or nothing
 #   $PRELUDE, $IMAGES, $SYSTEMCTL    scripts
 #
 # What a page writes lands in overlays and vanishes with the mount namespace; its cgroups are below $GROUP, which looks
@@ -39,6 +40,10 @@ set -- "$DOCS/xtask" "$@"
 cp "$BRIG" "$DOCS/brig"
 echo "$PRELUDE" >"$DOCS/prelude.sh"
 echo "$IMAGES" >"$DOCS/images.sh"
+if [ -n "$CRIU" ]; then
+    mkdir "$DOCS/criu"
+    mount --bind "${CRIU%/bin}" "$DOCS/criu"
+fi
 if [ "$ALL" = 1 ]; then
     git -c safe.directory='*' clone --quiet "$SOURCE" "$DOCS/clone"
     git -C "$SOURCE" ls-files -z | tar -C "$SOURCE" -c --null -T - | tar -C "$DOCS/clone" -x
@@ -105,6 +110,12 @@ mkdir -p /usr/local/bin /usr/local/sbin
 cp "$DOCS/brig" /usr/local/bin/brig
 echo "$SYSTEMCTL" >/usr/local/sbin/systemctl
 chmod 755 /usr/local/sbin/systemctl
+if [ -n "$CRIU" ]; then
+    # It names its own folder.
+    mkdir -p "${CRIU%/bin}"
+    mount --bind "$DOCS/criu" "${CRIU%/bin}"
+    ln -sf "$CRIU/criu" /usr/local/sbin/criu
+fi
 
 mount -t proc proc /proc
 env --default-signal=INT,QUIT "$@" &

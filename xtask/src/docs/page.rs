@@ -12,6 +12,8 @@ pub(super) struct Block {
     pub(super) kind: Kind,
     /// What stands between the fences.
     pub(super) text: String,
+    /// The program without which it cannot be done.
+    pub(super) needs: Option<String>,
     /// Why nobody runs it, or why only some do.
     pub(super) mark: Option<Mark>,
 }
@@ -111,7 +113,7 @@ fn indented(text: &str) -> Vec<(usize, String)> {
 }
 
 impl Block {
-    /// A block whose fence is followed by `words`: a language, `file=PATH`, `status=N`, and then `skip: REASON` or
+    /// A block whose fence is followed by `words`: a language, `file=PATH`, `status=N`, `needs=PROGRAM`, and then `skip: REASON` or
     /// `slow: REASON`.
     fn new(line: usize, words: &str, text: String) -> Result<Self, String> {
         let marked = [(" skip: ", Mark::Skip as fn(String) -> Mark), (" slow: ", Mark::Slow)];
@@ -126,7 +128,12 @@ impl Block {
             return Err(format!("a fence says what is in it: one of {}", LANGUAGES.join(", ")));
         }
         let mut kind = if language == "console" { Kind::Console { status: 0 } } else { Kind::Shown };
+        let mut needs = None;
         for word in words {
+            if let Some(program) = word.strip_prefix("needs=") {
+                needs = Some(program.to_owned());
+                continue;
+            }
             kind = match (word.split_once('='), kind) {
                 (Some(("file", path)), Kind::Shown) => Kind::File(path.to_owned()),
                 (Some(("status", number)), Kind::Console { .. }) => {
@@ -135,7 +142,7 @@ impl Block {
                 _ => return Err(format!("{word:?} means nothing here")),
             };
         }
-        let block = Self { line, kind, text, mark };
+        let block = Self { line, kind, text, needs, mark };
         let well_formed = match language {
             "json" => config::json(&block.text),
             "toml" => config::toml(&block.text).map(drop),
@@ -151,7 +158,8 @@ impl Block {
         if is_console && !self.text.starts_with("$ ") && !self.text.starts_with("# ") {
             return Some("a console block starts with a command, behind `$ ` or `# `".into());
         }
-        (self.mark.is_some() && self.kind == Kind::Shown).then(|| "nothing is run here anyway".into())
+        let is_conditional = self.mark.is_some() || self.needs.is_some();
+        (is_conditional && self.kind == Kind::Shown).then(|| "nothing is run here anyway".into())
     }
 }
 

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::{Command as Process, Stdio};
 use std::time::Instant;
 
+use crate::command::find_in;
 use crate::docs::page::{self, Block, Kind, Mark};
 use crate::docs::transcript::{self, Command, Who};
 use crate::docs::{ALL, FOLDER, SHOW};
@@ -80,7 +81,11 @@ impl Reader {
             Some(Mark::Slow(reason)) if !self.is_patient => {
                 Some(format!("{reason}; `cargo xtask docs {ALL}` runs it"))
             }
-            Some(Mark::Slow(_)) | None => None,
+            Some(Mark::Slow(_)) | None => {
+                let missing =
+                    block.needs.as_ref().filter(|program| find_in(PATH.as_ref(), program).is_none());
+                missing.map(|program| format!("there is no {program} that works here"))
+            }
         }
     }
 

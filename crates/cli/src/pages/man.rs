@@ -1,6 +1,6 @@
 //! Man pages: brig(8), and one for each command.
 
-use super::{documented, flags, placeholder};
+use super::{documented, flags, placeholder, sections};
 use crate::{
     args::table::{COMMANDS, CommandRow, Flag},
     help, version,
@@ -26,6 +26,10 @@ pub(super) fn about_brig(date: &str) -> String {
     out += ".SH OPTIONS\nThese stand before the command.\n";
     push_flags(&mut out, flags(None));
     out += SURROUNDINGS;
+    out += ".SH EXAMPLES\n";
+    out += &sections::examples("spec");
+    out += &format!(".PP\n{}", sections::examples("run"));
+    out += ".PP\nEach command's own page has more.\n";
     out += ".SH SEE ALSO\n.BR runc (8),\n.BR capabilities (7),\n.BR cgroups (7),\n.BR namespaces (7),\n.BR seccomp (2)\n";
     wrapped(&out)
 }
@@ -47,16 +51,18 @@ pub(super) fn about_command(row: &CommandRow, date: &str) -> String {
     }
     out += ".SH OPTIONS\n";
     push_flags(&mut out, flags(COMMANDS.iter().find(|other| other.name == row.name)));
-    out += ".SH SEE ALSO\n.BR brig (8)\n";
+    out += &sections::of(row.name);
     wrapped(&out)
 }
 
 /// Lines of text no longer than the 80 bytes that mandoc(1) wants. None begins with what roff takes for a request.
 fn wrapped(page: &str) -> String {
     let mut out = String::with_capacity(page.len() + 64);
+    let mut is_verbatim = false;
     for line in page.lines() {
+        is_verbatim = line == ".nf" || is_verbatim && line != ".fi";
         let mut rest = line;
-        while rest.len() > LONGEST && !rest.starts_with('.') {
+        while rest.len() > LONGEST && !is_verbatim && !rest.starts_with('.') {
             let fits = |(at, _): &(usize, &str)| *at <= LONGEST && !rest[at + 1..].starts_with(['.', '\'']);
             let Some((at, _)) = rest.match_indices(' ').rfind(fits) else { break };
             out += &format!("{}\n", &rest[..at]);
@@ -78,7 +84,7 @@ fn head(name: &str, date: &str) -> String {
 }
 
 /// `text` so that roff prints just that: no escapes, no requests, and dashes that can be copied.
-fn text(text: &str) -> String {
+pub(super) fn text(text: &str) -> String {
     let escaped = text.replace('\\', "\\e").replace('-', "\\-").replace('`', "");
     match escaped.as_bytes().first() {
         Some(b'.' | b'\'') => format!("\\&{escaped}"),
@@ -155,7 +161,10 @@ No colours in the log, also on a terminal.
 .SH FILES
 .TP
 .I /run/brig
-The state of containers.
+The state of containers, a directory each.
+.TP
+.I config.json
+In the directory of a bundle: what a container is, as the runtime specification of the Open Container Initiative defines it.
 .SH EXIT STATUS
 0, or 1 after an error.
 .B run
@@ -164,5 +173,9 @@ and
 in the foreground end as the container's process did: with its exit status, or with 128 and the number of the signal that
 ended it.
 .B exec
-ends with 255 when it fails itself, an unknown command with 3.
+ends with 255 when it fails itself, as
+.B run
+does where the program cannot be executed; an unknown command with 3,
+.B seccomp
+without an answer with 2.
 ";

@@ -4,6 +4,7 @@
 mod bash;
 mod fish;
 mod man;
+mod sections;
 mod zsh;
 
 use crate::args::table::{COMMANDS, CommandRow, Flag, GLOBAL, HELP, Kind};

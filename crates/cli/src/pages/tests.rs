@@ -24,6 +24,27 @@ fn every_command_has_a_page_with_every_option_that_help_shows() {
 }
 
 #[test]
+fn every_command_has_examples_that_fit_and_says_how_it_ends_and_where_to_read_on() {
+    for row in documented() {
+        let text = page(&format!("share/man/man8/brig-{}.8", row.name));
+        for head in ["EXAMPLES", "EXIT STATUS", "SEE ALSO"] {
+            assert!(text.contains(&format!(".SH {head}\n")), "{}: {head}", row.name);
+        }
+        for other in text.lines().filter_map(|line| line.strip_prefix(".BR brig\\-")) {
+            let other = other.split(' ').next().unwrap_or_default();
+            assert!(documented().any(|row| row.name == other), "{}: {other}", row.name);
+        }
+        // A console has 80 columns, of which man(1) indents 14.
+        let example = sections::examples(row.name);
+        let console = example.split(".nf\n").skip(1).flat_map(|text| text.split(".fi").next());
+        for line in console.flat_map(str::lines) {
+            let shown = line.replace("\\-", "-").replace("\\e", "\\");
+            assert!(shown.len() <= 66 || !shown.starts_with('#'), "{}: {line}", row.name);
+        }
+    }
+}
+
+#[test]
 fn every_shell_knows_every_command_and_every_option_that_help_shows() {
     for path in [
         "share/bash-completion/completions/brig",
