@@ -134,3 +134,33 @@ fn secluded(root: &Path, brig: &Path, (page, text): (&str, &str), options: &[&st
     drop(input);
     sum.filter(|sum| sum.failed > 0 || status.success()).ok_or_else(|| format!("it ended with {status}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ENGINES: &str = include_str!("../../docs/engines.md");
+    const KUBERNETES: &str = include_str!("../../docs/kubernetes.md");
+
+    /// What each file of a page says, where it can be read as what `read` reads.
+    fn files(page: &str, read: fn(&str) -> Result<config::Settings, String>) -> Vec<config::Settings> {
+        let blocks = page::read(page).into_iter().filter(|block| matches!(block.kind, page::Kind::File(_)));
+        blocks.filter_map(|block| read(&block.text).ok()).collect()
+    }
+
+    #[test]
+    fn every_engine_is_told_the_same_path_and_the_runtime_class_has_the_name_of_its_table() {
+        let engines = files(ENGINES, config::toml);
+        assert_eq!(engines.len(), 4);
+        for settings in &engines {
+            let told = settings.iter().filter(|(name, _)| name.iter().any(|part| part == "brig"));
+            let told: Vec<String> = told.map(|(_, value)| value.to_string()).collect();
+            assert!(told.iter().any(|value| value.contains("\"/usr/local/bin/brig\"")), "{settings:?}");
+        }
+        let [class] = files(KUBERNETES, config::yaml).try_into().unwrap();
+        let text =
+            |path: &[&str]| class[&path.iter().map(|part| (*part).to_owned()).collect::<Vec<_>>()].clone();
+        assert_eq!(text(&["0", "handler"]), "brig");
+        assert_eq!(text(&["0", "metadata", "name"]), text(&["1", "spec", "runtimeClassName"]));
+    }
+}
