@@ -80,7 +80,10 @@ fn propagation(linux: &Linux<'_>, switch: RootSwitch) -> Result<Propagation, Ref
     }
     let flags = match mount_options::propagation(word) {
         Some(flags) => flags,
-        None if word.is_empty() => return Ok(Propagation { first: ms::SLAVE | ms::REC, last: 0 }),
+        // What is mounted in from the host may be a slave of the host's; the root itself receives nothing, as in runc since 1.2.
+        None if word.is_empty() => {
+            return Ok(Propagation { first: ms::SLAVE | ms::REC, last: ms::PRIVATE });
+        }
         None => return refuse(format!("rootfsPropagation={word} is not supported")),
     };
     match flags & !ms::REC {

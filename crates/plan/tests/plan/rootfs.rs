@@ -14,7 +14,7 @@ const SHARED: u32 = 1 << 20;
 #[test]
 fn propagation_reaches_the_whole_tree_first_and_the_root_in_the_end() {
     for (word, first, private_parent, last) in [
-        ("", SLAVE | REC, false, 0),
+        ("", SLAVE | REC, false, PRIVATE),
         ("slave", SLAVE | REC, false, SLAVE),
         ("rslave", SLAVE | REC, false, SLAVE | REC),
         ("private", PRIVATE | REC, false, 0),
