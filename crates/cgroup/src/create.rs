@@ -38,6 +38,27 @@ impl Cgroup {
         if cgroup.groups.is_empty() { Err(refused) } else { Ok(cgroup) }
     }
 
+    /// Refuses what systemd would put a unit into all the same: a cgroup with processes in it, and a frozen one, in which a process
+    /// that is cloned into it never executes. One that is not there is fine.
+    ///
+    /// # Errors
+    /// `NotEmpty`, `Frozen`, or what the kernel answers.
+    pub fn refuse_used(paths: &Paths) -> Result<(), Error> {
+        let cgroup = Cgroup::open(paths);
+        cgroup.groups.iter().try_for_each(|group| match group.dir(Step::Open) {
+            Err(error) if error.is_missing() => Ok(()),
+            there => there.and_then(|_| check_unused(group)),
+        })
+    }
+
+    /// The same of a cgroup that others may live in: only a frozen one is refused.
+    ///
+    /// # Errors
+    /// `Frozen`, or what the kernel answers.
+    pub fn refuse_frozen(paths: &Paths) -> Result<(), Error> {
+        Cgroup::open(paths).groups.iter().try_for_each(check_not_frozen)
+    }
+
     /// Takes the cgroup of a unit that systemd has made. systemd enables the controllers that it knows; `needed` are enabled
     /// where they are not.
     ///
@@ -150,12 +171,14 @@ fn prepare(group: &Group, found: Found, needed: Option<&[&str]>) -> Result<(), E
 }
 
 fn check_unused(group: &Group) -> Result<(), Error> {
-    let path = || group.place.absolute();
     match group.listed(Scope::Tree)?.count() {
-        0 if group.is_frozen()? => Err(Error::Frozen { path: path() }),
-        0 => Ok(()),
-        processes => Err(Error::NotEmpty { path: path(), processes }),
+        0 => check_not_frozen(group),
+        processes => Err(Error::NotEmpty { path: group.place.absolute(), processes }),
     }
+}
+
+fn check_not_frozen(group: &Group) -> Result<(), Error> {
+    if group.is_frozen()? { Err(Error::Frozen { path: group.place.absolute() }) } else { Ok(()) }
 }
 
 /// A new cpuset of v1 has no processors and no memory nodes, and nobody can join it (cpuset(7)): copies those of the nearest

@@ -18,16 +18,7 @@ use common::{Brig, Bundle, eventually, unique};
 use serde_json::json;
 
 fn cannot_run() -> bool {
-    if common::cannot_run() {
-        return true;
-    }
-    let first = fs::read_to_string("/proc/1/comm").unwrap_or_default();
-    let v2 = Path::new("/sys/fs/cgroup/cgroup.controllers").exists();
-    let can = first.trim() == "systemd" && v2 && Path::new("/run/systemd/private").exists();
-    if !can {
-        println!("SKIPPED: needs systemd as the first process, and cgroup v2");
-    }
-    !can
+    common::cannot_run() || common::cgroup::lacks_systemd()
 }
 
 fn brig() -> Brig {
@@ -266,11 +257,29 @@ fn a_unit_of_somebody_else_is_left_alone() {
     eventually("the stranger is there", is_active);
     drop(here);
     let refused = brig.run(&["run", "--bundle", bundle.path().to_str().unwrap(), &id]);
-    assert!(refused.error().contains("UnitExists"), "{refused:?}");
+    assert!(refused.error().contains("container's cgroup is not empty: 1 process(es) found"), "{refused:?}");
     assert_eq!(property(&unit(&id), "ActiveState"), "active", "a unit of somebody else is left alone");
     stranger.kill().unwrap();
     stranger.wait().unwrap();
     eventually("the stranger's unit is gone", || property(&unit(&id), "ActiveState") == "inactive");
+    assert_nothing_of(&brig, &id);
+}
+
+#[test]
+fn a_frozen_cgroup_is_refused_and_stays_as_it_was() {
+    if cannot_run() {
+        return;
+    }
+    let brig = brig();
+    let id = unique("c");
+    let bundle = Bundle::with_args(&["true"]);
+    fs::create_dir(cgroup(&id)).unwrap();
+    fs::write(cgroup(&id).join("cgroup.freeze"), "1").unwrap();
+    let refused = brig.run(&["run", "--bundle", bundle.path().to_str().unwrap(), &id]);
+    let frozen = file(&id, "cgroup.freeze");
+    fs::remove_dir(cgroup(&id)).unwrap();
+    assert!(refused.error().contains("container's cgroup unexpectedly frozen"), "{refused:?}");
+    assert_eq!(frozen, "1");
     assert_nothing_of(&brig, &id);
 }
 

@@ -20,6 +20,16 @@ fn has(controller: &str) -> bool {
     }
 }
 
+/// True, having said why, where systemd is not the first process, or manages groups of version 1.
+pub(crate) fn lacks_systemd() -> bool {
+    let first = fs::read_to_string("/proc/1/comm").unwrap_or_default();
+    let lacks = first.trim() != "systemd" || !is_v2() || !fs::exists("/run/systemd/private").unwrap();
+    if lacks {
+        println!("SKIPPED: needs systemd as the first process, and cgroup v2");
+    }
+    lacks
+}
+
 /// Whether there is version 2 alone.
 pub(crate) fn is_v2() -> bool {
     fs::exists("/sys/fs/cgroup/cgroup.controllers").unwrap()

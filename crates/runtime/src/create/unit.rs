@@ -26,8 +26,14 @@ impl Making<'_> {
     /// Makes the unit, and in it the container. What can be prepared is, while systemd works.
     pub(super) fn in_unit(&mut self, unit: &UnitPlan) -> Result<Created> {
         match unit.kind {
-            UnitKind::Scope => spawn::park(|parked| self.begin(unit, Some(parked))),
-            UnitKind::Slice => self.begin(unit, None),
+            UnitKind::Scope => {
+                Cgroup::refuse_used(&self.cgroup_paths).map_err(in_cgroup)?;
+                spawn::park(|parked| self.begin(unit, Some(parked)))
+            }
+            UnitKind::Slice => {
+                Cgroup::refuse_frozen(&self.cgroup_paths).map_err(in_cgroup)?;
+                self.begin(unit, None)
+            }
         }
     }
 
