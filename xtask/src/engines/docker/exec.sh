@@ -22,7 +22,8 @@ docker exec one facts process limits cgroup environment descriptors
 has_all_capabilities || skip "our own capabilities are limited"
 docker run -d --name one box sleep 1000 >/dev/null
 docker exec --privileged one facts process
-docker exec --privileged one mount -t tmpfs tmpfs /srv
+# Where there is AppArmor, the container's profile stays and denies this.
+status docker exec --privileged one mount -t tmpfs tmpfs /srv
 
 # case: an exec has a terminal of its own
 docker run -d --name one box sleep 1000 >/dev/null
