@@ -50,7 +50,11 @@ const TABLE: [Row; 11] = [
         needs: &["brig-plan", "brig-runtime", "brig-seccomp", "log", "rustix", "serde", "serde_json"],
         may: &["lexopt"],
     },
-    Row { krate: "xtask", needs: &["brig-handshake", "nix", "serde_json"], may: &[] },
+    Row {
+        krate: "xtask",
+        needs: &["brig-handshake", "brig-seccomp", "brig-sys", "nix", "serde_json"],
+        may: &[],
+    },
 ];
 
 /// How C gets into a Rust build, besides crates named *-sys.

@@ -8,21 +8,26 @@
 //! - a command that fails has said why, has ended with runc's exit code, and has left nothing itself;
 //! - one that succeeds all the same has made what it makes otherwise: a probe inside prints every wall.
 //!
+//! And on a kernel that lacks a feature (`lack`): the same, or an error that names the feature.
+//!
 //! ```text
 //!   faults.rs      what is to be done; N of N
 //!     keeper.sh    namespaces and cgroups that vanish, whatever happens (of engines)
 //!     inside.sh    their own /run, /proc and network, and cgroup v2 alone if wanted
 //!     scene.rs     plays one act: before, the command, after, delete
-//!       tracer.rs  ptrace(2)
+//!       tracer.rs  ptrace(2), with registers.rs and refusal.rs
 //!       left.rs    what is there that was not
-//!     judge.rs     whether that is right
+//!     judge.rs     whether that is right; lack.rs: without a feature
 //! ```
 
 mod acts;
 mod bundles;
 mod errors;
 mod judge;
+mod lack;
 mod left;
+mod refusal;
+mod registers;
 mod scene;
 mod tracer;
 
@@ -34,11 +39,13 @@ use std::process::{Command, ExitCode, Stdio};
 
 use crate::command::{is_root, which};
 use crate::engines::{KEEPER, built_brig, pass_on};
+use crate::old::{FEATURES, Feature, Promises};
 use crate::tally::Tally;
 use crate::test::Built;
 use acts::{ACTS, Act};
+use lack::{Ending, TELLING};
 use scene::{Played, Scene};
-use tracer::{Blow, Site};
+use tracer::{Blow, Harm, Site};
 
 /// The first word of the copy of this program that runs secluded.
 const INSIDE: &str = "--inside";
@@ -128,20 +135,22 @@ fn group() -> String {
 struct Choice {
     kill: bool,
     fail: bool,
+    lack: bool,
     /// The beginnings of the acts' names; all when empty.
     acts: Vec<String>,
-    /// Every how manieth case.
+    /// Every how manieth kill and failure.
     every: usize,
 }
 
 impl Choice {
     fn read(words: &[String]) -> Result<Self, String> {
-        let mut choice = Self { kill: false, fail: false, acts: Vec::new(), every: 1 };
+        let mut choice = Self { kill: false, fail: false, lack: false, acts: Vec::new(), every: 1 };
         let mut words = words.iter();
         while let Some(word) = words.next() {
             match word.as_str() {
                 "kill" if choice.acts.is_empty() && !choice.kill => choice.kill = true,
                 "fail" => choice.fail = true,
+                "lack" => choice.lack = true,
                 "--every" => {
                     let number = words.next().and_then(|word| word.parse().ok()).filter(|number| *number > 0);
                     choice.every = number.ok_or("--every wants a number")?;
@@ -152,14 +161,21 @@ impl Choice {
                 other => return Err(format!("there is no command {other:?} to strike")),
             }
         }
-        if !choice.kill && !choice.fail {
-            (choice.kill, choice.fail) = (true, true);
+        if !choice.kill && !choice.fail && !choice.lack {
+            (choice.kill, choice.fail, choice.lack) = (true, true, true);
         }
         Ok(choice)
     }
 
     fn wants(&self, act: &Act) -> bool {
-        self.acts.is_empty() || self.acts.iter().any(|name| act.name.starts_with(name.as_str()))
+        let by_default = self.kill || self.fail || TELLING.contains(&act.name);
+        self.acts.is_empty() && by_default || self.acts.iter().any(|name| act.name.starts_with(name.as_str()))
+    }
+
+    /// The features that `act` has to do without, each in turn.
+    fn features(&self, act: &Act) -> &'static [Feature] {
+        let telling = TELLING.contains(&act.name) || !self.acts.is_empty();
+        if self.lack && telling { &FEATURES } else { &[] }
     }
 
     /// The blows for an act that makes these calls.
@@ -195,6 +211,10 @@ fn is_before_brig_init(sites: &[Site], place: usize, process: u32) -> bool {
 struct Score {
     good: usize,
     all: usize,
+    /// Of the good ones, those that were refused by the name of what is missing.
+    refused: usize,
+    /// Those that met somebody who traces brig and refuses the feature.
+    met: usize,
     /// Calls that did not come this time.
     missing: usize,
 }
@@ -214,6 +234,12 @@ impl Score {
 impl fmt::Display for Score {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} of {}", self.good, self.all)?;
+        if self.refused > 0 {
+            write!(f, ", {} of them refused by name", self.refused)?;
+        }
+        if self.met > 0 {
+            write!(f, ", {} of them met the refusal", self.met)?;
+        }
         if self.missing > 0 {
             write!(f, " ({} more did not come again)", self.missing)?;
         }
@@ -226,7 +252,7 @@ fn inside(words: &[String]) -> Result<ExitCode, String> {
     let variable = |name: &str| std::env::var(name).map_err(|_| format!("{name} is not set"));
     let (brig, group, place) = (variable("BRIG")?, variable("GROUP")?, variable("PLACE")?);
     let scene = Scene::new(Path::new(&brig), Path::new(FOLDER), &group)?;
-    let mut kinds: BTreeMap<&'static str, Score> = BTreeMap::new();
+    let mut kinds: BTreeMap<String, Score> = BTreeMap::new();
     let mut count = 0;
     for act in ACTS.iter().filter(|act| choice.wants(act)) {
         let (sites, walls) = unharmed(&scene, act)?;
@@ -234,10 +260,16 @@ fn inside(words: &[String]) -> Result<ExitCode, String> {
             count += 1;
             if (count - 1) % choice.every == 0 {
                 let complaints = strike(&scene, act, blow, &walls)?;
-                kinds.entry(kind(blow.1)).or_default().add(complaints.as_deref());
+                kinds.entry(kind(blow.1).to_owned()).or_default().add(complaints.as_deref());
                 for complaint in complaints.iter().flatten() {
                     println!("FAIL  {} ({place}): {}: {complaint}", act.name, words_for(blow));
                 }
+            }
+        }
+        for feature in choice.features(act) {
+            let score = kinds.entry(format!("without {}", feature.name)).or_default();
+            for complaint in do_without(&scene, act, *feature, &walls, score)? {
+                println!("FAIL  {} ({place}): without {}: {complaint}", act.name, feature.name);
             }
         }
     }
@@ -262,8 +294,29 @@ fn unharmed(scene: &Scene, act: &Act) -> Result<(Vec<Site>, String), String> {
 
 /// What is wrong when `act` is struck; `None` if the call did not come.
 fn strike(scene: &Scene, act: &Act, blow: (Site, Blow), walls: &str) -> Result<Option<Vec<String>>, String> {
-    let played = scene.play(act, Some(blow))?;
+    let played = scene.play(act, Some(Harm::Strike(blow.0, blow.1)))?;
     Ok(played.traced.struck.then(|| judge::complaints(act, blow, &played, walls)))
+}
+
+/// Plays `act` without `feature`; what is wrong.
+fn do_without(
+    scene: &Scene,
+    act: &Act,
+    feature: Feature,
+    walls: &str,
+    score: &mut Score,
+) -> Result<Vec<String>, String> {
+    let played = scene.play(act, Some(Harm::Without(feature)))?;
+    let ending = lack::judge(act, feature, &played, walls);
+    score.refused += usize::from(ending == Ending::Refused);
+    score.met += usize::from(played.traced.struck);
+    let wrong = match ending {
+        Ending::Same => Vec::new(),
+        Ending::Refused => Promises::read(&crate::workspace())?.complaint(feature, 1).into_iter().collect(),
+        Ending::Wrong(wrong) => wrong,
+    };
+    score.add(Some(&wrong));
+    Ok(wrong)
 }
 
 fn kind(blow: Blow) -> &'static str {

@@ -26,6 +26,8 @@ mod docs;
 
 mod faults;
 
+mod old;
+
 mod bench;
 
 mod dist;
@@ -53,9 +55,12 @@ cargo xtask docs [--all] [PAGE…]  does what README.md and docs/*.md say, each 
   --all                      also what takes minutes
   --show                     prints what the commands print
   environment: BRIG=path of a built brig
-cargo xtask faults [kill|fail] [COMMAND…]   brig killed before, or failing at, every system call (needs root)
+cargo xtask faults [kill|fail|lack] [COMMAND…]  brig killed before, or failing at, every system call, or on a
+                             kernel without one feature (needs root)
   --every N                  every Nth case only
   environment: BRIG=path of a built brig
+cargo xtask old [FEATURE…] [WORD…]   the root tests on a kernel that lacks the feature (needs root): openat2,
+                             mount_setattr, open_tree, fsopen, clone3, pidfd_open, close_range, memfd_create
 cargo xtask bench [OPTION…]  brig beside every runc and crun that is found (needs root)
   --rounds N                 rounds of every operation (40)
   --quick                    10 rounds
@@ -83,6 +88,7 @@ fn main() -> ExitCode {
         "engines" => engines::run(&root, rest),
         "docs" => docs::run(&root, rest),
         "faults" => faults::run(&root, rest),
+        "old" => old::run(&root, rest),
         "bench" => bench::run(&root, rest).map(|()| ExitCode::SUCCESS),
         "man" => dist::man(&root, rest).map(|()| ExitCode::SUCCESS),
         "dist" => dist::run(&root).map(|()| ExitCode::SUCCESS),

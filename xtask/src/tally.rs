@@ -84,6 +84,30 @@ pub(crate) fn skips(output: &str) -> Vec<(String, String)> {
     skips
 }
 
+/// The tests that failed: name, and what each printed.
+pub(crate) fn failures(output: &str) -> Vec<(String, String)> {
+    let mut failures: Vec<(String, String)> = Vec::new();
+    let (mut failed, mut open) = (false, false);
+    for line in output.lines() {
+        match (line, section(line)) {
+            ("successes:", _) => failed = false,
+            ("failures:", _) => (failed, open) = (true, false),
+            (_, Some(name)) if failed => {
+                open = true;
+                failures.push((name.to_owned(), String::new()));
+            }
+            (line, _) if failed && open => {
+                if let Some((_, text)) = failures.last_mut() {
+                    text.push_str(line);
+                    text.push('\n');
+                }
+            }
+            _ => {}
+        }
+    }
+    failures
+}
+
 /// The number of tests that `--list --format=terse` names.
 pub(crate) fn listed(output: &str) -> usize {
     output.lines().filter(|line| line.ends_with(": test")).count()
@@ -141,6 +165,12 @@ test result: FAILED. 2 passed; 1 failed; 1 ignored; 0 measured; 3 filtered out; 
     fn a_test_that_says_skipped_is_not_passed() {
         assert_eq!(Tally::read(OUTPUT), Some(Tally { passed: 1, failed: 1, skipped: 2 }));
         assert_eq!(skips(OUTPUT), [("a".to_owned(), "no user namespaces".to_owned())]);
+    }
+
+    #[test]
+    fn a_failure_is_told_with_what_its_test_printed() {
+        let said = "SKIPPED: said, then failed\nthread panicked\n\n";
+        assert_eq!(failures(OUTPUT), [("b".to_owned(), said.to_owned())]);
     }
 
     #[test]

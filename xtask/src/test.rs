@@ -64,6 +64,58 @@ pub(crate) fn run(root: &Path, words: &[String]) -> Result<(), String> {
     if sum.failed == 0 { Ok(()) } else { Err("tests failed".into()) }
 }
 
+/// Hands on every test binary of whole containers, as root on cgroup v2.
+///
+/// # Errors
+/// The tests do not build, or `each` fails.
+pub(crate) fn whole_containers(
+    root: &Path,
+    words: &[String],
+    mut each: impl FnMut(&Whole<'_>) -> Result<(), String>,
+) -> Result<(), String> {
+    provide_tools();
+    let built = Built::new(root)?;
+    let run = Run { logs: logs(root)?, home: Home::new()?, words, path: Some(criu::search_path()) };
+    built
+        .tests
+        .iter()
+        .filter(|binary| binary.needs == Needs::Root)
+        .try_for_each(|binary| each(&Whole { binary, run: &run }))
+}
+
+/// A test binary that makes whole containers.
+#[derive(Debug)]
+pub(crate) struct Whole<'a> {
+    binary: &'a Binary,
+    run: &'a Run<'a>,
+}
+
+impl Whole<'_> {
+    /// `package::target`.
+    pub(crate) fn name(&self) -> &str {
+        &self.binary.name
+    }
+
+    /// Runs it with the words `before` before it, and `after` or else those of the run after it. Returns what it wrote.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub(crate) fn run(&self, before: &[String], after: &[&str]) -> Result<String, String> {
+        let place = places::of(Needs::Root).pop().unwrap_or(Place::OwnCgroups);
+        let mut command = self.run.test(self.binary, before, place);
+        command.arg("--show-output");
+        if after.is_empty() {
+            command.args(self.run.words)
+        } else {
+            command.args(after)
+        };
+        let log = self.run.logs.join("old.log");
+        watch(&mut command, &log).map_err(|error| format!("{}: {error}", self.binary.name))?;
+        let bytes = fs::read(&log).map_err(|error| format!("{}: {error}", log.display()))?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+}
+
 /// The comparison with libseccomp cannot be built: how many tests that is.
 fn without_oracle(root: &Path) -> Result<Tally, String> {
     let path = root.join("crates/seccomp/tests/oracle/main.rs");
@@ -74,6 +126,7 @@ fn without_oracle(root: &Path) -> Result<Tally, String> {
 }
 
 /// What all test binaries of one run share.
+#[derive(Debug)]
 struct Run<'a> {
     /// Where the output of each goes.
     logs: PathBuf,
@@ -94,7 +147,7 @@ impl Run<'_> {
             println!("skip  {title}: {count} tests: {obstacle}");
             return Ok(Tally::skipped(count));
         }
-        let mut command = self.test(binary, place);
+        let mut command = self.test(binary, &[], place);
         command.arg("--show-output").args(self.words);
         self.judge(&title, command)
     }
@@ -115,8 +168,10 @@ impl Run<'_> {
         Ok(Tally::default())
     }
 
-    fn test(&self, binary: &Binary, place: Place) -> Command {
-        let mut command = place.command(&binary.path, &self.home);
+    fn test(&self, binary: &Binary, before: &[String], place: Place) -> Command {
+        let words: Vec<OsString> =
+            before.iter().map(Into::into).chain([binary.path.clone().into()]).collect();
+        let mut command = place.command(&words, &self.home);
         command.current_dir(&binary.package).env("CARGO_MANIFEST_DIR", &binary.package);
         command.envs(self.path.iter().map(|path| ("PATH", path)));
         command

@@ -3,6 +3,8 @@
 //!
 //! `needed` names the controllers that limits will need; on v2 all others are enabled as well, for they count what is used.
 
+use std::time::{Duration, Instant};
+
 use rustix::fs::{AtFlags, Mode, Uid, chownat, mkdirat, unlinkat};
 use rustix::io::Errno;
 use rustix::process::geteuid;
@@ -12,6 +14,7 @@ use crate::controllers;
 use crate::error::{Error, Step, best_effort};
 use crate::group::{Cgroup, Denied, Group, Scope, Threads};
 use crate::path::{Paths, Place, absolute};
+use crate::wait::Pace;
 
 impl Cgroup {
     /// Makes the cgroup in every hierarchy, or takes one that is there and has no processes. On v2 all controllers are enabled
@@ -213,10 +216,18 @@ fn read_cpuset(group: &Group, level: &str, file: &str) -> Result<String, Error> 
 
 impl Group {
     pub(crate) fn undo(&self) {
+        let Ok(mount) = self.mount(Step::Remove) else { return };
+        let deadline = Instant::now() + PATIENCE;
         for level in self.made.iter().rev() {
-            let Ok(mount) = self.mount(Step::Remove) else { return };
+            let mut pace = Pace::default();
+            let mut removed = unlinkat(mount, level, AtFlags::REMOVEDIR);
+            // Nobody else has business in the container's own. Once its record is gone, nobody would remove it any more.
+            while removed == Err(Errno::BUSY) && *level == self.place.below && Instant::now() < deadline {
+                pace.pause(deadline);
+                removed = unlinkat(mount, level, AtFlags::REMOVEDIR);
+            }
             best_effort(
-                unlinkat(mount, level, AtFlags::REMOVEDIR),
+                removed,
                 "another may have made a cgroup below it meanwhile; the first error is the one to report",
             );
         }
@@ -228,6 +239,9 @@ const THREADED_CONTROLLERS: &[&str] = &["cpuset", "pids", "perf_event"];
 
 /// What may be handed over with a cgroup, where the kernel has no list of it.
 const DELEGATED: &[u8] = b"cgroup.procs cgroup.threads cgroup.subtree_control";
+
+/// How long the kernel may keep a cgroup that nobody is in any more.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// How often a parent may vanish while we make its child.
 const ATTEMPTS: u32 = 16;

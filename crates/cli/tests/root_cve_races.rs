@@ -159,3 +159,33 @@ fn cve_2019_19921_and_2023_27561_and_2023_28642_a_link_instead_of_proc_or_sys_is
         }
     }
 }
+
+#[test]
+fn cve_2021_30465_what_is_done_late_to_a_new_mount_is_done_to_that_mount_wherever_its_name_leads() {
+    if common::cannot_run() {
+        return;
+    }
+    // Two file systems whose places are exchanged all the while: one that becomes read-only when /dev is complete, and has
+    // attributes that are set once it is mounted; and one that is left as it is.
+    let volume = Folder::new("volume");
+    for name in ["frozen", "free"] {
+        fs::create_dir(volume.join(name)).unwrap();
+    }
+    let tmpfs = |name: &str, options: &[&str]| json!({ "destination": format!("/volume/{name}"), "type": "tmpfs", "source": name, "options": options });
+    let bundle = Bundle::script("grep -e ' - tmpfs frozen ' -e ' - tmpfs free ' /proc/self/mountinfo")
+        .mount(bind(volume.path(), "/volume"))
+        .mount(tmpfs("frozen", &["ro", "rnoexec", "rshared"]))
+        .mount(tmpfs("free", &[]));
+    let attacker = Swapper::of(volume.join("frozen"), volume.join("free"));
+    race(attacker, &bundle, |ended| {
+        assert_eq!(ended.code, 0, "{ended:?}");
+        for line in ended.stdout.lines() {
+            let options: Vec<_> = line.split(' ').nth(5).unwrap().split(',').collect();
+            let frozen = line.contains(" tmpfs frozen ");
+            assert_eq!(options.contains(&"ro"), frozen, "{ended:?}");
+            assert_eq!(options.contains(&"noexec"), frozen, "{ended:?}");
+            assert_eq!(line.contains(" shared:"), frozen, "{ended:?}");
+        }
+        assert_eq!(ended.stdout.lines().count(), 2, "{ended:?}");
+    });
+}

@@ -66,3 +66,27 @@ fn a_hook_that_cannot_be_started_is_named_with_its_error() {
     assert_eq!(ended.code, 1, "{ended:?}");
     assert!(ended.error().ends_with("createContainer hook #0: too many open files"), "{ended:?}");
 }
+
+#[test]
+fn a_cgroup_that_could_not_be_made_and_is_busy_at_first_is_removed_all_the_same() {
+    if cannot_inject() {
+        return;
+    }
+    let bundle = Bundle::with_args(&["true"]);
+    // Some of them make the cgroup, in one hierarchy or another; who removes what was made is told once that it is busy.
+    for mkdir in 2..=9 {
+        let (brig, id) = (Brig::new(), unique("busy"));
+        let run = brig.command(&["create", "--bundle", bundle.path().to_str().unwrap(), &id]);
+        let mut command = Command::new("strace");
+        command.args(["-qq", "-o", "/dev/null", "-e", "trace=mkdirat,unlinkat"]);
+        command.args(["-e", &format!("inject=mkdirat:error=EIO:when={mkdir}")]);
+        command.args(["-e", "inject=unlinkat:error=EBUSY:when=1"]);
+        command.arg(run.get_program()).args(run.get_args());
+        let ended = brig.finish(command);
+        if ended.code == 0 {
+            break;
+        }
+        brig.run(&["delete", "--force", &id]).ok();
+        brig.assert_nothing_of(&id);
+    }
+}

@@ -8,10 +8,12 @@ mod common;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixListener;
+use std::path::Path;
 use std::process::Command;
 use std::thread;
 
-use common::{Brig, Bundle, Ended, cannot_run, unique};
+use common::attack::{Swapper, race};
+use common::{Brig, Bundle, Ended, Folder, cannot_run, unique};
 use serde_json::json;
 
 fn sleeper() -> Bundle {
@@ -165,5 +167,91 @@ fn behind_an_agent_that_never_answers_a_container_can_be_deleted() {
     let id = brig.start(&bundle);
     assert_eq!(brig.status(&id), "running");
     brig.run(&["delete", "--force", &id]).ok();
+    brig.assert_nothing_of(&id);
+}
+
+#[test]
+fn a_rootfs_that_is_exchanged_while_a_container_is_made_is_the_one_or_the_other_and_never_the_host_s() {
+    if cannot_run() {
+        return;
+    }
+    // The host's root has none of these files.
+    let bundle = Bundle::script("cat /which; ls /");
+    let other = bundle.path().join("other");
+    copy(&bundle.rootfs(), &other);
+    fs::write(bundle.rootfs().join("which"), "one\n").unwrap();
+    fs::write(other.join("which"), "other\n").unwrap();
+    race(Swapper::of(bundle.rootfs(), other.clone()), &bundle, |ended| {
+        assert!(ended.stdout.starts_with("one\n") || ended.stdout.starts_with("other\n"), "{ended:?}");
+    });
+    let host = bundle.path().join("host");
+    symlink("/", &host).unwrap();
+    race(Swapper::of(bundle.rootfs(), host), &bundle, |ended| {
+        let ours = ended.stdout.starts_with("one\n") || ended.stdout.starts_with("other\n");
+        assert!(ours || ended.code != 0 && ended.stdout.is_empty(), "{ended:?}");
+    });
+}
+
+#[test]
+fn a_folder_of_the_rootfs_that_is_exchanged_for_a_link_to_the_host_never_shows_the_host() {
+    if cannot_run() {
+        return;
+    }
+    let secret = Folder::new("secret");
+    fs::write(secret.join("secret"), "the host's").unwrap();
+    let bundle = Bundle::script("cat /data/secret; :").edit(|config| {
+        config["process"]["cwd"] = json!("/data");
+    });
+    let rootfs = bundle.rootfs();
+    fs::create_dir(rootfs.join("data")).unwrap();
+    let upwards = Path::new("../../../../../../../../../..").join(secret.path().strip_prefix("/").unwrap());
+    symlink(upwards, rootfs.join("link")).unwrap();
+    race(Swapper::of(rootfs.join("data"), rootfs.join("link")), &bundle, |ended| {
+        assert_eq!(ended.stdout, "", "{ended:?}");
+    });
+    assert_eq!(fs::read_dir(secret.path()).unwrap().count(), 1);
+}
+
+fn copy(from: &Path, to: &Path) {
+    let copied = Command::new("cp").arg("-a").args([from, to]).status().unwrap();
+    assert!(copied.success());
+}
+
+#[test]
+fn who_was_given_the_pid_of_a_dead_container_is_neither_killed_nor_entered_nor_shown() {
+    if cannot_run() {
+        return;
+    }
+    let (bundle, brig, id) = (sleeper(), Brig::new(), unique("reused"));
+    let brig_words = brig.command(&[]);
+    // In a PID namespace of its own the next pid can be chosen (ns_last_pid, proc(5)).
+    let script = r#"
+        id=$1; bundle=$2; shift 2
+        "$@" create --pid-file "$bundle/pid" --bundle "$bundle" "$id"
+        "$@" start "$id"
+        pid=$(cat "$bundle/pid")
+        kill -KILL "$pid"
+        while [ -e "/proc/$pid" ]; do sleep 0.01; done
+        echo $((pid - 1)) >/proc/sys/kernel/ns_last_pid
+        sleep 1000 &
+        [ "$!" = "$pid" ] || { echo "the pid is not reused: $! $pid"; exit 1; }
+        "$@" state "$id" | grep status
+        for command in "kill $id KILL" "exec $id true" "pause $id" "ps $id"; do
+            "$@" $command || echo "$command fails"
+        done
+        "$@" delete "$id"
+        kill -0 "$pid" && grep -q '^State:.S' "/proc/$pid/status" && echo untouched
+        kill -KILL "$pid""#;
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "--pid", "--fork", "--mount-proc", "sh", "-ec", script, "sh", &id]);
+    command.arg(bundle.path()).arg(brig_words.get_program()).args(brig_words.get_args());
+    let ended = brig.finish(command).ok();
+    let said: Vec<&str> = ended.stdout.lines().map(str::trim).collect();
+    let refused = ["kill", "exec", "pause"].map(|word| format!("{word} {id}"));
+    assert!(said[0].contains("stopped"), "{ended:?}");
+    for word in refused {
+        assert!(said.iter().any(|line| line.starts_with(&word) && line.ends_with("fails")), "{ended:?}");
+    }
+    assert_eq!(said.last(), Some(&"untouched"), "{ended:?}");
     brig.assert_nothing_of(&id);
 }

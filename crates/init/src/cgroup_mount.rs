@@ -14,15 +14,20 @@ use rustix::mount::{OpenTreeFlags, open_tree};
 
 use crate::beneath::{self, Kind};
 use crate::fault::{At, Outcome};
-use crate::fds;
 use crate::mounts::{self, mount_here};
 use crate::rootfs::attach;
+use crate::{detached, fds};
 
 const MS_RDONLY: u32 = 1;
 
 /// A new instance; where that is forbidden the host's is bound, with the same flags (CVE-2023-25809).
 pub(crate) fn unified(mount: &Mount<'_>, cgroup: &Cgroup2<'_>, root: BorrowedFd<'_>) -> Outcome<()> {
     let target = mounts::target(mount, root, Kind::Directory)?.fd;
+    if mounts::is_looked_at_again(mount) {
+        let made = held(cgroup).at_entry(Step::Mount, mount.index)?;
+        attach(&made, &target).at_entry(Step::Mount, mount.index)?;
+        return mounts::finish(mount, &made);
+    }
     let mounted = match mount_here(c"cgroup", &target, c"cgroup2", cgroup.flags, None) {
         Err(Errno::PERM | Errno::BUSY) => bind(&cgroup.fallback, &target, cgroup.flags),
         other => other,
@@ -36,21 +41,41 @@ pub(crate) fn unified(mount: &Mount<'_>, cgroup: &Cgroup2<'_>, root: BorrowedFd<
     Ok(())
 }
 
-/// The tmpfs, its directories and its links.
-pub(crate) fn hierarchies(mount: &Mount<'_>, cgroup: &Cgroup1<'_>, root: BorrowedFd<'_>) -> Outcome<()> {
+/// The same three ways, attached nowhere yet.
+fn held(cgroup: &Cgroup2<'_>) -> Result<OwnedFd, Errno> {
+    let made = match detached::new(c"cgroup", c"cgroup2", cgroup.flags, None) {
+        Err(Errno::PERM | Errno::BUSY) => clone_of(&cgroup.fallback, cgroup.flags),
+        other => other,
+    };
+    match made {
+        Err(Errno::NOENT) => {
+            detached::new(c"tmpfs", c"tmpfs", cgroup.flags | MS_RDONLY, Some(c"nr_inodes=2"))
+        }
+        other => other,
+    }
+}
+
+/// The tmpfs, its directories and its links. Returns the tmpfs if it has to become read-only.
+pub(crate) fn hierarchies(
+    mount: &Mount<'_>,
+    cgroup: &Cgroup1<'_>,
+    root: BorrowedFd<'_>,
+) -> Outcome<Option<OwnedFd>> {
     const NOTHING_SPECIAL: u32 = 0x2 | 0x4 | 0x8;
     let target = mounts::target(mount, root, Kind::Directory)?.fd;
-    mount_here(c"tmpfs", &target, c"tmpfs", NOTHING_SPECIAL, Some(c"mode=755"))
-        .at_entry(Step::Mount, mount.index)?;
     // New and ours alone: no link can be in it.
-    let top = beneath::resolve(root, &mount.destination).at_entry(Step::MountTarget, mount.index)?;
+    let top = detached::new(c"tmpfs", c"tmpfs", NOTHING_SPECIAL, Some(c"mode=755"))
+        .at_entry(Step::Mount, mount.index)?;
+    attach(&top, &target).at_entry(Step::Mount, mount.index)?;
+    fds::leave_to_execve(target);
     for hierarchy in &cgroup.hierarchies {
         one(&top, hierarchy, cgroup.flags).at_entry(Step::Mount, mount.index)?;
     }
     for link in &cgroup.links {
         fs::symlinkat(&*link.target, &top, &*link.path).at_entry(Step::Mount, mount.index)?;
     }
-    Ok(())
+    mounts::finish(mount, &top)?;
+    Ok(cgroup.remount.map(|_| top))
 }
 
 fn one(top: &OwnedFd, hierarchy: &Hierarchy<'_>, flags: u32) -> Result<(), Errno> {
@@ -80,10 +105,15 @@ fn nothing(target: &OwnedFd, flags: u32) -> Result<(), Errno> {
 }
 
 fn bind(source: &CStr, target: impl AsFd, flags: u32) -> Result<(), Errno> {
+    attach(&clone_of(source, flags)?, target)
+}
+
+/// What is there on the host, with these flags.
+fn clone_of(source: &CStr, flags: u32) -> Result<OwnedFd, Errno> {
     let how = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_RECURSIVE;
     let tree = open_tree(CWD, source, how)?;
     // The first four flags of mount(2) and of mount_setattr(2) are the same bits.
     let set = u64::from(flags) & (RDONLY | NOSUID | NODEV | NOEXEC);
     mount_setattr(&tree, Reach::Recursive, &MountAttr { set, ..MountAttr::default() })?;
-    attach(&tree, target)
+    Ok(tree)
 }

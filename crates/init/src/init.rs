@@ -51,7 +51,7 @@ pub(crate) fn become_first(
     }
     let proc = own_proc(task)?;
     parent.begins(Step::Propagation)?;
-    let root = rootfs::build(&task.rootfs, parent)?;
+    let (root, late) = rootfs::build(&task.rootfs, parent)?;
     if task.walls == Walls::AfterMounts {
         parent.finish_walls()?;
         parent.walls_are_finished()?;
@@ -64,7 +64,7 @@ pub(crate) fn become_first(
     }
     parent.network_is_up()?;
     parent.begins(Step::ReadonlyRoot)?;
-    finish_rootfs(task, &root, proc.as_ref(), &inside)?;
+    finish_rootfs(task, &root, late, proc.as_ref(), &inside)?;
 
     let filter = seccomp::take(&task.process, parent)?;
     parent.begins(Step::NoNewPrivileges)?;
@@ -128,13 +128,13 @@ fn switch_root(task: &InitTask<'_>, root: &OwnedFd, parent: &Parent) -> Outcome<
 fn finish_rootfs(
     task: &InitTask<'_>,
     root: &OwnedFd,
+    late: rootfs::Late,
     proc: Option<&OwnedFd>,
     inside: &Inside,
 ) -> Outcome<()> {
-    for (index, destination, _) in rootfs::late_remounts(&task.rootfs) {
-        crate::beneath::resolve(root, destination)
-            .and_then(rootfs::make_readonly)
-            .at_entry(Step::Remount, index)?;
+    for (index, mount) in late {
+        rootfs::make_readonly(&mount).at_entry(Step::Remount, index)?;
+        fds::leave_to_execve(mount);
     }
     if task.rootfs.readonly {
         rootfs::make_readonly(root).at(Step::ReadonlyRoot)?;

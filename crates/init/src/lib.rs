@@ -27,6 +27,7 @@ mod beneath;
 mod bind;
 mod cgroup_mount;
 mod copy_up;
+mod detached;
 mod devices;
 mod mounts;
 mod old_root;

@@ -18,37 +18,30 @@ use rustix::process;
 use crate::beneath::{self, Found, Kind};
 use crate::fault::{At, Outcome, in_words};
 use crate::parent::Parent;
-use crate::{bind, cgroup_mount, copy_up, fds, procfs};
+use crate::rootfs::attach;
+use crate::{bind, cgroup_mount, copy_up, detached, fds, procfs};
 
-/// Mounts it. `place` is its place in the task's list, by which the parent knows its source.
-pub(crate) fn mount(mount: &Mount<'_>, place: u32, root: BorrowedFd<'_>, parent: &Parent) -> Outcome<()> {
+/// Mounts it. `place` is its place in the task's list, by which the parent knows its source. Returns a mount that has to
+/// become read-only when `/dev` is complete.
+pub(crate) fn mount(
+    mount: &Mount<'_>,
+    place: u32,
+    root: BorrowedFd<'_>,
+    parent: &Parent,
+) -> Outcome<Option<OwnedFd>> {
     match &mount.what {
-        What::Filesystem(filesystem) => {
-            new_filesystem(mount, filesystem, root)?;
-            finish(mount, root)
-        }
-        What::Bind(bind) => bind::mount(mount, bind, place, root, parent),
-        What::Cgroup2(cgroup) => {
-            cgroup_mount::unified(mount, cgroup, root)?;
-            finish(mount, root)
-        }
-        What::Cgroup1(cgroup) => {
-            cgroup_mount::hierarchies(mount, cgroup, root)?;
-            finish(mount, root)
-        }
+        What::Filesystem(filesystem) => new_filesystem(mount, filesystem, root),
+        What::Bind(bind) => bind::mount(mount, bind, place, root, parent).map(|()| None),
+        What::Cgroup2(cgroup) => cgroup_mount::unified(mount, cgroup, root).map(|()| None),
+        What::Cgroup1(cgroup) => cgroup_mount::hierarchies(mount, cgroup, root),
     }
 }
 
-/// `MS_*` of a remount that has to wait until `/dev` is complete.
-pub(crate) fn late_flags(mount: &Mount<'_>) -> Option<u32> {
-    match &mount.what {
-        What::Filesystem(filesystem) => filesystem.remount,
-        What::Cgroup1(cgroup) => cgroup.remount,
-        What::Bind(_) | What::Cgroup2(_) => None,
-    }
-}
-
-fn new_filesystem(mount: &Mount<'_>, filesystem: &Filesystem<'_>, root: BorrowedFd<'_>) -> Outcome<()> {
+fn new_filesystem(
+    mount: &Mount<'_>,
+    filesystem: &Filesystem<'_>,
+    root: BorrowedFd<'_>,
+) -> Outcome<Option<OwnedFd>> {
     let target = match filesystem.target {
         Target::Directory | Target::DirectoryGivesMode => target(mount, root, Kind::Directory)?,
         Target::OrdinaryDirectory => {
@@ -61,27 +54,40 @@ fn new_filesystem(mount: &Mount<'_>, filesystem: &Filesystem<'_>, root: Borrowed
         None
     };
     let data = with_mode.as_deref().or(filesystem.data.as_deref());
-    let lower = if target.existed && filesystem.extra == Extra::CopyUp {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        Some(fs::openat(&target.fd, c".", flags, Mode::empty()).at_entry(Step::MountSource, mount.index)?)
-    } else {
-        None
-    };
-    mount_here(&filesystem.source, &target.fd, &filesystem.fs_type, filesystem.flags, data)
-        .at_entry(Step::Mount, mount.index)?;
-    fds::leave_to_execve(target.fd);
-    match (&filesystem.extra, lower) {
-        (Extra::CopyUp, Some(lower)) => {
-            let upper = top(root, &mount.destination).at_entry(Step::Mount, mount.index)?;
-            copy_up::copy(&lower, &upper).at_entry(Step::Mount, mount.index)
-        }
-        (Extra::Label(label), _) => {
-            let upper = top(root, &mount.destination).at_entry(Step::Mount, mount.index)?;
-            fs::fsetxattr(&upper, c"security.selinux", label.to_bytes(), XattrFlags::empty())
-                .at_entry(Step::MountAttributes, mount.index)
-        }
-        (Extra::CopyUp | Extra::None, _) => Ok(()),
+    let (source, fs_type, flags) = (&filesystem.source, &filesystem.fs_type, filesystem.flags);
+    if filesystem.extra == Extra::None && filesystem.remount.is_none() && !is_looked_at_again(mount) {
+        mount_here(source, &target.fd, fs_type, flags, data).at_entry(Step::Mount, mount.index)?;
+        fds::leave_to_execve(target.fd);
+        return Ok(None);
     }
+    let made = detached::new(source, fs_type, flags, data).at_entry(Step::Mount, mount.index)?;
+    attach(&made, &target.fd).at_entry(Step::Mount, mount.index)?;
+    match &filesystem.extra {
+        Extra::CopyUp if target.existed => copy(&target.fd, &made).at_entry(Step::Mount, mount.index)?,
+        Extra::Label(label) => set_label(&made, label).at_entry(Step::MountAttributes, mount.index)?,
+        Extra::CopyUp | Extra::None => {}
+    }
+    fds::leave_to_execve(target.fd);
+    finish(mount, &made)?;
+    Ok(filesystem.remount.map(|_| made))
+}
+
+/// Whether more is done to the mount than to make it.
+pub(crate) fn is_looked_at_again(mount: &Mount<'_>) -> bool {
+    !mount.propagation.is_empty() || mount.recursive.is_some()
+}
+
+/// What the mount `made` covers, which `covered` still is.
+fn copy(covered: &OwnedFd, made: &OwnedFd) -> Result<(), Errno> {
+    copy_up::copy(&for_reading(covered)?, &for_reading(made)?)
+}
+
+fn set_label(made: &OwnedFd, label: &CStr) -> Result<(), Errno> {
+    fs::fsetxattr(for_reading(made)?, c"security.selinux", label.to_bytes(), XattrFlags::empty())
+}
+
+fn for_reading(directory: &OwnedFd) -> Result<OwnedFd, Errno> {
+    fs::openat(directory, c".", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
 }
 
 /// The mount point, made if missing.
@@ -143,20 +149,10 @@ fn mode_first(directory: impl AsFd, data: Option<&CStr>) -> Result<CString, Errn
     CString::new(text).map_err(|_| Errno::INVAL)
 }
 
-/// The mount that is on top at `path` now, for reading.
-fn top(root: BorrowedFd<'_>, path: &CStr) -> Result<OwnedFd, Errno> {
-    let top = beneath::resolve(root, path)?;
-    fs::openat(&top, c".", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
-}
-
-/// Propagation and recursive attributes of a mount that was made by name.
-fn finish(mount: &Mount<'_>, root: BorrowedFd<'_>) -> Outcome<()> {
-    if mount.propagation.is_empty() && mount.recursive.is_none() {
-        return Ok(());
-    }
-    let top = beneath::resolve(root, &mount.destination).at_entry(Step::MountTarget, mount.index)?;
-    recursive_attributes(mount, &top)?;
-    propagate(mount, &top)
+/// Propagation and recursive attributes of a new mount.
+pub(crate) fn finish(mount: &Mount<'_>, made: &OwnedFd) -> Outcome<()> {
+    recursive_attributes(mount, made)?;
+    propagate(mount, made)
 }
 
 /// Attributes of the mount and of all below it.

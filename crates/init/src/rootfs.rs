@@ -20,16 +20,22 @@ use crate::fault::{At, Outcome};
 use crate::mounts;
 use crate::parent::Parent;
 
+/// Mounts that the configuration wants read-only and that have to be written to until `/dev` is complete, each with its
+/// place in `mounts`.
+pub(crate) type Late = Vec<(u32, OwnedFd)>;
+
 /// Mounts everything and makes `/dev`. Returns the rootfs: every later path is resolved beneath it.
-pub(crate) fn build(rootfs: &Rootfs<'_>, parent: &Parent) -> Outcome<OwnedFd> {
+pub(crate) fn build(rootfs: &Rootfs<'_>, parent: &Parent) -> Outcome<(OwnedFd, Late)> {
     let root = prepare(rootfs)?;
+    let mut late = Late::new();
     for (place, mount) in (0..).zip(&rootfs.mounts) {
-        mounts::mount(mount, place, root.as_fd(), parent)?;
+        let made = mounts::mount(mount, place, root.as_fd(), parent)?;
+        late.extend(made.map(|made| (mount.index, made)));
     }
     if let Some(devices) = &rootfs.devices {
         devices::make(devices, root.as_fd())?;
     }
-    Ok(root)
+    Ok((root, late))
 }
 
 /// The working directory, made if it is missing, while the root can still be written.
@@ -103,13 +109,4 @@ pub(crate) fn attach(tree: impl AsFd, target: impl AsFd) -> Result<(), Errno> {
 pub(crate) fn make_readonly(mount: impl AsFd) -> Result<(), Errno> {
     let attr = MountAttr { set: mount_setattr::RDONLY, ..MountAttr::default() };
     mount_setattr::mount_setattr(mount, Reach::One, &attr)
-}
-
-/// What is left to do inside, once `/dev` is complete: mounts that the configuration wants read-only.
-pub(crate) fn late_remounts<'p>(rootfs: &'p Rootfs<'_>) -> Vec<(u32, &'p CStr, u32)> {
-    rootfs
-        .mounts
-        .iter()
-        .filter_map(|mount| Some((mount.index, &*mount.destination, mounts::late_flags(mount)?)))
-        .collect()
 }

@@ -93,7 +93,11 @@ fn delete_ready(place: &Place, record: &Record<'_>, mode: Mode) -> Result<()> {
             }
         }
     }
-    let init = record.init.pidfd()?;
+    let (init, mode) = match record.init.pidfd() {
+        // Nothing else names it safely, but its cgroup: what is in there is killed, and then it is gone.
+        Err(error) if error.errno() == Some(Errno::NOSYS) && !record.cgroup.is_empty() => (None, Mode::Force),
+        init => (init?, mode),
+    };
     let cgroup = Cgroup::open(&record::paths(&record.cgroup));
     destroy(
         place,

@@ -9,7 +9,7 @@ use brig_handshake::Step;
 use brig_plan::refusal::Refusal;
 use rustix::io::Errno;
 
-use crate::errno::errno_text;
+use crate::missing;
 
 /// A failure of this crate: what kind it is, and the words for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -120,7 +120,7 @@ impl Error {
 
     /// `what: errno's words`; `what` is the call and its subject, as in `open /run/brig/a`.
     pub fn os(what: impl fmt::Display, errno: Errno) -> Self {
-        Self::new(Kind::Os(errno), format!("{what}: {}", errno_text(errno.raw_os_error())))
+        Self::new(Kind::Os(errno), format!("{what}: {}", missing::words(errno.raw_os_error())))
     }
 
     /// As [`Error::os`], from the standard library's error.
@@ -135,7 +135,7 @@ impl Error {
     pub fn step(step: Step, subject: impl fmt::Display, errno: Errno) -> Self {
         let subject = subject.to_string();
         let colon = if subject.is_empty() { "" } else { ": " };
-        let words = format!("{}{colon}{subject}: {}", step.name(), errno_text(errno.raw_os_error()));
+        let words = format!("{}{colon}{subject}: {}", step.name(), missing::words(errno.raw_os_error()));
         Self::new(Kind::Step { step, errno: Some(errno) }, words)
     }
 

@@ -54,9 +54,16 @@ pub fn standard_streams() -> [BorrowedFd<'static>; 3] {
 }
 
 /// Descriptors from `first` on that our own caller left open are not for hooks or helpers: they are closed when those are
-/// executed. Before Linux 5.11 they get what we got.
+/// executed.
 pub fn keep_descriptors(first: u32) {
-    best_effort(close_range::mark(first, u32::MAX), "a kernel without it leaves them as they are");
+    if close_range::mark(first, u32::MAX).is_err() {
+        // Before Linux 5.11.
+        let open = std::fs::read_dir("/proc/self/fd").into_iter().flatten().flatten();
+        let open = open.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        for descriptor in open.filter(|descriptor: &u32| *descriptor >= first) {
+            best_effort(close_range::mark_one(descriptor), "that of the directory is closed by now");
+        }
+    }
 }
 
 /// A descriptor that our caller left to us, by its number, to be written to. Ours are all close-on-exec, and are refused.

@@ -9,6 +9,7 @@
 
 pub mod errno;
 pub mod error;
+mod missing;
 
 pub mod pid;
 pub mod probe;

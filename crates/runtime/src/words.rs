@@ -3,14 +3,16 @@
 //! Runs in: the parent, which has the plan.
 #![allow(clippy::wildcard_enum_match_arm, reason = "steps without words of their own share a form")]
 
+use std::borrow::Cow;
+
 use brig_handshake::mounts::{Mount, What};
 use brig_handshake::process::Process;
 use brig_handshake::{Fault, Step};
 use brig_plan::plan::Plan;
 use rustix::io::Errno;
 
-use crate::errno::errno_text;
 use crate::error::{Error, Kind};
+use crate::missing;
 
 /// A fault of a container's first process.
 pub(crate) fn of_init(plan: &Plan<'_>, fault: &Fault<'_>) -> Error {
@@ -85,8 +87,8 @@ pub(crate) fn note(fault: &Fault<'_>) {
     }
 }
 
-fn errno(fault: &Fault<'_>) -> &'static str {
-    errno_text(fault.errno)
+fn errno(fault: &Fault<'_>) -> Cow<'static, str> {
+    missing::words(fault.errno)
 }
 
 fn text(fault: &Fault<'_>) -> String {

@@ -30,6 +30,7 @@ pub(crate) mod number {
     pub(crate) const RT_SIGACTION: usize = 13;
     pub(crate) const RT_SIGPROCMASK: usize = 14;
     pub(crate) const IOCTL: usize = 16;
+    pub(crate) const FCNTL: usize = 72;
     pub(crate) const PERSONALITY: usize = 135;
     pub(crate) const PRCTL: usize = 157;
     pub(crate) const SCHED_SETAFFINITY: usize = 203;
@@ -54,6 +55,7 @@ pub(crate) mod number {
     pub(crate) const RT_SIGACTION: usize = 134;
     pub(crate) const RT_SIGPROCMASK: usize = 135;
     pub(crate) const IOCTL: usize = 29;
+    pub(crate) const FCNTL: usize = 25;
     pub(crate) const PERSONALITY: usize = 92;
     pub(crate) const PRCTL: usize = 167;
     pub(crate) const SCHED_SETAFFINITY: usize = 122;

@@ -201,6 +201,15 @@ pub fn child(_: Alone) -> Result<Twin> {
     copy_of_me(0, SIGCHLD)
 }
 
+/// clone3(2) with arguments of size 0, which every kernel refuses that has it.
+///
+/// # Errors
+/// `INVAL`; `NOSYS` before Linux 5.3.
+pub fn refuse() -> Result<()> {
+    // SAFETY: a size below the first version's is refused before anything is read, and nobody is cloned.
+    unsafe { call(common::CLONE3, [0, 0]) }.map(drop)
+}
+
 fn copy_of_me(flags: u64, exit_signal: u64) -> Result<Twin> {
     let mut pidfd: RawFd = -1;
     let args = CloneArgs {

@@ -26,6 +26,17 @@ pub fn mark(first: u32, last: u32) -> Result<()> {
     unsafe { call(common::CLOSE_RANGE, [first as usize, last as usize, CLOEXEC]) }.map(drop)
 }
 
+/// [`mark`] for one, which every kernel can: `int fcntl(int fd, F_SETFD, FD_CLOEXEC)`.
+///
+/// # Errors
+/// `BADF`: it is not open.
+pub fn mark_one(fd: u32) -> Result<()> {
+    const F_SETFD: usize = 2;
+    const FD_CLOEXEC: usize = 1;
+    // SAFETY: no memory is passed, and the descriptor stays open for whoever owns it.
+    unsafe { call(number::FCNTL, [fd as usize, F_SETFD, FD_CLOEXEC]) }.map(drop)
+}
+
 /// [`close`] one by one, up to the highest descriptor that the kernel's usual limit allows.
 ///
 /// # Errors

@@ -43,7 +43,7 @@ const fn act(name: &'static str, bundle: Bundle, command: &'static str, makes: M
 }
 
 /// All of them.
-pub(super) const ACTS: [Act; 15] = [
+pub(super) const ACTS: [Act; 16] = [
     Act { after: &[START, UNTIL_STOPPED], ..act("create", Bundle::Probe, CREATE, Makes::Walls) },
     Act {
         after: &[START, UNTIL_STOPPED],
@@ -69,6 +69,10 @@ pub(super) const ACTS: [Act; 15] = [
     },
     Act { before: &[CREATE], ..act("delete --force, created", Bundle::Network, DELETE, Makes::Nothing) },
     Act { before: &[RUN_DETACHED], ..act("delete --force, running", Bundle::Sleep, DELETE, Makes::Nothing) },
+    Act {
+        before: &[RUN_DETACHED],
+        ..act("delete --force, shared PID namespace", Bundle::SharedSleep, DELETE, Makes::Nothing)
+    },
     Act {
         before: &[RUN_DETACHED, PAUSE],
         ..act("delete --force, paused", Bundle::Sleep, DELETE, Makes::Nothing)

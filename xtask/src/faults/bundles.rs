@@ -22,10 +22,18 @@ pub(super) enum Bundle {
     Sleep,
     /// Sleeps with the walls of the second.
     UserNamespaceSleep,
+    /// Sleeps in the host's PID namespace, where nothing but its cgroup says what belongs to it.
+    SharedSleep,
 }
 
-const ALL: [Bundle; 5] =
-    [Bundle::Probe, Bundle::UserNamespace, Bundle::Network, Bundle::Sleep, Bundle::UserNamespaceSleep];
+const ALL: [Bundle; 6] = [
+    Bundle::Probe,
+    Bundle::UserNamespace,
+    Bundle::Network,
+    Bundle::Sleep,
+    Bundle::UserNamespaceSleep,
+    Bundle::SharedSleep,
+];
 /// What the probe calls.
 const PROGRAMS: [&str; 16] = [
     "cat", "cut", "env", "grep", "hostname", "id", "ls", "mknod", "pwd", "readlink", "rm", "sed", "sh",
@@ -70,7 +78,7 @@ impl Bundle {
 
     fn edit(self, config: &mut Value, group: &str) {
         walls(config, group);
-        if matches!(self, Self::Sleep | Self::UserNamespaceSleep) {
+        if matches!(self, Self::Sleep | Self::UserNamespaceSleep | Self::SharedSleep) {
             config["process"]["args"] = json!(["/bin/sleep", "100000"]);
         }
         if self.is_in_user_namespace() {
@@ -78,6 +86,11 @@ impl Bundle {
         }
         if self == Self::Network {
             network(config);
+        }
+        if self == Self::SharedSleep
+            && let Some(namespaces) = config["linux"]["namespaces"].as_array_mut()
+        {
+            namespaces.retain(|namespace| namespace["type"] != "pid");
         }
     }
 }

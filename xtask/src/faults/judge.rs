@@ -62,6 +62,10 @@ fn of_failure(act: &Act, (site, blow): (Site, Blow), played: &Played) -> Vec<Str
     // Rust ends a program that finds no memory, and one whose own socket fails while it starts another.
     let died = errors::is_memory(site.call) || played.errors.contains("the CLOEXEC pipe failed");
     let itself = site.process == 0;
+    // Behind the gate it has its own standard error; who starts it finds it ended, if late enough.
+    if !itself && act.name == "start" && played.errors.contains("cannot start a container that has stopped") {
+        return wrong;
+    }
     // Who runs in the foreground ends as what it runs.
     let as_payload = blow == Blow::Kill && act.makes == Makes::Walls && played.traced.code == KILLED;
     if blow == Blow::Kill && itself || died && played.traced.code == ABORTED || as_payload {

@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use super::acts::{Act, Makes, UNTIL_STOPPED};
 use super::bundles;
 use super::left::World;
-use super::tracer::{self, Blow, Site, Traced};
+use super::tracer::{self, Harm, Traced};
+use crate::old::{self, Feature, How};
 
 /// The container's.
 pub(super) const ID: &str = "box";
@@ -78,7 +79,7 @@ impl Scene {
     ///
     /// # Errors
     /// What has to be there before cannot be made, or ptrace(2) is not possible.
-    pub(super) fn play(&self, act: &Act, blow: Option<(Site, Blow)>) -> Result<Played, String> {
+    pub(super) fn play(&self, act: &Act, harm: Option<Harm>) -> Result<Played, String> {
         self.empty("walls")?;
         for command in act.before {
             let ended = self.brig(act, command)?;
@@ -87,9 +88,13 @@ impl Scene {
             }
         }
         let watched = if act.name == "start" { self.pid_of_init() } else { None };
-        let mut starter = tracer::starter(&self.words(act, act.command));
+        let mut words = self.words(act, act.command);
+        if let Some(Harm::Without(feature @ Feature { how: How::Calls(_), .. })) = harm {
+            words.splice(0..0, old::words_before(feature)?);
+        }
+        let mut starter = tracer::starter(&words);
         starter.stdout(self.open("walls")?).stderr(self.emptied("errors")?);
-        let traced = tracer::trace(starter, watched, blow, LIMIT)?;
+        let traced = tracer::trace(starter, watched, harm, LIMIT)?;
         let mut played = Played { errors: self.read("errors"), traced, ..Played::default() };
         played.state = self.brig(act, "state ID")?;
         if played.traced.code == 0 {

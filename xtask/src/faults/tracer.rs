@@ -22,6 +22,10 @@ use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 
+use super::refusal::refusal;
+use super::registers;
+use crate::old::{Feature, How};
+
 /// One system call of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Site {
@@ -40,6 +44,15 @@ pub(super) enum Blow {
     Kill,
     /// The call answers this errno, and does nothing.
     Fail(i32),
+}
+
+/// What is done to a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Harm {
+    /// One call is struck.
+    Strike(Site, Blow),
+    /// Every call that needs this feature is refused.
+    Without(Feature),
 }
 
 /// What became of a command.
@@ -81,13 +94,13 @@ pub(super) fn starter(words: &[String]) -> Command {
 pub(super) fn trace(
     mut starter: Command,
     watched: Option<i32>,
-    blow: Option<(Site, Blow)>,
+    harm: Option<Harm>,
     limit: Duration,
 ) -> Result<Traced, String> {
     let mut child = starter.spawn().map_err(|error| format!("sh: {error}"))?;
     let root = Pid::from_raw(child.id().cast_signed());
     let mut tracer =
-        Tracer { root, blow, people: BTreeMap::new(), early: Vec::new(), born: 0, seen: Traced::default() };
+        Tracer { root, harm, people: BTreeMap::new(), early: Vec::new(), born: 0, seen: Traced::default() };
     let failed = |errno| format!("ptrace: {errno}");
     for pid in [Some(root), watched.map(Pid::from_raw)].into_iter().flatten() {
         ptrace::seize(pid, OPTIONS).map_err(failed)?;
@@ -117,7 +130,7 @@ struct Person {
 #[derive(Debug)]
 struct Tracer {
     root: Pid,
-    blow: Option<(Site, Blow)>,
+    harm: Option<Harm>,
     people: BTreeMap<i32, Person>,
     /// Children that stopped before their birth was told.
     early: Vec<i32>,
@@ -161,7 +174,13 @@ impl Tracer {
     /// Once the blow has fallen nothing is counted any more.
     fn run(&self, pid: Pid, signal: impl Into<Option<Signal>>) -> Result<(), Errno> {
         let waits = self.people.values().any(|person| person.answer.is_some());
-        if self.seen.struck && !waits { ptrace::cont(pid, signal) } else { ptrace::syscall(pid, signal) }
+        let over = match self.harm {
+            Some(Harm::Strike(..)) => self.seen.struck && !waits,
+            // A filter does the rest.
+            Some(Harm::Without(Feature { how: How::Calls(_), .. })) => true,
+            Some(Harm::Without(_)) | None => false,
+        };
+        if over { ptrace::cont(pid, signal) } else { ptrace::syscall(pid, signal) }
     }
 
     fn go_on(&mut self, status: WaitStatus) -> Result<(), Errno> {
@@ -212,17 +231,25 @@ impl Tracer {
                 let nth = person.so_far.entry(call).and_modify(|count| *count += 1).or_insert(1);
                 let site = Site { process: person.process, call, nth: *nth };
                 self.seen.sites.push(site);
-                match self.blow.filter(|(wanted, _)| *wanted == site) {
-                    Some((_, Blow::Kill)) => {
+                match self.harm {
+                    Some(Harm::Strike(wanted, Blow::Kill)) if wanted == site => {
                         self.seen.struck = true;
                         kill(pid, Signal::SIGKILL)
                     }
-                    Some((_, Blow::Fail(errno))) => {
+                    Some(Harm::Strike(wanted, Blow::Fail(errno))) if wanted == site => {
                         self.seen.struck = true;
                         person.answer = Some(errno);
                         registers::skip(pid)
                     }
-                    None => Ok(()),
+                    Some(Harm::Without(feature)) => match refusal(feature.how, pid, call)? {
+                        Some(errno) => {
+                            self.seen.struck = true;
+                            person.answer = Some(errno);
+                            registers::skip(pid)
+                        }
+                        None => Ok(()),
+                    },
+                    _ => Ok(()),
                 }
             }
             EXIT => person.answer.take().map_or(Ok(()), |errno| registers::answer(pid, errno)),
@@ -318,48 +345,5 @@ impl Watchdog {
     fn end(self) -> bool {
         drop(self.over);
         self.thread.join().is_err() || self.barked.load(Ordering::Relaxed)
-    }
-}
-
-/// The only part that knows an architecture.
-mod registers {
-    use nix::errno::Errno;
-    use nix::sys::ptrace;
-    use nix::unistd::Pid;
-
-    #[cfg(target_arch = "x86_64")]
-    pub(super) fn call(pid: Pid) -> Result<i64, Errno> {
-        Ok(ptrace::getregs(pid)?.orig_rax.cast_signed())
-    }
-
-    /// There is no such call: the kernel does nothing.
-    #[cfg(target_arch = "x86_64")]
-    pub(super) fn skip(pid: Pid) -> Result<(), Errno> {
-        let registers = ptrace::getregs(pid)?;
-        ptrace::setregs(pid, nix::libc::user_regs_struct { orig_rax: u64::MAX, ..registers })
-    }
-
-    #[cfg(target_arch = "x86_64")]
-    pub(super) fn answer(pid: Pid, errno: i32) -> Result<(), Errno> {
-        let registers = ptrace::getregs(pid)?;
-        ptrace::setregs(
-            pid,
-            nix::libc::user_regs_struct { rax: i64::from(-errno).cast_unsigned(), ..registers },
-        )
-    }
-
-    #[cfg(not(target_arch = "x86_64"))]
-    pub(super) fn call(_: Pid) -> Result<i64, Errno> {
-        Err(Errno::ENOSYS)
-    }
-
-    #[cfg(not(target_arch = "x86_64"))]
-    pub(super) fn skip(_: Pid) -> Result<(), Errno> {
-        Err(Errno::ENOSYS)
-    }
-
-    #[cfg(not(target_arch = "x86_64"))]
-    pub(super) fn answer(_: Pid, _: i32) -> Result<(), Errno> {
-        Err(Errno::ENOSYS)
     }
 }

@@ -1,5 +1,6 @@
 //! Where a test binary runs: as whom, and with which cgroups.
 
+use std::ffi::OsString;
 use std::fmt;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
@@ -60,16 +61,20 @@ fn is_cgroup_v2_alone() -> bool {
 }
 
 impl Place {
-    /// The command that runs `test` here.
-    pub(super) fn command(self, test: &Path, home: &Home) -> Command {
+    /// The command that runs `test`, a program and its arguments, here.
+    pub(super) fn command(self, test: &[OsString], home: &Home) -> Command {
         let sh = |script: &str| {
             let mut command = Command::new("unshare");
-            command.args(["--mount", "sh", "-c", script, "sh"]).arg(test);
+            command.args(["--mount", "sh", "-c", script, "sh"]).args(test);
             command
         };
         match self {
             Self::Here if is_root() => sh(r#"exec "$@""#),
-            Self::Here => Command::new(test),
+            Self::Here => {
+                let mut command = Command::new("env");
+                command.args(test);
+                command
+            }
             Self::Nobody => {
                 let mut command = sh(BE_NOBODY);
                 command.env("HOME", &home.path).env("TMPDIR", &home.path).env("XDG_RUNTIME_DIR", &home.path);
@@ -99,7 +104,7 @@ impl fmt::Display for Place {
 }
 
 /// The user's systemd starts `test`, with our environment but for what is the user's own.
-fn session(test: &Path) -> Command {
+fn session(test: &[OsString]) -> Command {
     let user = std::env::var(SESSION).unwrap_or_default();
     let mut command = Command::new("systemd-run");
     command.args(["--user", &format!("--machine={user}@.host"), "--quiet", "--pipe", "--wait", "--collect"]);
@@ -109,7 +114,7 @@ fn session(test: &Path) -> Command {
     let names = std::env::vars().map(|(name, _)| name).filter(|name| ours(name));
     let names = names.chain(["CARGO_MANIFEST_DIR".to_owned()]);
     command.args(names.map(|name| format!("--setenv={name}")));
-    command.arg(test);
+    command.args(test);
     command
 }
 

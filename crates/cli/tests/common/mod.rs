@@ -40,10 +40,11 @@ const APPLETS: [&str; 32] = [
     "touch", "tr", "true", "tty", "umount", "uname", "wc",
 ];
 
-/// So many seconds, or several times as many on a slow machine, as `BRIG_TEST_PATIENCE` says.
+/// So many seconds, or several times as many on a slow machine, as `BRIG_TEST_PATIENCE` says: less than once as many where
+/// much is refused, and nothing comes that would be waited for.
 pub(crate) fn patiently(seconds: u64) -> Duration {
-    let patience = env::var("BRIG_TEST_PATIENCE").ok().and_then(|text| text.parse().ok()).unwrap_or(1);
-    Duration::from_secs(seconds) * patience
+    let patience = env::var("BRIG_TEST_PATIENCE").ok().and_then(|text| text.parse().ok()).unwrap_or(1.0);
+    Duration::from_secs(seconds).mul_f32(patience)
 }
 
 /// True, having said why, where no container can be made: `if common::cannot_run() { return; }`.

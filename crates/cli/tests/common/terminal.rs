@@ -8,6 +8,7 @@ use std::{
     process::{Child, Command, Stdio},
     sync::{Arc, Mutex},
     thread,
+    time::Instant,
 };
 
 use rustix::{
@@ -15,7 +16,7 @@ use rustix::{
     net, pty, termios,
 };
 
-use super::eventually;
+use super::{DEADLINE, POLL};
 
 /// A terminal of the host, made by the test: what its user types and sees.
 #[derive(Debug)]
@@ -74,7 +75,11 @@ impl HostTerminal {
     /// Waits until `text` was shown.
     #[track_caller]
     pub(crate) fn shows(&self, text: &str) {
-        eventually(&format!("{text:?} is shown"), || self.shown().contains(text));
+        let deadline = Instant::now() + *DEADLINE;
+        while !self.shown().contains(text) {
+            assert!(Instant::now() < deadline, "{text:?} is not shown, but {:?}", self.shown());
+            thread::sleep(POLL);
+        }
     }
 
     /// All that was shown until now.

@@ -1,0 +1,112 @@
+//! `cargo xtask old`: the root tests on a kernel that lacks a feature.
+//!
+//! A filter made by `crates/seccomp` answers ENOSYS to the feature's system calls, in the test binary and in everything that
+//! it starts. Then a test passes, because brig has another way, or what is refused is refused by the feature's name; and
+//! docs/kernel-features.md says which. Features that no filter can hide are played by `cargo xtask faults lack` alone.
+
+mod feature;
+
+use std::fs;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Command, ExitCode};
+
+use crate::command::is_root;
+use crate::tally::{self, Tally};
+use crate::test::{self, Whole};
+pub(crate) use feature::{FEATURES, Feature, How, Promises};
+
+/// The first word of the copy of this program that takes a feature away from itself and becomes a command.
+const BELOW: &str = "--below";
+
+/// What ended how without one feature.
+#[derive(Debug, Default)]
+struct Score {
+    sum: Tally,
+    refused: usize,
+}
+
+/// `cargo xtask old [FEATURE…] [WORD…]`: prints each test that does neither, and a line for each feature.
+///
+/// # Errors
+/// It cannot be done here, or the tests do not build.
+pub(crate) fn run(root: &Path, words: &[String]) -> Result<ExitCode, String> {
+    if let Some((BELOW, [feature, program, words @ ..])) =
+        words.split_first().map(|(first, rest)| (first.as_str(), rest))
+    {
+        return below(feature, program, words);
+    }
+    if !is_root() || !cfg!(target_arch = "x86_64") {
+        return Err("it needs root, and x86-64".into());
+    }
+    let is_feature = |word: &&String| Feature::named(word).is_some();
+    let (named, words): (Vec<_>, Vec<_>) = words.iter().partition(is_feature);
+    let words: Vec<String> = words.into_iter().cloned().collect();
+    let all = || FEATURES.into_iter().filter(|feature| matches!(feature.how, How::Calls(_))).collect();
+    let features: Vec<Feature> = match named.as_slice() {
+        [] => all(),
+        named => named.iter().filter_map(|name| Feature::named(name)).collect(),
+    };
+    let promises = Promises::read(root)?;
+    let mut failed = 0;
+    for feature in features {
+        let score = without(root, feature, &words)?;
+        failed += score.sum.failed;
+        println!(
+            "without {}: {} passed, {} refused by name, {} skipped, {} otherwise",
+            feature.name, score.sum.passed, score.refused, score.sum.skipped, score.sum.failed
+        );
+        if let Some(complaint) = promises.complaint(feature, score.refused).filter(|_| words.is_empty()) {
+            failed += 1;
+            println!("FAIL  docs/kernel-features.md: {complaint}");
+        }
+    }
+    Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Becomes `program`, on what seems to be a kernel without `feature`.
+fn below(feature: &str, program: &str, words: &[String]) -> Result<ExitCode, String> {
+    Feature::named(feature).ok_or_else(|| format!("{feature} is no feature"))?.take_away()?;
+    Err(format!("{program}: {}", Command::new(program).args(words).exec()))
+}
+
+/// The words before a command that run it without `feature`.
+///
+/// # Errors
+/// This program does not know where it is.
+pub(crate) fn words_before(feature: Feature) -> Result<[String; 4], String> {
+    let this = std::env::current_exe().map_err(|error| format!("own executable: {error}"))?;
+    Ok([this.display().to_string(), "old".into(), BELOW.into(), feature.name.into()])
+}
+
+fn without(root: &Path, feature: Feature, words: &[String]) -> Result<Score, String> {
+    let mut score = Score::default();
+    let before = words_before(feature)?;
+    test::whole_containers(root, words, |binary| {
+        let output = binary.run(&before, &[])?;
+        let mut tally = Tally::read(&output).unwrap_or(Tally::BROKEN);
+        for (name, text) in tally::failures(&output) {
+            if feature.is_named_in(&text) || feature.is_named_in(&written(binary, &before, &name)?) {
+                tally.failed -= 1;
+                score.refused += 1;
+            } else {
+                println!("FAIL  without {}: {}: {name}\n{text}", feature.name, binary.name());
+            }
+        }
+        score.sum += tally;
+        Ok(())
+    })?;
+    Ok(score)
+}
+
+/// All that is written while one test is run again: not every test shows what brig said.
+fn written(binary: &Whole<'_>, before: &[String], name: &str) -> Result<String, String> {
+    let path = std::env::temp_dir().join(format!("brig-old-{}", std::process::id()));
+    let strace = ["strace", "-f", "-qq", "-e", "trace=write,writev", "-s", "4000", "-o"].map(str::to_owned);
+    let words: Vec<String> =
+        strace.into_iter().chain([path.display().to_string()]).chain(before.iter().cloned()).collect();
+    binary.run(&words, &["--exact", name])?;
+    let text = fs::read(&path).and_then(|text| fs::remove_file(&path).map(|()| text));
+    let text = text.map_err(|error| format!("{}: {error}", path.display()))?;
+    Ok(String::from_utf8_lossy(&text).into_owned())
+}
