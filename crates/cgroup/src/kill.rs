@@ -38,6 +38,39 @@ impl Cgroup {
         self.kill_listed(deadline)
     }
 
+    /// Sends a signal to every process, in sub-cgroups too, once; and to those that appear while it does. To end them use
+    /// [`Cgroup::kill`], which nobody outruns.
+    ///
+    /// # Errors
+    /// A list cannot be read; or what the kernel answers, when all others have it. How many got it, otherwise.
+    pub fn signal(&self, number: i32) -> Result<usize, Error> {
+        let mut told = Vec::new();
+        let mut result = Ok(());
+        for _ in 0..ROUNDS {
+            let mut new = self.listed(Scope::Tree)?.pids;
+            new.retain(|pid| !told.contains(pid));
+            if new.is_empty() {
+                break;
+            }
+            for pids in new.chunks(BATCH) {
+                let opened: Vec<(i32, OwnedFd)> =
+                    pids.iter().filter_map(|&pid| Some((pid, pidfd(pid)?))).collect();
+                let still = self.listed(Scope::Tree)?.pids;
+                for (pid, pidfd) in opened.iter().filter(|(pid, _)| still.binary_search(pid).is_ok()) {
+                    match brig_sys::signal::pidfd_send_signal(pidfd, number) {
+                        Err(Errno::SRCH) => {}
+                        sent => {
+                            let failed = |errno| Error::call(Step::Kill, format!("pid {pid}"), errno);
+                            result = result.and(sent.map_err(failed));
+                        }
+                    }
+                }
+            }
+            told.extend(new);
+        }
+        result.map(|()| told.len())
+    }
+
     fn kill_by_file(&self) -> Result<bool, Error> {
         let mut killed = false;
         for group in self.groups.iter().filter(|group| group.place.is_v2()) {
@@ -102,6 +135,10 @@ enum Handle {
     Pid(Pid),
 }
 
+fn pidfd(pid: i32) -> Option<OwnedFd> {
+    pidfd_open(Pid::from_raw(pid)?, PidfdFlags::empty()).ok()
+}
+
 fn handle(pid: i32) -> Option<Handle> {
     let pid = Pid::from_raw(pid)?;
     match pidfd_open(pid, PidfdFlags::empty()) {
@@ -121,6 +158,9 @@ impl Handle {
         if result == Err(Errno::SRCH) { Ok(()) } else { result }
     }
 }
+
+/// How often a list is read again for those who are new in it.
+const ROUNDS: usize = 8;
 
 /// How long a freezer, or the kernel after `cgroup.kill`, may take before we go on without it.
 const PATIENCE: Duration = Duration::from_millis(250);

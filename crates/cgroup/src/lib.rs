@@ -16,6 +16,7 @@ mod hierarchy;
 mod path;
 mod sub;
 
+mod along;
 mod beneath;
 mod controllers;
 mod create;
@@ -39,6 +40,7 @@ pub mod resctrl;
 
 mod error;
 
+pub use along::Above;
 pub use devices::{DeviceDefault, DeviceProgram, DeviceRules};
 pub use error::{Error, Step};
 pub use events::{Event, PressureThreshold, PressureWatch, Resource, Waiting, Watch};

@@ -26,15 +26,21 @@ pub(crate) fn plan(
         return Ok(None);
     }
     let rules = linux.resources.as_ref().map_or(&[][..], |resources| &resources.devices);
+    let rules = rules_of(rules, warnings)?;
+    Ok((rules.default == DeviceDefault::Deny || !rules.exceptions.is_empty()).then_some(rules))
+}
+
+/// What `rules`, and those of every container, come to: in both forms. For a cgroup that several containers share.
+///
+/// # Errors
+/// A [`Refusal`]: a rule that cannot be put into force.
+pub fn rules_of(rules: &[LinuxDeviceCgroup<'_>], warnings: &mut Vec<String>) -> Result<DeviceRules, Refusal> {
     let folded = fold(rules, warnings)?;
-    if folded.default == DeviceDefault::Allow && folded.exceptions.is_empty() {
-        return Ok(None);
-    }
-    Ok(Some(DeviceRules {
+    Ok(DeviceRules {
         default: folded.default,
         exceptions: folded.exceptions.iter().map(|(which, access)| format!("{which} {access}")).collect(),
         program: device_filter::program(&folded),
-    }))
+    })
 }
 
 /// All rules as one default and its exceptions.

@@ -27,6 +27,7 @@ mod rdt;
 mod resources;
 mod seccomp;
 mod text;
+mod written;
 
 pub use devices::{LinuxDevice, LinuxDeviceCgroup, LinuxNetDevice};
 pub use hooks::{Hook, Hooks};
@@ -45,10 +46,10 @@ pub use resources::{
 pub use seccomp::{LinuxSeccomp, LinuxSeccompArg, LinuxSyscall};
 pub use text::Str;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// The whole of config.json.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default, bound(deserialize = "'de: 'a"))]
 pub struct Spec<'a> {
     /// The version of the specification that the bundle claims to follow; runc does not look at it.
@@ -67,14 +68,14 @@ pub struct Spec<'a> {
     /// Programs to run at points of the container's life.
     pub hooks: Option<Hooks<'a>>,
     /// Free text about the container, in file order.
-    #[serde(deserialize_with = "nil::map")]
+    #[serde(deserialize_with = "nil::map", serialize_with = "nil::as_map")]
     pub annotations: Vec<(Str<'a>, Str<'a>)>,
     /// What only Linux has.
     pub linux: Option<Linux<'a>>,
 }
 
 /// `root`: the container's root filesystem.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default, bound(deserialize = "'de: 'a"))]
 pub struct Root<'a> {
     /// Directory on the host, absolute or relative to the bundle.

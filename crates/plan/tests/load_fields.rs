@@ -11,6 +11,13 @@ fn map(container_id: u32, host_id: u32, size: u32) -> LinuxIdMapping {
     LinuxIdMapping { container_id, host_id, size }
 }
 
+/// What is written is read as the same.
+fn assert_written(spec: &Spec<'_>) {
+    let text = spec.to_json();
+    assert_eq!(load::config(text.as_bytes()).as_ref(), Ok(spec), "{text}");
+    assert!(!text.contains("null") && !text.contains("\"\""), "{text}");
+}
+
 #[test]
 fn every_field_outside_linux_is_read() {
     let spec = load::config(
@@ -59,6 +66,7 @@ fn every_field_outside_linux_is_read() {
         linux: None,
     };
     assert_eq!(spec, expected);
+    assert_written(&spec);
 }
 
 #[test]
@@ -110,6 +118,7 @@ fn every_field_of_process_is_read() {
         exec_cpu_affinity: Some(CpuAffinity { initial: "0-1".into(), last: "2".into() }),
     };
     assert_eq!(process, expected);
+    assert_written(&Spec { process: Some(process), ..Spec::default() });
 }
 
 #[test]
@@ -190,7 +199,8 @@ fn every_field_of_linux_besides_resources_is_read() {
             ("boottime".into(), LinuxTimeOffset { secs: 7, nanosecs: 0 }),
         ],
     };
-    assert_eq!(spec.linux, Some(expected));
+    assert_eq!(spec.linux.as_ref(), Some(&expected));
+    assert_written(&spec);
 }
 
 #[test]
@@ -273,6 +283,8 @@ fn every_field_of_resources_is_read() {
         unified: vec![("memory.high".into(), "max".into())],
     };
     assert_eq!(resources, expected);
+    let linux = Linux { resources: Some(resources), ..Linux::default() };
+    assert_written(&Spec { linux: Some(linux), ..Spec::default() });
 }
 
 #[test]

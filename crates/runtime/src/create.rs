@@ -42,6 +42,7 @@ use crate::talk::Messages;
 use crate::terminal::Terminals;
 use crate::{gate, intel_rdt, oom, seccomp, state};
 
+pub(crate) use cgroup::in_kernel;
 use desk::InitDesk;
 pub use pid_file::write_pid_file;
 pub use request::{Created, Request, Streams};
@@ -59,11 +60,19 @@ pub fn with_plan<T>(
     request: &Request<'_>,
     with: impl FnOnce(&Plan<'_>, Probed) -> Result<T>,
 ) -> Result<T> {
-    let text = read_config(request.bundle)?;
-    let spec = load::config(&text)?;
-    probe::rootfs(&spec, request.bundle)?;
-    let probed = probe::host(&spec, id, request)?;
-    let plan = plan(&spec, &probed, id, store, request)?;
+    let text;
+    let read;
+    let spec = match request.config {
+        Some(spec) => spec,
+        None => {
+            text = read_config(request.bundle)?;
+            read = load::config(&text)?;
+            &read
+        }
+    };
+    probe::rootfs(spec, request.bundle)?;
+    let probed = probe::host(spec, id, request)?;
+    let plan = plan(spec, &probed, id, store, request)?;
     if log::log_enabled!(log::Level::Debug) {
         debug::log_plan(&plan);
     }
@@ -126,7 +135,7 @@ fn plan<'a>(
         stdio: match request.streams {
             Streams::Inherited => Stdio::Inherited,
             Streams::Passed(_) => Stdio::Passed,
-            Streams::Foreground(_) => Stdio::Foreground,
+            Streams::Foreground(_) | Streams::Terminal => Stdio::Foreground,
             Streams::ConsoleSocket(_) => Stdio::ConsoleSocket,
         },
         gate: request.gate,
@@ -138,7 +147,7 @@ fn plan<'a>(
 }
 
 /// config.json of a bundle, whole.
-fn read_config(bundle: &Path) -> Result<Vec<u8>> {
+pub(crate) fn read_config(bundle: &Path) -> Result<Vec<u8>> {
     let path = bundle.join("config.json");
     let failed = |errno| match errno {
         Errno::NOENT if !bundle.exists() => Error::os(format_args!("chdir {}", bundle.display()), errno),
@@ -255,6 +264,7 @@ impl<'m> Making<'m> {
             entry: Entry::Cloned,
             oom_score_adj: self.plan.limits.oom_score_adj,
             unit: self.unit.as_ref(),
+            patience: &self.request.patience,
         };
         let mut cgroup = self.cgroup.take();
         let started = spawn::start(&wanted, cgroup.as_mut(), |started| {
@@ -322,7 +332,8 @@ impl<'m> Making<'m> {
         }
         let number = created.pid.as_raw_nonzero().get().cast_unsigned();
         let document = state::document(&self.plan.facts, Status::Running, Some(number));
-        hooks::run(Hooks::Poststart, hooks, document.as_bytes(), Some(self.request.bundle))
+        let patience = &self.request.patience;
+        hooks::run_within(patience, Hooks::Poststart, hooks, document.as_bytes(), Some(self.request.bundle))
             .inspect_err(|_| spawn::end(created.pidfd.as_fd()))
     }
 

@@ -60,6 +60,8 @@ pub enum Kind {
     Os(Errno),
     /// A wait took longer than it may.
     Deadline,
+    /// A wait was ended by who had it begun.
+    Cancelled,
     /// The record on disk is not one, or is of another version.
     Record,
 }
@@ -189,6 +191,7 @@ impl Error {
             | Kind::Criu(_)
             | Kind::Systemd(_)
             | Kind::Deadline
+            | Kind::Cancelled
             | Kind::Record => None,
         }
     }

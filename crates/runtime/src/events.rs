@@ -3,17 +3,17 @@
 //! Nothing is asked for again and again: who waits costs nothing.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 pub use brig_cgroup::{Event, PressureThreshold, PressureWatch, Resource, Waiting};
 
 use brig_cgroup::{Cgroup, Watch};
 use rustix::buffer::spare_capacity;
-use rustix::event::{EventfdFlags, Timespec, epoll, eventfd};
-use rustix::io::{Errno, write};
+use rustix::event::{Timespec, epoll};
+use rustix::io::Errno;
 
 use crate::error::{Error, Result};
+use crate::patience::Canceller;
 use crate::record::{self, Part, PidNamespace, Record};
 use crate::stats;
 use crate::status::{self, Status};
@@ -27,7 +27,7 @@ pub struct Events {
     watch: Option<Watch>,
     init: OwnedFd,
     pid_namespace: PidNamespace,
-    cancel: Arc<OwnedFd>,
+    cancel: Canceller,
     /// Seen, and not asked for yet; the first comes last.
     waiting: Vec<Event>,
     stage: Stage,
@@ -55,20 +55,6 @@ pub enum Next {
     Cancelled,
 }
 
-/// Ends the waits of an [`Events`], from any thread.
-#[derive(Debug, Clone)]
-pub struct Canceller(Arc<OwnedFd>);
-
-impl Canceller {
-    /// Every wait, also those to come, returns [`Next::Cancelled`] once there is no event to be told.
-    ///
-    /// # Errors
-    /// `Os`.
-    pub fn cancel(&self) -> Result<()> {
-        write(&self.0, &1_u64.to_ne_bytes()).map(drop).map_err(|errno| Error::os("write eventfd", errno))
-    }
-}
-
 impl Events {
     /// Watches a container that has not ended.
     ///
@@ -91,8 +77,7 @@ impl Events {
         let failed = |errno| Error::os("epoll", errno);
         let Some(init) = record.init.pidfd()? else { return Ok(None) };
         let watch = watch(record)?;
-        let flags = EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK;
-        let cancel = Arc::new(eventfd(0, flags).map_err(|errno| Error::os("eventfd", errno))?);
+        let cancel = Canceller::new()?;
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC).map_err(failed)?;
         let add = |fd: BorrowedFd<'_>, source: u64| {
             epoll::add(&epoll, fd, epoll::EventData::new_u64(source), epoll::EventFlags::IN).map_err(failed)
@@ -111,9 +96,9 @@ impl Events {
         self.watch.as_ref().is_some_and(Watch::tells_memory)
     }
 
-    /// What ends a wait from elsewhere.
+    /// What ends a wait from elsewhere: it returns [`Next::Cancelled`] once there is no event to be told.
     pub fn canceller(&self) -> Canceller {
-        Canceller(Arc::clone(&self.cancel))
+        self.cancel.clone()
     }
 
     /// Waits for the next event, until `deadline` if there is one.

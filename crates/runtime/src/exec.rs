@@ -16,6 +16,7 @@ use rustix::process::Pid;
 use crate::create::{Created, Streams};
 use crate::error::{Error, Result};
 use crate::parent::{self, Desk, Until};
+use crate::patience::Patience;
 use crate::record::{self, Part, Record};
 use crate::spawn::{self, Entry, Started};
 use crate::status::{self, Status};
@@ -39,6 +40,8 @@ pub struct Request<'r> {
     pub paused: Paused,
     /// Send the pidfd there.
     pub pidfd_socket: Option<&'r Path>,
+    /// How long it may take. At its end the process is killed.
+    pub patience: Patience,
 }
 
 /// What to do about a container that is paused.
@@ -75,7 +78,7 @@ pub fn exec(store: &Store, id: &ContainerId, request: Request<'_>) -> Result<Cre
         stdio: match request.streams {
             Streams::Inherited => Stdio::Inherited,
             Streams::Passed(_) => Stdio::Passed,
-            Streams::Foreground(_) => Stdio::Foreground,
+            Streams::Foreground(_) | Streams::Terminal => Stdio::Foreground,
             Streams::ConsoleSocket(_) => Stdio::ConsoleSocket,
         },
         process: request.process.clone(),
@@ -119,6 +122,7 @@ impl Running<'_> {
             entry: self.entry,
             oom_score_adj: self.plan.limits.oom_score_adj,
             unit: self.record.unit.as_ref(),
+            patience: &self.request.patience,
         };
         match spawn::start(&wanted, cgroup.as_mut(), |started| self.converse(started)) {
             // Its cgroup refuses processes, because the container moved its own further down: join them there.
@@ -257,6 +261,10 @@ impl Desk for ExecDesk<'_> {
             terminal::send_descriptor(socket, b"setns", pidfd)?;
         }
         Ok(())
+    }
+
+    fn patience(&self) -> &Patience {
+        &self.running.request.patience
     }
 
     fn words(&self, fault: &Fault<'_>) -> Error {

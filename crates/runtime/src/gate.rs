@@ -13,7 +13,7 @@ use rustix::io::{Errno, write};
 use rustix::process::{getegid, geteuid};
 
 use crate::error::{Error, Result};
-use crate::pid::poll_until;
+use crate::patience::Patience;
 use crate::spawn;
 use crate::store::Place;
 
@@ -96,14 +96,12 @@ pub struct Opened {
 /// program, inside, has its own limits.
 ///
 /// # Errors
-/// `Deadline`, `Os`.
-pub fn await_passed(opened: &Opened) -> Result<()> {
-    let mut fds = [PollFd::new(&opened.writer, PollFlags::empty())];
-    match poll_until(&mut fds, spawn::deadline()) {
-        Ok(true) => Ok(()),
-        Ok(false) => Err(Error::deadline(Step::Exec.name(), spawn::HANDSHAKE)),
-        Err(errno) => Err(Error::os("poll", errno)),
-    }
+/// `Deadline`, `Cancelled`, `Os`.
+pub fn await_passed(opened: &Opened, patience: &Patience) -> Result<()> {
+    patience
+        .or_within(spawn::HANDSHAKE)
+        .wait(Step::Exec.name(), vec![PollFd::new(&opened.writer, PollFlags::empty())])?;
+    Ok(())
 }
 
 fn already_running() -> Error {
@@ -146,7 +144,7 @@ mod tests {
         let (place, fifo) = gate(&scratch);
         let opened = open(&place).unwrap();
         std::thread::scope(|scope| {
-            let waits = scope.spawn(|| await_passed(&opened));
+            let waits = scope.spawn(|| await_passed(&opened, &Patience::ENDLESS));
             assert!(!waits.is_finished());
             drop(fifo);
             waits.join().unwrap().unwrap();

@@ -26,6 +26,7 @@ use rustix::process::{
 };
 
 use crate::error::{Error, Result, best_effort};
+use crate::patience::{Canceller, Patience};
 use crate::pid::{poll_until, wait_exit};
 
 /// A list of config.json.
@@ -58,20 +59,40 @@ impl Hooks {
 /// # Errors
 /// `Hook`, in runc's words: `error running createRuntime hook #0: exit status 3, stdout: …, stderr: …`.
 pub fn run(list: Hooks, hooks: &[ParentHook<'_>], document: &[u8], cwd: Option<&Path>) -> Result<()> {
+    run_within(&Patience::ENDLESS, list, hooks, document, cwd)
+}
+
+/// As [`run`], for who does not wait longer than this: then the hook that runs is killed, and has failed.
+///
+/// # Errors
+/// `Hook`.
+pub fn run_within(
+    patience: &Patience,
+    list: Hooks,
+    hooks: &[ParentHook<'_>],
+    document: &[u8],
+    cwd: Option<&Path>,
+) -> Result<()> {
     for (place, hook) in hooks.iter().enumerate() {
         log::debug!("{} hook #{place}: {}", list.name(), hook.path.to_string_lossy());
-        run_one(hook, document, cwd)
+        run_one(hook, document, cwd, patience)
             .map_err(|words| Error::hook(format!("error running {} hook #{place}: {words}", list.name())))?;
     }
     Ok(())
 }
 
-fn run_one(hook: &ParentHook<'_>, document: &[u8], cwd: Option<&Path>) -> Result<(), String> {
+fn run_one(
+    hook: &ParentHook<'_>,
+    document: &[u8],
+    cwd: Option<&Path>,
+    patience: &Patience,
+) -> Result<(), String> {
     let started = Instant::now();
     let limit = hook.timeout.map_or(DEFAULT_LIMIT, |timeout| Duration::from_millis(timeout.into()));
     let internal = |errno: Errno| Error::os("run", errno).to_string();
     let (mut running, child) = Running::start(hook, document, cwd)?;
-    let ended = running.attend(started + limit).map_err(internal)?;
+    let deadline = patience.deadline().map_or(started + limit, |ours| ours.min(started + limit));
+    let ended = running.attend(deadline, patience).map_err(internal)?;
     if !ended {
         best_effort(pidfd_send_signal(&running.pidfd, Signal::KILL), "it has ended this instant");
         best_effort(
@@ -82,6 +103,7 @@ fn run_one(hook: &ParentHook<'_>, document: &[u8], cwd: Option<&Path>) -> Result
     let status = waitid(WaitId::PidFd(running.pidfd.as_fd()), WaitIdOptions::EXITED | WaitIdOptions::NOHANG);
     drop(child);
     if !ended {
+        patience.check("the hook was killed").map_err(|error| error.to_string())?;
         return Err(words::ran_past(hook.timeout.is_some(), limit));
     }
     running.out.drain().and_then(|()| running.err.drain()).map_err(internal)?;
@@ -122,11 +144,12 @@ impl<'a> Running<'a> {
         Ok((running, child))
     }
 
-    /// Feeds it and listens to it until it has ended; false if the deadline passed first.
-    fn attend(&mut self, deadline: Instant) -> Result<bool, Errno> {
+    /// Feeds it and listens to it until it has ended; false if the deadline passed, or the caller's patience, first.
+    fn attend(&mut self, deadline: Instant, patience: &Patience) -> Result<bool, Errno> {
         loop {
             self.feed()?;
             let mut fds = vec![PollFd::new(&self.pidfd, PollFlags::IN)];
+            fds.extend(patience.canceller().map(|canceller| PollFd::new(canceller, PollFlags::IN)));
             fds.extend(self.input.as_ref().map(|input| PollFd::new(&input.to, PollFlags::OUT)));
             fds.extend(self.out.from.as_ref().map(|from| PollFd::new(from, PollFlags::IN)));
             fds.extend(self.err.from.as_ref().map(|from| PollFd::new(from, PollFlags::IN)));
@@ -138,7 +161,7 @@ impl<'a> Running<'a> {
             }
             self.out.drain()?;
             self.err.drain()?;
-            if Instant::now() >= deadline {
+            if Instant::now() >= deadline || patience.canceller().is_some_and(Canceller::is_cancelled) {
                 return Ok(false);
             }
         }

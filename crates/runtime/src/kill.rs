@@ -25,6 +25,23 @@ pub fn kill(store: &Store, id: &ContainerId, signal: i32) -> Result<()> {
     }
 }
 
+/// Sends a signal to each process of a container, once: through its cgroup.
+///
+/// # Errors
+/// `NotFound`; `WrongStatus`: `container not running`, where there is none; `Os`, `Cgroup`, `Record`.
+pub fn kill_each(store: &Store, id: &ContainerId, signal: i32) -> Result<()> {
+    let (_, file) = store.load(id, Part::Head)?;
+    let record = file.ready().map_err(|_| Error::not_running())?;
+    if signal == SIGKILL || record.cgroup.is_empty() {
+        return record_kill(&record, signal);
+    }
+    // An init that has ended is not asked: in a shared PID namespace others live on.
+    match Cgroup::open(&record::paths(&record.cgroup)).signal(signal)? {
+        0 => Err(Error::not_running()),
+        _ => Ok(()),
+    }
+}
+
 /// As [`kill`], for a record that was read.
 ///
 /// # Errors

@@ -11,11 +11,14 @@ pub mod errno;
 pub mod error;
 mod missing;
 
+pub mod patience;
 pub mod pid;
 pub mod probe;
 pub mod record;
 pub mod seccomp;
 pub mod store;
+
+pub mod container;
 
 pub mod create;
 mod executable;
@@ -53,4 +56,6 @@ pub mod stats;
 pub mod status;
 pub mod update;
 
+pub use container::{Builder, Container, Exec, Launch, Process, Stdio};
 pub use error::{Error, Kind, Result};
+pub use patience::{Canceller, Patience};

@@ -12,6 +12,7 @@ use rustix::process::{Pid, PidfdGetfdFlags, WaitId, WaitIdOptions, pidfd_getfd, 
 use brig_plan::plan::Limits;
 
 use crate::error::{Error, Kind, Result, best_effort};
+use crate::patience::Patience;
 use crate::pid::wait_exit;
 use crate::spawn::{self, Started};
 use crate::talk::{self, Heard};
@@ -48,6 +49,9 @@ pub(crate) trait Desk {
     /// Only the gate and execve are left: the container exists from now on.
     fn settle(&mut self, pidfd: &OwnedFd) -> Result<()>;
 
+    /// How long all of it may take.
+    fn patience(&self) -> &Patience;
+
     /// A fault in words.
     fn words(&self, fault: &Fault<'_>) -> Error;
 
@@ -80,7 +84,7 @@ fn converse(started: &mut Started, desk: &mut dyn Desk, until: Until) -> Result<
     let mut at_gate = false;
     desk.prepare(started.pid)?;
     loop {
-        match hear(started, last)? {
+        match hear(started, last, desk.patience())? {
             Said::Something => {}
             Said::Farewell if at_gate => {
                 log::debug!("brig-init[{}] has become the program", started.pid.as_raw_nonzero());
@@ -136,7 +140,7 @@ enum Said {
     Farewell,
 }
 
-fn hear(started: &mut Started, last: Option<Step>) -> Result<Said> {
+fn hear(started: &mut Started, last: Option<Step>, patience: &Patience) -> Result<Said> {
     let deadline = spawn::deadline();
     let mut is_dead = false;
     loop {
@@ -147,6 +151,9 @@ fn hear(started: &mut Started, last: Option<Step>) -> Result<Said> {
             // Who was killed just after the second clone has not told of his copy, which holds the line and waits for us.
             Heard::Silence if is_dead => return Ok(Said::Farewell),
             Heard::Silence if Instant::now() < deadline => {
+                if !patience.is_endless() {
+                    patience.check(&talk::last_heard(last))?;
+                }
                 is_dead = wait_exit(&started.pidfd, Instant::now())?;
             }
             Heard::Silence => {
@@ -300,7 +307,7 @@ mod tests {
         let pid = Pid::from_raw(child.id().cast_signed()).unwrap();
         let pidfd = pidfd_open(pid, PidfdFlags::empty()).unwrap();
         let mut started = Started { pid, pidfd, line: Line::new(ours) };
-        assert!(matches!(hear(&mut started, None), Ok(Said::Farewell)));
+        assert!(matches!(hear(&mut started, None, &Patience::ENDLESS), Ok(Said::Farewell)));
         drop(theirs);
         child.wait().unwrap();
     }

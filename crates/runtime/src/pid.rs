@@ -2,7 +2,7 @@
 //! Runs in: the parent. A pid whose start time differs is a stranger's, and is neither signalled nor waited for.
 
 use std::os::fd::{AsFd, OwnedFd};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use brig_handshake::wire_struct;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -148,8 +148,7 @@ fn has_ended(pidfd: &OwnedFd) -> Result<bool> {
 pub(crate) fn poll_until(fds: &mut [PollFd<'_>], deadline: Instant) -> Result<bool, Errno> {
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
-        let timeout = Timespec::try_from(left).map_err(|_| Errno::INVAL)?;
-        match poll(fds, Some(&timeout)) {
+        match poll(fds, Some(&timeout(left))) {
             Ok(ready) => return Ok(ready > 0),
             Err(Errno::INTR) => {}
             Err(errno) => return Err(errno),
@@ -157,10 +156,14 @@ pub(crate) fn poll_until(fds: &mut [PollFd<'_>], deadline: Instant) -> Result<bo
     }
 }
 
+/// For poll(2). What does not fit into its seconds is as good as for ever.
+pub(crate) fn timeout(left: Duration) -> Timespec {
+    Timespec::try_from(left).unwrap_or(Timespec { tv_sec: i64::MAX, tv_nsec: 0 })
+}
+
 #[cfg(test)]
 mod tests {
     use std::process::Command;
-    use std::time::Duration;
 
     use super::*;
 

@@ -15,6 +15,7 @@ use rustix::io::{Errno, write};
 use rustix::process::Pid;
 
 use crate::error::{Error, Kind, Result, best_effort};
+use crate::patience::Patience;
 use crate::record::Unit;
 use crate::talk::{self, Line, Messages};
 use crate::{executable, systemd};
@@ -45,6 +46,8 @@ pub(crate) struct Request<'r> {
     pub(crate) oom_score_adj: Option<i32>,
     /// The unit of systemd to which the cgroup belongs.
     pub(crate) unit: Option<&'r Unit<'r>>,
+    /// How long all of it may take.
+    pub(crate) patience: &'r Patience,
 }
 
 /// A `brig-init` that never gets a task: the process that a scope of systemd has to begin with. It has memory of its own, so
@@ -100,7 +103,8 @@ pub(crate) fn start<T>(
     let failed = |errno| Error::step(Step::Clone, "", errno);
     are_preserved(request.preserved)?;
     let executable = executable::open()?;
-    let (ours, theirs) = talk::pair(LOOK).map_err(failed)?;
+    let (ours, theirs) =
+        talk::pair(if request.patience.is_endless() { LOOK } else { CLOSER_LOOK }).map_err(failed)?;
     let steps = if log::log_enabled!(log::Level::Debug) { ":told" } else { "" };
     let argument =
         CString::new(format!("{}:{}{steps}", std::os::fd::AsRawFd::as_raw_fd(&theirs), request.preserved))
@@ -292,6 +296,9 @@ pub(crate) fn deadline() -> Instant {
 /// How often the parent looks whether a `brig-init` that says nothing is still there. Its end closes the line at once, unless
 /// a copy of it has the line too.
 const LOOK: std::time::Duration = std::time::Duration::from_secs(1);
+
+/// The same where the caller's patience has an end.
+const CLOSER_LOOK: std::time::Duration = std::time::Duration::from_millis(20);
 
 /// How long the parent waits for one word of `brig-init`. Hooks that run inside have a limit of their own, below this.
 pub(crate) const HANDSHAKE: std::time::Duration = std::time::Duration::from_secs(660);

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use crate::error::{Error, Result, best_effort};
 use crate::hooks::{self, Hooks};
+use crate::patience::Patience;
 use crate::pid::Identity;
 use crate::record::{Part, Record};
 use crate::status::{self, Status};
@@ -18,8 +19,9 @@ const SIGKILL: i32 = 9;
 /// Starts a created container, and runs its poststart hooks.
 ///
 /// # Errors
-/// `NotFound`; `WrongStatus` in runc's words; `Hook`, after which the container is stopped.
-pub fn start(store: &Store, id: &ContainerId) -> Result<Identity> {
+/// `NotFound`; `WrongStatus` in runc's words; `Hook`, after which the container is stopped; `Cancelled`, `Deadline` where there are
+/// poststart hooks to wait for: the container runs, or is stopped if they had begun.
+pub fn start(store: &Store, id: &ContainerId, patience: &Patience) -> Result<Identity> {
     let (place, file) = store.load(id, Part::Head)?;
     let record = file.ready()?;
     match status::of_record(&place, &record)? {
@@ -38,10 +40,10 @@ pub fn start(store: &Store, id: &ContainerId) -> Result<Identity> {
     })?;
     if !record.poststart.is_empty() {
         // They come behind the user's program, and so behind the startContainer hooks.
-        gate::await_passed(&opened)?;
+        gate::await_passed(&opened, patience)?;
     }
     // runtime-spec, runtime.md, "Lifecycle": a poststart hook that fails stops the container.
-    poststart(&record).inspect_err(|_| {
+    poststart(&record, patience).inspect_err(|_| {
         best_effort(kill::record_kill(&record, SIGKILL), "the hook's error is the one to report");
     })?;
     Ok(record.init)
@@ -51,11 +53,11 @@ pub fn start(store: &Store, id: &ContainerId) -> Result<Identity> {
 ///
 /// # Errors
 /// `Hook`.
-pub(crate) fn poststart(record: &Record<'_>) -> Result<()> {
+pub(crate) fn poststart(record: &Record<'_>, patience: &Patience) -> Result<()> {
     if record.poststart.is_empty() {
         return Ok(());
     }
     let document = state::document(&record.facts, Status::Running, Some(record.init.pid));
     let bundle = Path::new(OsStr::from_bytes(record.facts.bundle.to_bytes()));
-    hooks::run(Hooks::Poststart, &record.poststart, document.as_bytes(), Some(bundle))
+    hooks::run_within(patience, Hooks::Poststart, &record.poststart, document.as_bytes(), Some(bundle))
 }

@@ -24,6 +24,7 @@ use crate::foreground::{self, HostTerminal};
 #[derive(Debug)]
 pub(crate) enum Terminals<'t> {
     Nowhere,
+    Caller,
     Foreground(&'t OnceCell<HostTerminal>),
     Socket(&'t Path),
 }
@@ -33,6 +34,7 @@ impl<'t> Terminals<'t> {
         match streams {
             Streams::ConsoleSocket(path) => Self::Socket(path),
             Streams::Foreground(host) => Self::Foreground(host),
+            Streams::Terminal => Self::Caller,
             Streams::Inherited | Streams::Passed(_) => Self::Nowhere,
         }
     }
@@ -41,6 +43,7 @@ impl<'t> Terminals<'t> {
     pub(crate) fn take(&self, master: OwnedFd) -> Result<Option<OwnedFd>> {
         match self {
             Self::Nowhere => Err(Error::step(Step::Terminal, "", Errno::NOTTY)),
+            Self::Caller => Ok(Some(master)),
             Self::Foreground(host) => {
                 let terminal = foreground::host_terminal()?;
                 // Before the process asks for it.

@@ -9,7 +9,7 @@ use brig_plan::limits::{self as plan, Version};
 use brig_plan::refusal::Refusal;
 use brig_plan::resources::{self, Resources};
 use brig_plan::rules;
-use brig_plan::spec::LinuxResources;
+use brig_plan::spec::{LinuxCpu, LinuxResources};
 use brig_plan::systemd;
 
 use crate::error::{Error, Result};
@@ -89,6 +89,28 @@ pub fn update(store: &Store, id: &ContainerId, update: &Update) -> Result<()> {
         restore();
         class_before.map(Change::carry_out).transpose().err().iter().for_each(could_not_restore);
     })
+}
+
+/// Gives a container the processors `own`, and every cgroup above it those of `above`: all of it, or nothing.
+///
+/// # Errors
+/// As for [`update`].
+pub fn cpus_along(store: &Store, id: &ContainerId, above: &str, own: &str) -> Result<()> {
+    let of = |cpus: &str| {
+        let cpu = LinuxCpu { cpus: cpus.to_owned().into(), ..LinuxCpu::default() };
+        Update::of(&LinuxResources { cpu: Some(cpu), ..LinuxResources::default() })
+    };
+    let own = of(own)?;
+    // For its rules alone.
+    of(above)?;
+    let (place, file) = store.load(id, Part::Head)?;
+    let record = file.ready()?;
+    if matches!(status::of_record(&place, &record)?, Status::Creating | Status::Stopped) {
+        return Err(Error::not_running());
+    }
+    let cgroup = Cgroup::open(&record::paths(&record.cgroup));
+    let changed = cgroup.set_above("cpuset", "cpuset.cpus", above)?;
+    update(store, id, &own).inspect_err(|_| changed.take_back().err().iter().for_each(could_not_restore))
 }
 
 /// The unit's properties, changed, and what it takes to have those before again.

@@ -12,7 +12,7 @@ use brig_plan::{
     load,
 };
 use brig_runtime::{
-    Error,
+    Error, Patience,
     create::{self, Created, Streams},
     exec::{self, Paused, Request},
     foreground::{self, Signals},
@@ -91,6 +91,7 @@ impl Exec<'_> {
             cgroups: &self.cgroups,
             paused: if self.args.ignore_paused { Paused::Allow } else { Paused::Refuse },
             pidfd_socket: self.args.pidfd_socket.as_deref(),
+            patience: Patience::ENDLESS,
         };
         let created = exec::exec(&self.store, &self.id, request)?;
         let Some(path) = &self.pid_file else { return Ok(created) };

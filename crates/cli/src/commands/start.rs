@@ -1,7 +1,7 @@
 //! `start`. Runs in: parent.
 
 use brig_runtime::notify::Notify;
-use brig_runtime::{start, store::ContainerId};
+use brig_runtime::{Patience, start, store::ContainerId};
 
 use super::{Outcome, setup, store};
 use crate::{
@@ -14,7 +14,7 @@ pub(super) fn run(global: &Global, args: IdArgs) -> Outcome {
     let (store, id) = (store::open(global)?, ContainerId::new(&args.id)?);
     let manager = setup::notify_socket();
     let notify = manager.as_ref().map(|_| Notify::listen(&store, &id)).transpose()?;
-    let init = start::start(&store, &id)?;
+    let init = start::start(&store, &id, &Patience::ENDLESS)?;
     if let (Some(notify), Some(manager)) = (notify, manager)
         && let Some(pidfd) = init.pidfd()?
     {

@@ -2,10 +2,10 @@
 //! Runs in: the parent, while config.json is read.
 
 use super::{Str, nil};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// `linux.devices[]`: a node to make.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default, bound(deserialize = "'de: 'a"))]
 pub struct LinuxDevice<'a> {
     /// Where, in the container.
@@ -28,7 +28,7 @@ pub struct LinuxDevice<'a> {
 }
 
 /// `linux.resources.devices[]`: a rule of the device cgroup.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default, bound(deserialize = "'de: 'a"))]
 pub struct LinuxDeviceCgroup<'a> {
     /// Whether it allows or denies.
@@ -46,7 +46,7 @@ pub struct LinuxDeviceCgroup<'a> {
 }
 
 /// A value of `linux.netDevices`, whose keys are names of devices on the host.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default, bound(deserialize = "'de: 'a"))]
 pub struct LinuxNetDevice<'a> {
     /// Name in the container; empty: the same.

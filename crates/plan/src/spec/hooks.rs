@@ -2,10 +2,10 @@
 //! Runs in: the parent, while config.json is read.
 
 use super::{Str, nil};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// `hooks`: lists of programs, each run in its order.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default, bound(deserialize = "'de: 'a"))]
 pub struct Hooks<'a> {
     /// In the runtime namespaces, before `create_runtime`; deprecated, and in use.
@@ -29,7 +29,7 @@ pub struct Hooks<'a> {
 }
 
 /// One program of a hook list.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default, bound(deserialize = "'de: 'a"))]
 pub struct Hook<'a> {
     /// The program, absolute.

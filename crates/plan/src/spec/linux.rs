@@ -5,10 +5,10 @@ use super::{
     LinuxDevice, LinuxIdMapping, LinuxIntelRdt, LinuxMemoryPolicy, LinuxNamespace, LinuxNetDevice,
     LinuxResources, LinuxSeccomp, LinuxTimeOffset, Str, nil,
 };
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// `linux`.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default, bound(deserialize = "'de: 'a"))]
 pub struct Linux<'a> {
     /// User ids of the container's user namespace.
@@ -18,7 +18,7 @@ pub struct Linux<'a> {
     #[serde(deserialize_with = "nil::or_zero")]
     pub gid_mappings: Vec<LinuxIdMapping>,
     /// Kernel parameters to set, in file order.
-    #[serde(deserialize_with = "nil::map")]
+    #[serde(deserialize_with = "nil::map", serialize_with = "nil::as_map")]
     pub sysctl: Vec<(Str<'a>, Str<'a>)>,
     /// Limits of the cgroup.
     pub resources: Option<LinuxResources<'a>>,
@@ -31,7 +31,7 @@ pub struct Linux<'a> {
     #[serde(deserialize_with = "nil::or_zero")]
     pub devices: Vec<LinuxDevice<'a>>,
     /// Network devices to move into the container, by their name on the host, in file order.
-    #[serde(deserialize_with = "nil::map")]
+    #[serde(deserialize_with = "nil::map", serialize_with = "nil::as_map")]
     pub net_devices: Vec<(Str<'a>, LinuxNetDevice<'a>)>,
     /// System calls it may make; absent: all.
     pub seccomp: Option<LinuxSeccomp<'a>>,
@@ -52,12 +52,12 @@ pub struct Linux<'a> {
     /// Execution domain.
     pub personality: Option<LinuxPersonality<'a>>,
     /// Offsets of the time namespace's clocks, `monotonic` and `boottime`, in file order.
-    #[serde(deserialize_with = "nil::map")]
+    #[serde(deserialize_with = "nil::map", serialize_with = "nil::as_map")]
     pub time_offsets: Vec<(Str<'a>, LinuxTimeOffset)>,
 }
 
 /// `linux.personality`: personality(2).
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default, bound(deserialize = "'de: 'a"))]
 pub struct LinuxPersonality<'a> {
     /// `LINUX` or `LINUX32`.

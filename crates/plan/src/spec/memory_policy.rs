@@ -2,10 +2,10 @@
 //! Runs in: the parent, while config.json is read.
 
 use super::{Str, nil};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// `linux.memoryPolicy`: set_mempolicy(2).
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default, bound(deserialize = "'de: 'a"))]
 pub struct LinuxMemoryPolicy<'a> {
     /// Mode, such as `MPOL_BIND`.

@@ -2,10 +2,10 @@
 //! Runs in: the parent, while config.json is read.
 
 use super::{LinuxIdMapping, Str, nil};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// `mounts[]`.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default, bound(deserialize = "'de: 'a"))]
 pub struct Mount<'a> {
     /// Where it goes, below the root filesystem.

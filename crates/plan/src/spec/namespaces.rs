@@ -2,10 +2,10 @@
 //! Runs in: the parent, while config.json is read.
 
 use super::{Str, nil};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// `linux.namespaces[]`.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default, bound(deserialize = "'de: 'a"))]
 pub struct LinuxNamespace<'a> {
     /// `pid`, `network`, `mount`, `ipc`, `uts`, `user`, `cgroup` or `time`.
@@ -16,7 +16,7 @@ pub struct LinuxNamespace<'a> {
 }
 
 /// A line of uid_map or gid_map: of `linux.uidMappings[]`, `linux.gidMappings[]` and those of a mount.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default)]
 pub struct LinuxIdMapping {
     /// First id inside the container.
@@ -31,7 +31,7 @@ pub struct LinuxIdMapping {
 }
 
 /// A value of `linux.timeOffsets`, whose keys are `monotonic` and `boottime`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default)]
 pub struct LinuxTimeOffset {
     /// Seconds.

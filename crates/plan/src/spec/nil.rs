@@ -1,10 +1,11 @@
-//! How a `null` and a JSON object used as a map are read.
+//! How a `null` and a JSON object used as a map are read, and the object written.
 //! Runs in: the parent, while config.json is read.
 //!
 //! Go writes an empty slice, map or pointer as `null` and reads `null` as "leave the zero value".
 
 use super::Str;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde::ser::{Serialize, Serializer};
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -25,6 +26,15 @@ where
     V: Default + Deserialize<'de>,
 {
     deserializer.deserialize_any(Entries(PhantomData))
+}
+
+/// A list as a JSON object.
+pub(super) fn as_map<S, V>(entries: &[(Str<'_>, V)], serializer: S) -> Result<S::Ok, S::Error>
+where
+    S: Serializer,
+    V: Serialize,
+{
+    serializer.collect_map(entries.iter().map(|(key, value)| (key, value)))
 }
 
 struct Entries<V>(PhantomData<V>);

@@ -2,10 +2,10 @@
 //! Runs in: the parent, while config.json is read.
 
 use super::{Str, nil};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// `process`: the container's process.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default, bound(deserialize = "'de: 'a"))]
 pub struct Process<'a> {
     /// Whether the process gets a terminal.
@@ -48,7 +48,7 @@ pub struct Process<'a> {
 }
 
 /// `process.consoleSize`, in characters.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ConsoleSize {
     /// Rows.
@@ -60,7 +60,7 @@ pub struct ConsoleSize {
 }
 
 /// `process.user`: ids inside the container.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default, bound(deserialize = "'de: 'a"))]
 pub struct User<'a> {
     /// User id.
@@ -79,7 +79,7 @@ pub struct User<'a> {
 }
 
 /// `process.capabilities`: names such as `CAP_CHOWN`.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default, bound(deserialize = "'de: 'a"))]
 pub struct LinuxCapabilities<'a> {
     /// The limit of what execve can grant.
@@ -100,7 +100,7 @@ pub struct LinuxCapabilities<'a> {
 }
 
 /// `process.rlimits[]`.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default, bound(deserialize = "'de: 'a"))]
 pub struct PosixRlimit<'a> {
     /// Which one, such as `RLIMIT_NOFILE`.
@@ -115,7 +115,7 @@ pub struct PosixRlimit<'a> {
 }
 
 /// `process.scheduler`.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default, bound(deserialize = "'de: 'a"))]
 pub struct Scheduler<'a> {
     /// Policy, such as `SCHED_FIFO`.
@@ -141,7 +141,7 @@ pub struct Scheduler<'a> {
 }
 
 /// `process.ioPriority`.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default, bound(deserialize = "'de: 'a"))]
 pub struct LinuxIoPriority<'a> {
     /// Class, such as `IOPRIO_CLASS_BE`.
@@ -152,7 +152,7 @@ pub struct LinuxIoPriority<'a> {
 }
 
 /// `process.execCPUAffinity`: CPU lists such as `0-3,7`.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default, bound(deserialize = "'de: 'a"))]
 pub struct CpuAffinity<'a> {
     /// CPUs before the process enters the container's cgroup; empty: unchanged.

@@ -4,10 +4,10 @@
 //! An absent limit is left alone; a zero is a value.
 
 use super::{LinuxDeviceCgroup, Str, nil};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// `linux.resources`.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default, bound(deserialize = "'de: 'a"))]
 pub struct LinuxResources<'a> {
     /// Rules of the device cgroup, the last match decides.
@@ -28,15 +28,15 @@ pub struct LinuxResources<'a> {
     /// Class and priority of network traffic (cgroup v1).
     pub network: Option<LinuxNetwork<'a>>,
     /// RDMA, by device, in file order.
-    #[serde(deserialize_with = "nil::map")]
+    #[serde(deserialize_with = "nil::map", serialize_with = "nil::as_map")]
     pub rdma: Vec<(Str<'a>, LinuxRdma)>,
     /// Files of the cgroup v2 directory and what to write to them, in file order.
-    #[serde(deserialize_with = "nil::map")]
+    #[serde(deserialize_with = "nil::map", serialize_with = "nil::as_map")]
     pub unified: Vec<(Str<'a>, Str<'a>)>,
 }
 
 /// `linux.resources.memory`, in bytes; -1 is no limit.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct LinuxMemory {
     /// Memory.
@@ -62,7 +62,7 @@ pub struct LinuxMemory {
 }
 
 /// `linux.resources.cpu`, times in microseconds.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default, bound(deserialize = "'de: 'a"))]
 pub struct LinuxCpu<'a> {
     /// Relative weight, 1024 is usual.
@@ -86,7 +86,7 @@ pub struct LinuxCpu<'a> {
 }
 
 /// `linux.resources.pids`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct LinuxPids {
     /// Number of tasks; -1 is no limit.
@@ -94,7 +94,7 @@ pub struct LinuxPids {
 }
 
 /// `linux.resources.blockIO`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct LinuxBlockIo {
     /// Relative weight, 10..=1000.
@@ -119,7 +119,7 @@ pub struct LinuxBlockIo {
 }
 
 /// `linux.resources.blockIO.weightDevice[]`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct LinuxWeightDevice {
     /// Major number.
@@ -135,7 +135,7 @@ pub struct LinuxWeightDevice {
 }
 
 /// An entry of the four throttle lists of `linux.resources.blockIO`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct LinuxThrottleDevice {
     /// Major number.
@@ -150,7 +150,7 @@ pub struct LinuxThrottleDevice {
 }
 
 /// `linux.resources.hugepageLimits[]`.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default, bound(deserialize = "'de: 'a"))]
 pub struct LinuxHugepageLimit<'a> {
     /// Size of the pages, such as `2MB`. Programs in Go may also write `pagesize`, of which runc makes the same.
@@ -162,7 +162,7 @@ pub struct LinuxHugepageLimit<'a> {
 }
 
 /// `linux.resources.network` (cgroup v1: net_cls and net_prio).
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default, bound(deserialize = "'de: 'a"))]
 pub struct LinuxNetwork<'a> {
     /// Class of its packets.
@@ -174,7 +174,7 @@ pub struct LinuxNetwork<'a> {
 }
 
 /// `linux.resources.network.priorities[]`.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default, bound(deserialize = "'de: 'a"))]
 pub struct LinuxInterfacePriority<'a> {
     /// Interface.
@@ -185,7 +185,7 @@ pub struct LinuxInterfacePriority<'a> {
 }
 
 /// A value of `linux.resources.rdma`, whose keys are devices.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct LinuxRdma {
     /// Handles that may be open.

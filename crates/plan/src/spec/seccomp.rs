@@ -2,10 +2,10 @@
 //! Runs in: the parent, while config.json is read.
 
 use super::{Str, nil};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// `linux.seccomp`.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default, bound(deserialize = "'de: 'a"))]
 pub struct LinuxSeccomp<'a> {
     /// Action for calls that no rule names, such as `SCMP_ACT_ERRNO`.
@@ -27,7 +27,7 @@ pub struct LinuxSeccomp<'a> {
 }
 
 /// `linux.seccomp.syscalls[]`: one action for some calls.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default, bound(deserialize = "'de: 'a"))]
 pub struct LinuxSyscall<'a> {
     /// Names of the calls.
@@ -43,7 +43,7 @@ pub struct LinuxSyscall<'a> {
 }
 
 /// `linux.seccomp.syscalls[].args[]`.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default, bound(deserialize = "'de: 'a"))]
 pub struct LinuxSeccompArg<'a> {
     /// Which argument, from 0.

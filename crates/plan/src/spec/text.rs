@@ -2,6 +2,7 @@
 //! Runs in: the parent, while config.json is read.
 
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
+use serde::ser::{Serialize, Serializer};
 use std::borrow::Cow;
 use std::fmt;
 use std::ops::Deref;
@@ -82,6 +83,12 @@ impl From<String> for Str<'_> {
 impl<'a> From<Cow<'a, str>> for Str<'a> {
     fn from(text: Cow<'a, str>) -> Self {
         Str(text)
+    }
+}
+
+impl Serialize for Str<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
     }
 }
 

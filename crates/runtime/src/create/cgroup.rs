@@ -75,7 +75,7 @@ impl Making<'_> {
     pub(super) fn restrict_devices(&self) -> Result<()> {
         match &self.plan.cgroup.devices {
             Some(rules) if self.has_cgroup => {
-                Cgroup::open(&self.cgroup_paths).restrict_devices(&device_rules(rules)).map_err(in_cgroup)
+                Cgroup::open(&self.cgroup_paths).restrict_devices(&in_kernel(rules)).map_err(in_cgroup)
             }
             Some(_) | None => Ok(()),
         }
@@ -89,7 +89,7 @@ pub(super) fn set(cgroup: &Cgroup, writes: &[Write]) -> Result<()> {
     })
 }
 
-pub(super) fn device_rules(rules: &brig_plan::plan::DeviceRules) -> DeviceRules<'_> {
+pub(crate) fn in_kernel(rules: &brig_plan::plan::DeviceRules) -> DeviceRules<'_> {
     let default = match rules.default {
         brig_plan::plan::DeviceDefault::Allow => DeviceDefault::Allow,
         brig_plan::plan::DeviceDefault::Deny => DeviceDefault::Deny,

@@ -18,6 +18,7 @@ use crate::error::{Error, Result, best_effort};
 use crate::hooks::{self, Hooks};
 use crate::network::{Network, Where};
 use crate::parent::{self, Desk};
+use crate::patience::Patience;
 use crate::status::Status;
 use crate::terminal::Terminals;
 use crate::{sources, spawn, state, words};
@@ -84,10 +85,9 @@ impl Desk for InitDesk<'_, '_> {
         let document = self.document(pid);
         let bundle = Some(self.making.request.bundle);
         let hooks = &self.making.plan.hooks;
-        hooks::run(Hooks::Prestart, &hooks.prestart, document.as_bytes(), bundle)
-            .and_then(|()| {
-                hooks::run(Hooks::CreateRuntime, &hooks.create_runtime, document.as_bytes(), bundle)
-            })
+        let run = |list, hooks| hooks::run_within(self.patience(), list, hooks, document.as_bytes(), bundle);
+        run(Hooks::Prestart, &hooks.prestart)
+            .and_then(|()| run(Hooks::CreateRuntime, &hooks.create_runtime))
             // In the middle of what brig-init does, as in runc.
             .map_err(|error| error.within("error during container init"))
     }
@@ -124,6 +124,10 @@ impl Desk for InitDesk<'_, '_> {
             crate::terminal::send_descriptor(socket, b"standard", pidfd)?;
         }
         Ok(())
+    }
+
+    fn patience(&self) -> &Patience {
+        &self.making.request.patience
     }
 
     fn words(&self, fault: &Fault<'_>) -> Error {

@@ -9,9 +9,11 @@ use brig_plan::plan::Whose;
 use rustix::process::Pid;
 
 use brig_plan::network::Network;
+use brig_plan::spec::Spec;
 
 use crate::foreground::HostTerminal;
 use crate::notify::Notify;
+use crate::patience::Patience;
 
 /// What the caller of create chose.
 #[derive(Debug)]
@@ -22,6 +24,8 @@ use crate::notify::Notify;
 pub struct Request<'r> {
     /// Absolute path of the bundle.
     pub bundle: &'r Path,
+    /// What to carry out; `None`: the bundle's `config.json`.
+    pub config: Option<&'r Spec<'r>>,
     /// Who holds the standard streams.
     pub streams: Streams<'r>,
     /// Wait for `start`.
@@ -48,6 +52,8 @@ pub struct Request<'r> {
     pub in_user_namespace: Option<bool>,
     /// `--systemd-cgroup`: the cgroup is a unit of this systemd.
     pub systemd: Option<Whose>,
+    /// How long it may take. At its end what was begun is taken back.
+    pub patience: Patience,
 }
 
 impl<'r> Request<'r> {
@@ -55,6 +61,7 @@ impl<'r> Request<'r> {
     pub fn of(bundle: &'r Path) -> Self {
         Self {
             bundle,
+            config: None,
             streams: Streams::Inherited,
             gate: false,
             no_pivot: false,
@@ -68,6 +75,7 @@ impl<'r> Request<'r> {
             resctrl: None,
             in_user_namespace: None,
             systemd: None,
+            patience: Patience::ENDLESS,
         }
     }
 }
@@ -82,6 +90,9 @@ pub enum Streams<'r> {
     /// The caller's own, or, where the configuration wants a terminal, one whose master comes back in
     /// [`Created::terminal`]; the caller's terminal is then put here.
     Foreground(&'r OnceCell<HostTerminal>),
+    /// A terminal whose master comes back in [`Created::terminal`], of the size that the configuration says. Nobody looks whether
+    /// the caller has one.
+    Terminal,
     /// A terminal whose master goes to this socket.
     ConsoleSocket(&'r Path),
 }

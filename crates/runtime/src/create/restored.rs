@@ -66,9 +66,10 @@ impl Making<'_> {
             program: images.options.program,
             streams: Some(match &self.request.streams {
                 Streams::Passed(streams) => *streams,
-                Streams::Inherited | Streams::Foreground(_) | Streams::ConsoleSocket(_) => {
-                    brig_sys::stdio::streams()
-                }
+                Streams::Inherited
+                | Streams::Foreground(_)
+                | Streams::Terminal
+                | Streams::ConsoleSocket(_) => brig_sys::stdio::streams(),
             }),
             inherited: &inherited,
             surroundings: Some(Surroundings { prepare: &prepare, work: &directories.work }),

@@ -16,7 +16,7 @@ use brig_handshake::task::Walls;
 use brig_plan::plan::{UnitKind, UnitPlan};
 use rustix::process::Pid;
 
-use super::cgroup::{device_rules, in_cgroup, set};
+use super::cgroup::{in_cgroup, in_kernel, set};
 use super::{Created, Making};
 use crate::error::{Error, Result, best_effort};
 use crate::spawn::{self, Parked};
@@ -99,7 +99,7 @@ impl Making<'_> {
     fn load_devices(&self) -> Result<Option<DeviceProgram>> {
         match &self.plan.cgroup.devices {
             Some(rules) if self.plan.task.walls == Walls::Finished => {
-                DeviceProgram::load(&device_rules(rules)).map(Some).map_err(in_cgroup)
+                DeviceProgram::load(&in_kernel(rules)).map(Some).map_err(in_cgroup)
             }
             Some(_) | None => Ok(None),
         }
