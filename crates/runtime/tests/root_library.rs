@@ -329,12 +329,12 @@ fn devices_that_a_pod_does_not_have_none_of_its_containers_has() {
         access: "rwm".into(),
     };
     let all = LinuxDeviceCgroup { access: "rwm".into(), ..LinuxDeviceCgroup::default() };
-    pod.restrict_devices(&[all, rule(true, 10, 229)]).unwrap();
+    pod.restrict_devices(&[all, rule(true, 250, 1)]).unwrap();
     if !lacks(&["pids"]) {
         let pids = Some(LinuxPids { limit: Some(64) });
         pod.limit(&LinuxResources { pids, ..LinuxResources::default() }).unwrap();
     }
-    // Of the same list the container is allowed a second one, /dev/kmsg.
+    // Of two that no driver has, the container is allowed both.
     let container = rootfs.script("").command(["sleep", "1000"]).capabilities(["CAP_MKNOD"]).edit(|spec| {
         let resources = spec.linux.as_mut().unwrap().resources.as_mut().unwrap();
         resources.devices.extend([rule(true, 250, 1), rule(true, 250, 2)]);

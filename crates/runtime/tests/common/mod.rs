@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use brig_runtime::{Builder, Container, Patience};
 
-include!("rootfs.rs");
+include!("rootfs.in");
 
 /// SIGTERM, SIGKILL, SIGUSR1 (signal(7)).
 pub(crate) const TERM: i32 = 15;
