@@ -4,6 +4,7 @@
 //!   docs.rs          which pages, the sum
 //!     page.rs        blocks of a page and their notation
 //!       config.rs    settings that no engine judges
+//!     links.rs       whether links lead somewhere
 //!     keeper.sh      namespaces and cgroups that vanish, whatever happens (of engines)
 //!     inside.sh      a machine to read a page on: brig is installed, and nothing that a page does gets out
 //!     reader.rs      does what a page says, block by block
@@ -15,6 +16,7 @@
 //! CONTRIBUTING.md has the notation. Each page is read in a place of its own, from the first block to the last.
 
 mod config;
+mod links;
 mod page;
 mod reader;
 mod transcript;
@@ -29,6 +31,7 @@ use crate::engines::{KEEPER, PRELUDE, built_brig, pass_on};
 use crate::sources::Tree;
 use crate::tally::Tally;
 use crate::test::Built;
+pub(crate) use links::links_lead_somewhere;
 pub(crate) use page::blocks_are_in_the_notation;
 use reader::Reader;
 

@@ -14,7 +14,7 @@ use crate::sources::{Finding, Tree};
 pub(crate) type Rule = (&'static str, fn(&Tree) -> Vec<Finding>);
 
 /// Every rule about text, in the order in which they are reported.
-pub(crate) const RULES: [Rule; 12] = [
+pub(crate) const RULES: [Rule; 13] = [
     ("every file opens with //!", words::file_opens_with_its_purpose),
     ("no file over 400 lines without its tests", size::file_is_short),
     ("no function over 80 lines", size::function_is_short),
@@ -26,5 +26,6 @@ pub(crate) const RULES: [Rule; 12] = [
     ("init and cgroup cannot name Spec", words::spec_stays_in_plan),
     ("no paths of one machine", words::no_machine_paths),
     ("every block of the docs is in a notation", docs::blocks_are_in_the_notation),
+    ("every link of the docs leads somewhere", docs::links_lead_somewhere),
     ("no dependency compiles or links C", deps::nothing_links_c),
 ];
