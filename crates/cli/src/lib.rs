@@ -12,6 +12,7 @@ pub mod version;
 
 pub mod commands;
 mod demo;
+mod doctor;
 
 pub mod features;
 pub mod output;

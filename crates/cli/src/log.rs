@@ -12,11 +12,10 @@ use std::{
 
 use ::log::{Level, LevelFilter, Log, Metadata, Record};
 use rustix::fs::{Mode, OFlags};
-use serde::Serialize;
 
 use crate::{
     args::command::{Global, LogFormat},
-    exit::Failure,
+    exit::{Details, Failure},
     output::time::rfc3339,
     quote::push_quoted,
 };
@@ -42,10 +41,15 @@ pub fn start(global: &Global) -> Result<(), Failure> {
 }
 
 /// Logs the error that ends the command. When the log is a file, standard error gets the plain message as well.
-pub fn fatal(message: &str) {
-    ::log::error!("{message}");
-    if SINK.get().is_some_and(|sink| sink.file.is_some()) {
-        write_stderr(&format!("{message}\n"));
+///
+/// Its parts are fields of a JSON log, and with `--debug` of every log.
+pub fn fatal(failure: &Failure) {
+    let Some(sink) = SINK.get() else { return };
+    let source = format!("{}:{}", file!(), line!());
+    let details = failure.details.as_deref();
+    sink.write_line(Level::Error, &source, module_path!(), &failure.message, details);
+    if sink.file.is_some() {
+        write_stderr(&format!("{}\n", failure.message));
     }
 }
 
@@ -84,24 +88,33 @@ impl Log for Backend {
 impl Sink {
     fn write(&self, record: &Record<'_>) {
         let message = record.args().to_string();
+        let source = format!("{}:{}", record.file().unwrap_or("?"), record.line().unwrap_or(0));
+        self.write_line(record.level(), &source, record.target(), &message, None);
+    }
+
+    fn write_line(
+        &self,
+        level: Level,
+        source: &String,
+        target: &str,
+        message: &str,
+        details: Option<&Details>,
+    ) {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let time = rfc3339(i64::try_from(now.as_secs()).unwrap_or(0));
-        let source = format!("{}:{}", record.file().unwrap_or("?"), record.line().unwrap_or(0));
+        let is_shown = matches!(self.place, Place::Shown);
         let line = Line {
-            file: matches!(self.place, Place::Shown).then_some(&source),
-            func: matches!(self.place, Place::Shown).then_some(record.target()),
-            level: level_word(record.level()),
+            file: is_shown.then_some(source),
+            func: is_shown.then_some(target),
+            level: level_word(level),
             msg: message.trim_end_matches('\n'),
             time: &time,
+            details: details.filter(|_| is_shown || self.format == LogFormat::Json),
         };
         match (self.format, &self.file) {
             (LogFormat::Json, _) => self.put(&line.json()),
             (LogFormat::Text, None) if io::stderr().is_terminal() => {
-                let colour = if std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()) {
-                    Colour::Off
-                } else {
-                    Colour::On(colour_code(record.level()))
-                };
+                let colour = if colours_are_wanted() { Colour::On(colour_code(level)) } else { Colour::Off };
                 self.put(&line.console(self.started.elapsed().as_secs(), colour));
             }
             (LogFormat::Text, _) => self.put(&line.text()),
@@ -116,6 +129,11 @@ impl Sink {
             None => write_stderr(line),
         }
     }
+}
+
+/// <https://no-color.org>: whoever sets `NO_COLOR` to something gets none.
+pub(crate) fn colours_are_wanted() -> bool {
+    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
 fn open(path: &Path) -> Result<File, String> {
@@ -133,16 +151,14 @@ fn write_stderr(text: &str) {
     drop(io::stderr().write_all(text.as_bytes()));
 }
 
-/// One record, its keys in the order of JSON logs.
-#[derive(Serialize)]
+/// One record.
 struct Line<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
     file: Option<&'a String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     func: Option<&'a str>,
     level: &'a str,
     msg: &'a str,
     time: &'a str,
+    details: Option<&'a Details>,
 }
 
 #[derive(Clone, Copy)]
@@ -153,7 +169,19 @@ enum Colour {
 
 impl Line<'_> {
     fn json(&self) -> String {
-        serde_json::to_string(self).unwrap_or_default() + "\n"
+        let mut fields = serde_json::Map::new();
+        for (name, value) in
+            [("file", self.file.map(String::as_str)), ("func", self.func), ("level", Some(self.level))]
+        {
+            fields.extend(value.map(|value| (name.to_owned(), value.into())));
+        }
+        fields.insert("msg".to_owned(), self.msg.into());
+        fields.insert("time".to_owned(), self.time.into());
+        if let Some(Ok(serde_json::Value::Object(details))) = self.details.map(serde_json::to_value) {
+            fields.extend(details);
+        }
+        // Sorted, as a map of serde_json is.
+        serde_json::Value::Object(fields).to_string() + "\n"
     }
 
     fn text(&self) -> String {
@@ -164,6 +192,9 @@ impl Line<'_> {
         if let (Some(func), Some(file)) = (self.func, self.file) {
             push_field(&mut out, "func", func);
             push_field(&mut out, "file", file);
+        }
+        for (name, value) in self.details.into_iter().flat_map(Details::fields) {
+            push_field(&mut out, name, &value);
         }
         out.push('\n');
         out
@@ -180,7 +211,11 @@ impl Line<'_> {
             (Some(func), Some(file)) => format!("{file} {func}"),
             (_, _) => String::new(),
         };
-        format!("{level}[{seconds:04}]{place} {}\n", self.msg)
+        let mut out = format!("{level}[{seconds:04}]{place} {}", self.msg);
+        for (name, value) in self.details.into_iter().flat_map(Details::fields) {
+            push_field(&mut out, name, &value);
+        }
+        out + "\n"
     }
 }
 
@@ -223,7 +258,7 @@ mod tests {
     use super::*;
 
     fn line(msg: &str) -> Line<'_> {
-        Line { file: None, func: None, level: "error", msg, time: "2026-11-21T19:41:23Z" }
+        Line { file: None, func: None, level: "error", msg, time: "2026-11-21T19:41:23Z", details: None }
     }
 
     #[test]
@@ -262,6 +297,21 @@ mod tests {
             "{\"file\":\"src/a.rs:7\",\"func\":\"brig_cli::a\",\"level\":\"error\",\"msg\":\"m\",\"time\":\"2026-11-21T19:41:23Z\"}\n"
         );
         assert_eq!(placed.console(0, Colour::Off), "ERRO[0000]src/a.rs:7 brig_cli::a m\n");
+    }
+
+    #[test]
+    fn the_parts_of_an_error_are_fields() {
+        let details = Details { errno: Some(2), path: Some("mounts[0]".to_owned()), ..Details::default() };
+        let line = Line { details: Some(&details), ..line("m") };
+        assert_eq!(
+            line.json(),
+            "{\"errno\":2,\"level\":\"error\",\"msg\":\"m\",\"path\":\"mounts[0]\",\"time\":\"2026-11-21T19:41:23Z\"}\n"
+        );
+        assert_eq!(
+            line.text(),
+            "time=\"2026-11-21T19:41:23Z\" level=error msg=m errno=2 path=\"mounts[0]\"\n"
+        );
+        assert_eq!(line.console(0, Colour::Off), "ERRO[0000] m errno=2 path=\"mounts[0]\"\n");
     }
 
     #[test]

@@ -66,7 +66,7 @@ fn brig(program: &str, words: impl Iterator<Item = OsString>) -> Exit {
 }
 
 fn fail(failure: Failure) -> Exit {
-    log::fatal(&failure.message);
+    log::fatal(&failure);
     failure.exit
 }
 
@@ -77,6 +77,6 @@ fn refuse(program: &str, refused: &Refused) -> Exit {
         // The log says the same; a closed standard output changes nothing.
         commands::print(&format!("{}\n\n{help}", usage.heading)).unwrap_or(());
     }
-    log::fatal(&refused.message);
+    log::fatal(&Failure::new(refused.message.clone()));
     refused.exit
 }

@@ -736,10 +736,7 @@ fn a_shared_id_is_taken_once() {
     let (bundle, brig) = (sleeper(), Brig::new());
     let id = brig.create(&bundle);
     let again = brig.run(&["create", "-b", bundle.path().to_str().unwrap(), &id]);
-    assert!(
-        again.code == 1 && again.error().ends_with("create failed: container with given ID already exists"),
-        "{again:?}"
-    );
+    again.failed(1, "brig create failed: container with given ID already exists");
     assert_eq!(brig.status(&id), "created");
     assert_eq!(brig.run(&["run", "-b", "/nonexistent", &unique("c")]).code, 1);
 }

@@ -78,7 +78,7 @@ fn garbage_in_the_store_harms_nobody_and_is_named() {
         fs::remove_dir_all(root.join(id)).unwrap();
     }
     let linked = brig.run(&["delete", "--force", "link"]);
-    assert!(linked.error().ends_with("not a directory"), "{linked:?}");
+    assert!(linked.error().contains("not a directory"), "{linked:?}");
     assert_eq!(brig.status(&good), "running");
     brig.run(&["delete", "--force", &good]).ok();
     for name in ["file", "link"] {

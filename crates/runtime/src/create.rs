@@ -40,7 +40,7 @@ use crate::status::Status;
 use crate::store::{ContainerId, Place, Store};
 use crate::talk::Messages;
 use crate::terminal::Terminals;
-use crate::{gate, intel_rdt, oom, seccomp, state};
+use crate::{gate, intel_rdt, oom, seccomp, state, words};
 
 pub(crate) use cgroup::in_kernel;
 use desk::InitDesk;
@@ -106,7 +106,7 @@ pub(crate) fn make(
             Ok(created) => Ok(created),
             Err(error) => {
                 // Its cgroup knows, and goes next.
-                let error = making.cgroup.iter().fold(error, oom::explain);
+                let error = words::of_error(making.cgroup.iter().fold(error, oom::explain), plan);
                 making.undo();
                 Err(error)
             }
@@ -343,6 +343,8 @@ impl<'m> Making<'m> {
                 let subject =
                     format!("linux.namespaces[{}].path: {}", join.index, join.path.to_string_lossy());
                 Error::step(Step::JoinNamespaces, subject, errno)
+                    .about(join.path.to_string_lossy())
+                    .of_entry(format!("linux.namespaces[{}].path", join.index))
             })
         };
         self.plan.start.join.iter().map(open).collect()

@@ -5,7 +5,7 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
-use brig_handshake::Step;
+pub use brig_handshake::Step;
 use brig_plan::refusal::Refusal;
 use rustix::io::Errno;
 
@@ -16,6 +16,15 @@ use crate::missing;
 pub struct Error {
     kind: Kind,
     words: String,
+    details: Option<Box<Details>>,
+}
+
+/// What is known of a failure beside its kind and words.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Details {
+    subject: Option<String>,
+    json_path: Option<String>,
+    hint: Option<String>,
 }
 
 /// What kind of failure it is.
@@ -72,7 +81,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 impl Error {
     /// A failure in words of the caller's choice.
     pub fn new(kind: Kind, words: impl Into<String>) -> Self {
-        Self { kind, words: words.into() }
+        Self { kind, words: words.into(), details: None }
     }
 
     /// `container id cannot be empty`
@@ -138,7 +147,7 @@ impl Error {
         let subject = subject.to_string();
         let colon = if subject.is_empty() { "" } else { ": " };
         let words = format!("{}{colon}{subject}: {}", step.name(), missing::words(errno.raw_os_error()));
-        Self::new(Kind::Step { step, errno: Some(errno) }, words)
+        Self::new(Kind::Step { step, errno: Some(errno) }, words).about(subject)
     }
 
     /// A hook's failure.
@@ -159,13 +168,72 @@ impl Error {
     /// The same failure with `prefix: ` before its words.
     #[must_use]
     pub fn within(self, prefix: impl fmt::Display) -> Self {
-        Self { words: format!("{prefix}: {}", self.words), kind: self.kind }
+        Self { words: format!("{prefix}: {}", self.words), ..self }
     }
 
     /// The same failure with more behind its words.
     #[must_use]
     pub(crate) fn followed_by(self, suffix: impl fmt::Display) -> Self {
-        Self { words: format!("{}{suffix}", self.words), kind: self.kind }
+        Self { words: format!("{}{suffix}", self.words), ..self }
+    }
+
+    /// The same failure, of what was done to `subject`; the words say so already. An empty subject is none.
+    #[must_use]
+    pub(crate) fn about(mut self, subject: impl Into<String>) -> Self {
+        self.details().subject = Some(subject.into()).filter(|subject| !subject.is_empty());
+        self
+    }
+
+    /// The same failure, of what this entry of the configuration asked for: its words end in ` (path)`.
+    #[must_use]
+    pub(crate) fn asked_for_by(mut self, json_path: impl Into<String>) -> Self {
+        let json_path = json_path.into();
+        self.words.push_str(&format!(" ({json_path})"));
+        self.details().json_path = Some(json_path);
+        self
+    }
+
+    /// As [`Error::asked_for_by`], where the words name the entry already.
+    #[must_use]
+    pub(crate) fn of_entry(mut self, json_path: impl Into<String>) -> Self {
+        self.details().json_path = Some(json_path.into());
+        self
+    }
+
+    /// The same failure, whose cause is known: the words end in `; hint`.
+    #[must_use]
+    pub(crate) fn because(mut self, hint: Option<String>) -> Self {
+        if let Some(hint) = hint {
+            self.details().hint = Some(hint);
+        }
+        self
+    }
+
+    fn details(&mut self) -> &mut Details {
+        self.details.get_or_insert_default()
+    }
+
+    /// What it was done to: a path, a process, a name. `None` where the words alone say.
+    pub fn subject(&self) -> Option<&str> {
+        self.details.as_ref()?.subject.as_deref()
+    }
+
+    /// The entry of `config.json` that asked for it: `mounts[2].source`.
+    pub fn json_path(&self) -> Option<&str> {
+        if let Kind::Refused(refusal) = &self.kind {
+            return Some(refusal.path()).filter(|path| !path.is_empty());
+        }
+        self.details.as_ref()?.json_path.as_deref()
+    }
+
+    /// Why it failed and what helps, where that is known beyond what the kernel said.
+    pub fn hint(&self) -> Option<&str> {
+        self.details.as_ref()?.hint.as_deref()
+    }
+
+    /// The step of a container's start that failed.
+    pub fn failed_step(&self) -> Option<Step> {
+        if let Kind::Step { step, .. } = &self.kind { Some(*step) } else { None }
     }
 
     /// What kind of failure it is.
@@ -214,7 +282,8 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.words)
+        f.write_str(&self.words)?;
+        self.hint().map_or(Ok(()), |hint| write!(f, "; {hint}"))
     }
 }
 
@@ -222,19 +291,22 @@ impl std::error::Error for Error {}
 
 impl From<Refusal> for Error {
     fn from(refusal: Refusal) -> Self {
-        Self { words: refusal.to_string(), kind: Kind::Refused(refusal) }
+        let words = refusal.to_string();
+        Self::new(Kind::Refused(refusal), words)
     }
 }
 
 impl From<brig_cgroup::Error> for Error {
     fn from(error: brig_cgroup::Error) -> Self {
-        Self { words: error.to_string(), kind: Kind::Cgroup(Box::new(error)) }
+        let words = error.to_string();
+        Self::new(Kind::Cgroup(Box::new(error)), words)
     }
 }
 
 impl From<brig_cgroup::SystemdError> for Error {
     fn from(error: brig_cgroup::SystemdError) -> Self {
-        Self { words: error.to_string(), kind: Kind::Systemd(Box::new(error)) }
+        let words = error.to_string();
+        Self::new(Kind::Systemd(Box::new(error)), words)
     }
 }
 

@@ -41,6 +41,19 @@ pub(crate) fn open() -> Result<OwnedFd> {
     })
 }
 
+/// In which of the three ways it is opened here.
+///
+/// # Errors
+/// As [`open`].
+pub(crate) fn way() -> Result<&'static str> {
+    open()?;
+    Ok(match (sealed_memfd(), readonly_tmpfs()) {
+        (Ok(_), _) => "a sealed memfd",
+        (Err(_), Ok(_)) => "a detached read-only tmpfs, for memfds may not be executed",
+        (Err(_), Err(_)) => INSTALLED,
+    })
+}
+
 fn sealed_memfd() -> Result<OwnedFd, Errno> {
     let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
     let fd = match fs::memfd_create(c"brig-init", flags | MemfdFlags::EXEC) {

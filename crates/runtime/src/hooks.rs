@@ -75,8 +75,13 @@ pub fn run_within(
 ) -> Result<()> {
     for (place, hook) in hooks.iter().enumerate() {
         log::debug!("{} hook #{place}: {}", list.name(), hook.path.to_string_lossy());
-        run_one(hook, document, cwd, patience)
-            .map_err(|words| Error::hook(format!("error running {} hook #{place}: {words}", list.name())))?;
+        run_one(hook, document, cwd, patience).map_err(|words| {
+            let missing = words.starts_with("fork/exec") && words.ends_with("no such file or directory");
+            Error::hook(format!("error running {} hook #{place}: {words}", list.name()))
+                .about(hook.path.to_string_lossy())
+                .of_entry(format!("hooks.{}[{place}]", list.name()))
+                .because(missing.then(|| format!("{} hooks are programs of the host", list.name())))
+        })?;
     }
     Ok(())
 }

@@ -4,6 +4,8 @@
 use brig_cgroup::NotSet;
 use brig_plan::limits::{Refused, Shape, Write};
 
+use rustix::io::Errno;
+
 use crate::error::Error;
 
 /// As the cgroup takes them.
@@ -51,6 +53,11 @@ pub(crate) fn controllers<'w>(writes: impl IntoIterator<Item = &'w Write>) -> Ve
 
 /// `why (linux.resources.memory.limit)`; `at` is where the resources stand in their document.
 pub(crate) fn not_set(writes: &[Write], at: &str, NotSet { index, cause }: NotSet) -> Error {
-    let field = writes.get(index).map(|write| write.field.as_ref()).unwrap_or_default();
-    Error::from(cause).followed_by(format_args!(" ({at}{field})"))
+    let write = writes.get(index);
+    let field = write.map(|write| write.field.as_ref()).unwrap_or_default();
+    let is_refused = matches!(cause.errno(), Some(Errno::INVAL | Errno::RANGE));
+    let hint = write
+        .filter(|_| is_refused)
+        .map(|write| format!("the kernel does not take the value {}", write.value));
+    Error::from(cause).because(hint).asked_for_by(format!("{at}{field}"))
 }

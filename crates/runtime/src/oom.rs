@@ -47,8 +47,11 @@ pub(crate) fn explain(error: Error, cgroup: &Cgroup) -> Error {
         (false, _, Some(_)) => format!("{error} (memory limit too low?){limit}"),
         _ => return error,
     };
-    Error::new(Kind::OutOfMemory { limit: found.limit }, words)
+    Error::new(Kind::OutOfMemory { limit: found.limit }, words).of_entry(ENTRY)
 }
+
+/// The entry of config.json that limits memory.
+const ENTRY: &str = "linux.resources.memory.limit";
 
 /// The same for a further process. Whether it was this one that the OOM killer took nobody knows: the cgroup counts all.
 pub(crate) fn explain_further(error: Error, record: &Record<'_>) -> Error {

@@ -284,8 +284,10 @@ const KILL: i32 = 9;
 /// Sets the limits of a process that is ready.
 pub(crate) fn set_limits(pid: Pid, limits: &Limits) -> Result<()> {
     for (index, limit) in limits.rlimits.iter().enumerate() {
-        prlimit(Some(pid), limit.resource, limit.soft, limit.hard)
-            .map_err(|errno| Error::step(Step::Ready, format_args!("process.rlimits[{index}]"), errno))?;
+        prlimit(Some(pid), limit.resource, limit.soft, limit.hard).map_err(|errno| {
+            let entry = format!("process.rlimits[{index}]");
+            Error::step(Step::Ready, &entry, errno).of_entry(entry)
+        })?;
     }
     Ok(())
 }

@@ -205,6 +205,41 @@ fn open_without_links(path: &Path) -> Result<OwnedFd, Errno> {
     }
 }
 
+/// Which cgroups are mounted, with the controllers of each, in one line.
+///
+/// # Errors
+/// `Cgroup`; `Os`: NOENT where none is mounted.
+pub fn cgroup_layout() -> Result<String> {
+    let named = |hierarchy: &brig_cgroup::Hierarchy| match &hierarchy.name {
+        Some(name) => format!("name={name}"),
+        None => hierarchy.controllers.join(","),
+    };
+    Ok(match Layout::probe()? {
+        Layout::V2 { root } => {
+            let controllers = fs::read_to_string(format!("{root}/cgroup.controllers")).unwrap_or_default();
+            format!("version 2 alone, at {root}, controllers: {}", controllers.trim())
+        }
+        Layout::V1 { hierarchies, unified } => {
+            let version = if unified.is_some() { "hybrid" } else { "version 1" };
+            format!("{version}, hierarchies: {}", hierarchies.iter().map(named).collect::<Vec<_>>().join(" "))
+        }
+        Layout::None => return Err(Error::os("find cgroups", Errno::NOENT)),
+    })
+}
+
+/// The ranges of ids in a file of subuid(5) or subgid(5) that are the caller's: the first, and how many.
+pub fn subordinate_ids(file: &str) -> Vec<(u64, u64)> {
+    crate::words::subordinate_ids(file)
+}
+
+/// From where `brig-init` is executed here.
+///
+/// # Errors
+/// `Os`: it cannot be.
+pub fn executable() -> Result<&'static str> {
+    crate::executable::way()
+}
+
 /// `path` without `.` and `..`, by text alone.
 pub fn clean(path: &Path) -> PathBuf {
     let mut cleaned = PathBuf::new();

@@ -84,7 +84,13 @@ impl Store {
             result => result,
         }
         .map_err(|errno| match errno {
-            Errno::EXIST => Error::already_exists(),
+            Errno::EXIST => Error::already_exists().because(Some(format!(
+                "brig state {id} tells of it, and brig delete {id} removes it once it has stopped"
+            ))),
+            Errno::ACCESS if !rustix::process::geteuid().is_root() => {
+                let hint = "this store is another user's: set XDG_RUNTIME_DIR, or name one with --root";
+                Error::os(format_args!("mkdir {}", path.display()), errno).because(Some(hint.to_owned()))
+            }
             _ => Error::os(format_args!("mkdir {}", path.display()), errno),
         })?;
         self.enter(id, path)
@@ -121,7 +127,10 @@ impl Store {
         let path = self.path(id);
         match open_directory(CWD, &path) {
             Ok(dir) => Ok(Place { id: id.clone(), path, dir, held: Held::No }),
-            Err(Errno::NOENT) => Err(Error::not_found()),
+            Err(Errno::NOENT) => {
+                let hint = format!("there is none of this name in {}", self.root.display());
+                Err(Error::not_found().because(Some(hint)))
+            }
             Err(errno) => Err(Error::os(format_args!("open {}", path.display()), errno)),
         }
     }

@@ -14,32 +14,74 @@ use rustix::io::Errno;
 use crate::error::{Error, Kind};
 use crate::missing;
 
+mod hints;
+mod host;
+mod program;
+
+pub(crate) use host::{of_error, subordinate_ids};
+
+/// What is said of a fault. Empty texts are left out.
+struct Said {
+    words: String,
+    /// What it was done to.
+    subject: String,
+    /// The entry of the configuration that asked for it.
+    path: String,
+}
+
+impl Said {
+    fn new(words: impl Into<String>) -> Self {
+        Self { words: words.into(), subject: String::new(), path: String::new() }
+    }
+
+    fn about(self, subject: impl Into<String>) -> Self {
+        Self { subject: subject.into(), ..self }
+    }
+
+    fn by(self, path: impl Into<String>) -> Self {
+        Self { path: path.into(), ..self }
+    }
+
+    fn into_error(self, kind: Kind) -> Error {
+        let error = Error::new(kind, self.words).about(self.subject);
+        if self.path.is_empty() { error } else { error.asked_for_by(self.path) }
+    }
+}
+
 /// A fault of a container's first process.
 pub(crate) fn of_init(plan: &Plan<'_>, fault: &Fault<'_>) -> Error {
-    let words = match fault.step {
+    let said = match fault.step {
         Step::MountSource | Step::MountTarget | Step::Mount | Step::MountAttributes | Step::Remount => {
             mount(plan, fault)
         }
         Step::JoinNamespaces => join(plan, fault),
         Step::DeviceNode => device(plan, fault),
         Step::Sysctl => sysctl(plan, fault),
-        Step::BindRootfs => format!(
-            "invalid rootfs: {}: {} (root.path)",
-            plan.task.rootfs.path.to_string_lossy(),
-            errno(fault)
-        ),
+        Step::BindRootfs => {
+            let rootfs = plan.task.rootfs.path.to_string_lossy();
+            Said::new(format!("invalid rootfs: {rootfs}: {}", errno(fault))).about(rootfs).by("root.path")
+        }
         Step::ReadonlyPath => path_of("linux.readonlyPaths", &plan.task.rootfs.readonly_paths, fault),
         Step::MaskedPath => path_of("linux.maskedPaths", &plan.task.rootfs.masked_paths, fault),
         Step::Scheduler if is_deadline_on_some_processors(plan, fault) => {
-            "error setting scheduler: process scheduler can't be used together with AllowedCPUs \
-             (process.scheduler, linux.resources.cpu.cpus)"
-                .to_owned()
+            Said::new("error setting scheduler: process scheduler can't be used together with AllowedCPUs")
+                .by("process.scheduler, linux.resources.cpu.cpus")
         }
-        Step::Hostname => format!("sethostname: {} (hostname)", errno(fault)),
-        Step::Domainname => format!("setdomainname: {} (domainname)", errno(fault)),
+        Step::Hostname => Said::new(format!("sethostname: {}", errno(fault))).by("hostname"),
+        Step::Domainname => Said::new(format!("setdomainname: {}", errno(fault))).by("domainname"),
         _ => of_process(&plan.task.process, fault),
     };
-    finish(fault, words)
+    let error = said.into_error(kind(fault)).because(hints::of_init(plan, fault));
+    let error = match fault.step {
+        Step::CreateContainerHook => error.of_entry(format!("hooks.createContainer[{}]", fault.index)),
+        Step::StartContainerHook => error.of_entry(format!("hooks.startContainer[{}]", fault.index)),
+        _ => error,
+    };
+    // runc's own order: what fails before the gate is "during container init"; the program's failure is bare.
+    match fault.step {
+        Step::Exec | Step::StartContainerHook => error,
+        _ => error.within("error during container init"),
+    }
 }
 
 /// Who may not run on every processor of his root domain gets no deadline (sched(7)).
@@ -53,23 +95,19 @@ fn is_deadline_on_some_processors(plan: &Plan<'_>, fault: &Fault<'_>) -> bool {
 
 /// A fault of a further process.
 pub(crate) fn of_exec(process: &Process<'_>, fault: &Fault<'_>) -> Error {
-    let words = of_process(process, fault);
-    let kind = kind(fault);
-    Error::new(kind, words)
-}
-
-fn finish(fault: &Fault<'_>, words: String) -> Error {
-    // runc's own order: what fails before the gate is "during container init"; the program's failure is bare.
-    match fault.step {
-        Step::Exec | Step::StartContainerHook => Error::new(kind(fault), words),
-        _ => Error::new(kind(fault), format!("error during container init: {words}")),
-    }
+    let said = of_process(process, fault);
+    let said = match fault.step {
+        // The command line asked for these, not config.json.
+        Step::FindExecutable | Step::Exec | Step::Cwd | Step::User => said.by(""),
+        _ => said,
+    };
+    said.into_error(kind(fault)).because(hints::of_exec(process, fault))
 }
 
 fn kind(fault: &Fault<'_>) -> Kind {
     match fault.step {
         Step::CreateContainerHook => Kind::Hook,
-        step => Kind::Step { step, errno: (fault.errno != 0).then(|| Errno::from_raw_os_error(fault.errno)) },
+        step => Kind::Step { step, errno: errno_of(fault) },
     }
 }
 
@@ -87,6 +125,12 @@ pub(crate) fn note(fault: &Fault<'_>) {
     }
 }
 
+/// `None` where the text says all.
+fn errno_of(fault: &Fault<'_>) -> Option<Errno> {
+    // The numbers that system calls return.
+    (1..4096).contains(&fault.errno).then(|| Errno::from_raw_os_error(fault.errno))
+}
+
 fn errno(fault: &Fault<'_>) -> Cow<'static, str> {
     missing::words(fault.errno)
 }
@@ -95,78 +139,87 @@ fn text(fault: &Fault<'_>) -> String {
     String::from_utf8_lossy(&fault.text).into_owned()
 }
 
-fn of_process(process: &Process<'_>, fault: &Fault<'_>) -> String {
+fn of_process(process: &Process<'_>, fault: &Fault<'_>) -> Said {
     let program = process.args.first().map(|name| name.to_string_lossy()).unwrap_or_default();
+    let (why, index) = (errno(fault), fault.index);
     match fault.step {
-        Step::FindExecutable if fault.errno == 0 => format!("exec: \"{program}\": {}", text(fault)),
-        Step::FindExecutable => match Errno::from_raw_os_error(fault.errno) {
-            Errno::ISDIR | Errno::ACCESS => format!("exec: \"{program}\": {}", errno(fault)),
-            _ => format!("exec: \"{program}\": stat {program}: {}", errno(fault)),
-        },
-        Step::Exec | Step::StartContainerHook | Step::CreateContainerHook if !fault.text.is_empty() => {
-            text(fault)
+        Step::FindExecutable => {
+            let reason = match errno_of(fault) {
+                None => text(fault),
+                Some(Errno::ISDIR | Errno::ACCESS) => why.into_owned(),
+                Some(_) => format!("stat {program}: {why}"),
+            };
+            Said::new(format!("exec: \"{program}\": {reason}")).about(program).by("process.args[0]")
         }
-        Step::Cwd if fault.errno == 0 => text(fault),
+        // runc's bare line, which callers compare.
+        Step::Exec if !fault.text.is_empty() => Said::new(text(fault)).about(program),
+        Step::StartContainerHook | Step::CreateContainerHook if !fault.text.is_empty() => {
+            Said::new(text(fault))
+        }
+        Step::Cwd if fault.errno == 0 => Said::new(text(fault)),
         Step::Cwd => {
-            format!(
-                "chdir to cwd (\"{}\") set in config.json failed: {}",
-                process.cwd.to_string_lossy(),
-                errno(fault)
-            )
+            let cwd = process.cwd.to_string_lossy();
+            Said::new(format!("chdir to cwd (\"{cwd}\") set in config.json failed: {why}"))
+                .about(cwd)
+                .by("process.cwd")
         }
-        Step::User if fault.index == 0 && fault.errno == Errno::INVAL.raw_os_error() => {
-            format!("cannot setuid to unmapped uid {} in user namespace", process.uid)
+        Step::User if index == 0 && fault.errno == Errno::INVAL.raw_os_error() => {
+            Said::new(format!("cannot setuid to unmapped uid {} in user namespace", process.uid))
+                .by("process.user.uid")
         }
         Step::User if fault.errno == Errno::INVAL.raw_os_error() => {
-            format!("cannot setgid to unmapped gid {} in user namespace", process.gid)
+            Said::new(format!("cannot setgid to unmapped gid {} in user namespace", process.gid))
+                .by("process.user.gid")
         }
-        Step::MakeCwd => format!("mkdir {}: {} (process.cwd)", process.cwd.to_string_lossy(), errno(fault)),
-        Step::Groups => format!("setgroups: {} (process.user.additionalGids)", errno(fault)),
-        Step::Limits => format!("error setting rlimits: {} (process.rlimits[{}])", errno(fault), fault.index),
-        Step::Scheduler => format!("error setting scheduler: {}", errno(fault)),
-        Step::Label if fault.index == 1 => {
-            format!("write SELinux label: {} (process.selinuxLabel)", errno(fault))
+        Step::MakeCwd => {
+            let cwd = process.cwd.to_string_lossy();
+            Said::new(format!("mkdir {cwd}: {why}")).about(cwd).by("process.cwd")
+        }
+        Step::Groups => Said::new(format!("setgroups: {why}")).by("process.user.additionalGids"),
+        Step::Limits => {
+            Said::new(format!("error setting rlimits: {why}")).by(format!("process.rlimits[{index}]"))
+        }
+        Step::Scheduler => Said::new(format!("error setting scheduler: {why}")).by("process.scheduler"),
+        Step::Label if index == 1 => {
+            Said::new(format!("write SELinux label: {why}")).by("process.selinuxLabel")
         }
         Step::Label => {
-            format!("unable to apply apparmor profile: {} (process.apparmorProfile)", errno(fault))
+            Said::new(format!("unable to apply apparmor profile: {why}")).by("process.apparmorProfile")
         }
         Step::Seccomp => {
-            format!("unable to init seccomp: error loading seccomp filter into kernel: {}", errno(fault))
+            Said::new(format!("unable to init seccomp: error loading seccomp filter into kernel: {why}"))
+                .by("linux.seccomp")
         }
-        step if fault.errno == 0 => format!("{}: {}", step.name(), text(fault)),
-        step => format!("{}: {}", step.name(), errno(fault)),
+        step if fault.errno == 0 => Said::new(format!("{}: {}", step.name(), text(fault))),
+        step => Said::new(format!("{}: {why}", step.name())),
     }
 }
 
-fn mount(plan: &Plan<'_>, fault: &Fault<'_>) -> String {
+fn mount(plan: &Plan<'_>, fault: &Fault<'_>) -> Said {
     let Some(mount) = plan.task.rootfs.mounts.iter().find(|mount| mount.index == fault.index) else {
-        return format!("{}: {}", fault.step.name(), errno(fault));
+        return Said::new(format!("{}: {}", fault.step.name(), errno(fault)));
     };
-    let (source, destination) = (source_of(mount), mount.destination.to_string_lossy());
-    let entry = format!("mounts[{}]", fault.index);
-    let reason = match fault.step {
-        _ if fault.errno == 0 => format!("{} ({entry})", text(fault)),
-        Step::MountSource => {
-            format!("failed to fulfil mount request: open {source}: {} ({entry}.source)", errno(fault))
+    let (source, destination, why) = (source_of(mount), mount.destination.to_string_lossy(), errno(fault));
+    let (reason, member) = match fault.step {
+        _ if fault.errno == 0 => (text(fault), ""),
+        Step::MountSource => (format!("failed to fulfil mount request: open {source}: {why}"), ".source"),
+        Step::MountTarget if is_not_ordinary(mount, fault) => {
+            (format!("filesystem {source:?} must be mounted on ordinary directory"), ".destination")
         }
         Step::MountTarget => {
-            if is_not_ordinary(mount, fault) {
-                format!("filesystem {source:?} must be mounted on ordinary directory ({entry}.destination)")
-            } else {
-                format!(
-                    "create mountpoint for {destination} mount: make mountpoint \"{destination}\": {} ({entry}.destination)",
-                    errno(fault)
-                )
-            }
+            let make = format!("make mountpoint \"{destination}\": {why}");
+            (format!("create mountpoint for {destination} mount: {make}"), ".destination")
         }
-        Step::MountAttributes if !fault.text.is_empty() => {
-            format!("{}: {} ({entry}.options)", text(fault), errno(fault))
-        }
-        Step::MountAttributes => format!("set mount attributes: {} ({entry}.options)", errno(fault)),
-        Step::Remount => format!("remount: {} ({entry}.options)", errno(fault)),
-        _ => format!("{} ({entry})", mount_failure(mount, fault)),
+        Step::MountAttributes if !fault.text.is_empty() => (format!("{}: {why}", text(fault)), ".options"),
+        Step::MountAttributes => (format!("set mount attributes: {why}"), ".options"),
+        Step::Remount => (format!("remount: {why}"), ".options"),
+        _ => (mount_failure(mount, fault), ""),
     };
-    format!("error mounting \"{source}\" to rootfs at \"{destination}\": {reason}")
+    let path = format!("mounts[{}]{member}", fault.index);
+    let subject = if member == ".source" { source.clone() } else { destination.clone().into_owned() };
+    Said::new(format!("error mounting \"{source}\" to rootfs at \"{destination}\": {reason}"))
+        .about(subject)
+        .by(path)
 }
 
 fn mount_failure(mount: &Mount<'_>, fault: &Fault<'_>) -> String {
@@ -196,7 +249,7 @@ fn is_not_ordinary(mount: &Mount<'_>, fault: &Fault<'_>) -> bool {
         }
         What::Bind(_) | What::Cgroup1(_) | What::Cgroup2(_) => false,
     };
-    strict && matches!(Errno::from_raw_os_error(fault.errno), Errno::LOOP | Errno::NOTDIR)
+    strict && matches!(errno_of(fault), Some(Errno::LOOP | Errno::NOTDIR))
 }
 
 fn source_of(mount: &Mount<'_>) -> String {
@@ -207,49 +260,45 @@ fn source_of(mount: &Mount<'_>) -> String {
     }
 }
 
-fn join(plan: &Plan<'_>, fault: &Fault<'_>) -> String {
+fn join(plan: &Plan<'_>, fault: &Fault<'_>) -> Said {
     let join = usize::try_from(fault.index).ok().and_then(|index| plan.start.join.get(index));
     match join {
         Some(join) => {
-            format!(
-                "setns {}: {} (linux.namespaces[{}].path)",
-                join.path.to_string_lossy(),
-                errno(fault),
-                join.index
-            )
+            let path = join.path.to_string_lossy();
+            Said::new(format!("setns {path}: {}", errno(fault)))
+                .about(path)
+                .by(format!("linux.namespaces[{}].path", join.index))
         }
-        None => format!("setns: {}", errno(fault)),
+        None => Said::new(format!("setns: {}", errno(fault))),
     }
 }
 
-fn device(plan: &Plan<'_>, fault: &Fault<'_>) -> String {
+fn device(plan: &Plan<'_>, fault: &Fault<'_>) -> Said {
     let nodes = plan.task.rootfs.devices.as_ref().map(|devices| &devices.nodes);
     let node = nodes.and_then(|nodes| nodes.get(usize::try_from(fault.index).ok()?));
-    match node {
-        Some(node) if node.index == u32::MAX => {
-            format!("mknod {}: {}", node.path.to_string_lossy(), errno(fault))
-        }
-        Some(node) => {
-            format!("mknod {}: {} (linux.devices[{}])", node.path.to_string_lossy(), errno(fault), node.index)
-        }
-        None => format!("mknod: {}", errno(fault)),
-    }
+    let Some(node) = node else { return Said::new(format!("mknod: {}", errno(fault))) };
+    let path = node.path.to_string_lossy();
+    let said = Said::new(format!("mknod {path}: {}", errno(fault))).about(path);
+    // One of those that every container has is nobody's entry.
+    if node.index == u32::MAX { said } else { said.by(format!("linux.devices[{}]", node.index)) }
 }
 
-fn sysctl(plan: &Plan<'_>, fault: &Fault<'_>) -> String {
+fn sysctl(plan: &Plan<'_>, fault: &Fault<'_>) -> Said {
     let sysctl = usize::try_from(fault.index).ok().and_then(|index| plan.task.sysctls.get(index));
     match sysctl {
         Some(sysctl) => {
             let path = sysctl.path.to_string_lossy();
-            let (key, errno) = (path.replace('/', "."), errno(fault));
-            format!("write sysctl key {key}: /proc/sys/{path}: {errno} (linux.sysctl[{key:?}])")
+            let key = path.replace('/', ".");
+            Said::new(format!("write sysctl key {key}: /proc/sys/{path}: {}", errno(fault)))
+                .about(format!("/proc/sys/{path}"))
+                .by(format!("linux.sysctl[{key:?}]"))
         }
-        None => format!("write sysctl: {}", errno(fault)),
+        None => Said::new(format!("write sysctl: {}", errno(fault))),
     }
 }
 
-fn path_of(list: &str, paths: &[brig_handshake::Text<'_>], fault: &Fault<'_>) -> String {
+fn path_of(list: &str, paths: &[brig_handshake::Text<'_>], fault: &Fault<'_>) -> Said {
     let path = usize::try_from(fault.index).ok().and_then(|index| paths.get(index));
     let path = path.map(|path| path.to_string_lossy().into_owned()).unwrap_or_default();
-    format!("{} {path}: {} ({list})", fault.step.name(), errno(fault))
+    Said::new(format!("{} {path}: {}", fault.step.name(), errno(fault))).about(path).by(list)
 }

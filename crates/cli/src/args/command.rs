@@ -59,6 +59,8 @@ pub enum Command {
     Delete(DeleteArgs),
     /// `demo`
     Demo(DemoArgs),
+    /// `doctor`
+    Doctor(DoctorArgs),
     /// `events`
     Events(EventsArgs),
     /// `exec`
@@ -282,13 +284,22 @@ pub struct ExplainArgs {
     pub format: ExplainFormat,
 }
 
-/// `--format` of `explain`.
+/// `--format` of `explain` and `doctor`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ExplainFormat {
     /// For people.
     Text,
     /// For programs.
     Json,
+}
+
+/// `doctor`.
+#[derive(Debug, PartialEq, Eq)]
+pub struct DoctorArgs {
+    /// How to print.
+    pub format: ExplainFormat,
+    /// The features to try; all if there are none.
+    pub features: Vec<String>,
 }
 
 /// `demo`.

@@ -132,12 +132,22 @@ pub(super) fn spec(found: Found) -> Read<Command> {
 }
 
 pub(super) fn explain(mut found: Found) -> Read<Command> {
-    let format = match found.text("format").as_deref() {
-        None | Some("text") => ExplainFormat::Text,
-        Some("json") => ExplainFormat::Json,
-        Some(_) => return Err("invalid format option".to_owned()),
-    };
+    let format = explain_format(&found)?;
     Ok(Command::Explain(ExplainArgs { bundle: PathBuf::from(found.words.remove(0)), format }))
+}
+
+fn explain_format(found: &Found) -> Read<ExplainFormat> {
+    match found.text("format").as_deref() {
+        None | Some("text") => Ok(ExplainFormat::Text),
+        Some("json") => Ok(ExplainFormat::Json),
+        Some(_) => Err("invalid format option".to_owned()),
+    }
+}
+
+pub(super) fn doctor(found: Found) -> Read<Command> {
+    let format = explain_format(&found)?;
+    let features = found.words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+    Ok(Command::Doctor(DoctorArgs { format, features }))
 }
 
 pub(super) fn demo(found: Found) -> Read<Command> {

@@ -1,5 +1,5 @@
 //! The commands and their flags: one table, from which words are parsed and help is printed.
-//! Flags and their names are runc's; `explain` and `demo` are brig's own. Runs in: parent.
+//! Flags and their names are runc's; `explain`, `doctor` and `demo` are brig's own. Runs in: parent.
 
 use super::{Command, read, scan::Found, seccomp};
 
@@ -207,6 +207,15 @@ pub static COMMANDS: &[CommandRow] = &[
         name: "demo", alias: None, summary: "show what a container made from this host's files can and cannot do",
         usage: "[-- <command> [arguments...]]", description: "With a command: run that in it instead.",
         order: WordOrder::FlagsFirst, count: Count::AtLeast(0), read: read::demo, flags: &[],
+    },
+    CommandRow {
+        name: "doctor", alias: None, summary: "try what this machine lets this user do",
+        usage: "[command options] [feature...]",
+        description: "Makes a small container for each feature and removes it; nothing is left behind. Exit code 0: an\n\
+                      ordinary container runs here; 1: none does. With features: 0 if all of them work, 1 if one is\n\
+                      missing. 2: the doctor itself could not work.",
+        order: WordOrder::FlagsAnywhere, count: Count::AtLeast(0), read: read::doctor,
+        flags: &[text("format", "text or json").default("text")],
     },
     CommandRow {
         name: "events", alias: None, summary: "print statistics and out-of-memory events of a container",

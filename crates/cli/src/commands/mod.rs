@@ -5,6 +5,7 @@ mod checkpoint;
 mod create;
 mod delete;
 mod demo;
+mod doctor;
 mod events;
 mod exec;
 mod explain;
@@ -50,6 +51,7 @@ pub fn dispatch(name: &str, global: &Global, command: Command) -> Outcome {
         }
         Command::Delete(args) => delete::run(global, args),
         Command::Demo(args) => demo::run(global, args),
+        Command::Doctor(args) => doctor::run(global, args),
         Command::Events(args) => events::run(global, args),
         Command::Exec(args) => exec::run(global, args)
             .map_err(|failure| Failure { exit: Exit::ExecFailure, ..failure.prefixed("exec failed") }),
@@ -65,7 +67,7 @@ pub fn dispatch(name: &str, global: &Global, command: Command) -> Outcome {
         Command::Resume(args) => resume::run(global, args),
         Command::Run(args) => match run::run(global, args) {
             // The container's program could not be executed: as runc's, that is one bare line, and no record in the log.
-            Err(Failure { message, exit: exit @ Exit::Process(_) }) => {
+            Err(Failure { message, exit: exit @ Exit::Process(_), .. }) => {
                 print_error(&message);
                 Ok(exit)
             }

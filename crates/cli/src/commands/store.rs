@@ -16,7 +16,7 @@ use rustix::{io::Errno, process::geteuid};
 use super::io_words;
 use crate::{
     args::{Global, command::Rootless},
-    exit::{Exit, Failure},
+    exit::{Details, Exit, Failure},
 };
 
 const ROOT: &str = "/run/brig";
@@ -53,7 +53,7 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         // runc does not learn of it any more: its init ends with 255, as a program of the container would.
         let exit = if error.is_past_gate() { Exit::Process(255) } else { Exit::Failure };
-        Self { message: error.to_string(), exit }
+        Self { message: error.to_string(), exit, details: Details::of(&error) }
     }
 }
 

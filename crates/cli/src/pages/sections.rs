@@ -122,6 +122,10 @@ fn exit_status(name: &str) -> &'static str {
         "demo" => {
             "0 if every wall stands, 1 if one does not or there is no container; with a command, that of the command.\n"
         }
+        "doctor" => {
+            "0 if an ordinary container runs here, 1 if not; with features, 0 if all of them work, 1 if one is missing. 2 if the \
+             doctor itself could not work.\n"
+        }
         "seccomp" => {
             "Of check: 0 the call is let through, 1 it is not. Of diff: 0 the profiles agree, 1 they differ. 2 without an answer.\n"
         }
@@ -136,7 +140,8 @@ fn see_also(name: &str) -> &'static [&'static str] {
         "checkpoint" => &["restore", "criu(8)"],
         "create" => &["start", "run", "delete", "spec", "explain", "namespaces(7)", "cgroups(7)"],
         "delete" => &["kill", "list"],
-        "demo" => &["run", "explain"],
+        "demo" => &["run", "explain", "doctor"],
+        "doctor" => &["demo", "features", "explain"],
         "events" => &["update", "cgroups(7)"],
         "exec" => &["run", "ps", "capabilities(7)"],
         "explain" => &["spec", "run"],

@@ -66,3 +66,9 @@ pub(crate) fn file(brig: &Brig, id: &str, file: &str) -> String {
     let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     text.trim().replace('\n', "; ")
 }
+
+/// What version 2 has to give where it is alone.
+pub(crate) fn controllers() -> String {
+    let text = std::fs::read_to_string("/sys/fs/cgroup/cgroup.controllers");
+    text.map(|text| text.trim().to_owned()).unwrap_or_default()
+}

@@ -85,7 +85,7 @@ impl Brig {
     #[track_caller]
     pub(crate) fn assert_gone(&self, id: &str) {
         let ended = self.run(&["state", id]);
-        assert_eq!((ended.code, ended.error()), (1, "container does not exist".to_owned()), "{ended:?}");
+        ended.failed(1, "container does not exist");
         self.assert_nothing_of(id);
     }
 }

@@ -193,11 +193,13 @@ impl Ended {
         serde_json::from_str(&self.text()).unwrap()
     }
 
-    /// Asserts that it failed with `code`, and that the error it logged last is `message`.
+    /// Asserts that it failed with `code`, and that the error it logged last is `message`, or that with the cause behind it.
     #[track_caller]
     pub(crate) fn failed(&self, code: i32, message: &str) {
         assert_eq!(self.code, code, "{self:?}");
-        assert_eq!(self.error(), message, "{self:?}");
+        let error = self.error();
+        let cause = error.strip_prefix(message).is_some_and(|rest| rest.starts_with("; "));
+        assert_eq!(if cause { message } else { &error }, message, "{self:?}");
     }
 
     /// The error that was logged last, without what quoting adds.
