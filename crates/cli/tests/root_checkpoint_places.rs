@@ -5,10 +5,14 @@
 
 mod common;
 
-use std::{fs, os::unix::fs::symlink};
+use std::{
+    fs,
+    os::unix::fs::{MetadataExt as _, symlink},
+};
 
 use common::checkpoint::{COUNTER, cannot_run, count, counts_on};
 use common::{Brig, Bundle, HostMounts, Stranger, cgroup, namespace_of, set_namespace};
+use rustix::mount::{MountFlags, UnmountFlags, mount, mount_bind, unmount};
 use serde_json::{Value, json};
 
 /// Dumps a container that has counted, and restores it.
@@ -71,6 +75,92 @@ fn mounts_of_the_host_and_the_container_s_own_are_there_again() {
 }
 
 #[test]
+fn what_came_along_with_a_mount_is_the_host_s_again_and_what_the_container_mounted_its_own() {
+    if cannot_run() {
+        return;
+    }
+    let brig = Brig::new();
+    let source = brig.scratch("source");
+    let (within, disk) = (source.join("within"), brig.scratch("disk"));
+    fs::create_dir_all(source.join("own")).unwrap();
+    fs::create_dir_all(&within).unwrap();
+    fs::create_dir_all(&disk).unwrap();
+    mount("tmpfs", &within, "tmpfs", MountFlags::empty(), None).unwrap();
+    fs::create_dir_all(within.join("a disk")).unwrap();
+    mount_bind(&disk, within.join("a disk")).unwrap();
+    let bundle = Bundle::script(COUNTER)
+        .mount(json!({ "destination": "/data", "type": "bind", "source": source, "options": ["rbind"] }))
+        .mount(json!({ "destination": "/data/own", "type": "tmpfs", "source": "tmpfs" }));
+    let id = brig.start_apart(&bundle);
+    says(&brig, &id, "echo kept > /data/own/note");
+    there_and_back(&brig, &bundle, &id, [&[], &[]]);
+    let look = "cat /data/own/note; echo in > '/data/within/a disk/file'; echo out > /data/within/file";
+    assert_eq!(says(&brig, &id, look), "kept\n");
+    let read = |path: std::path::PathBuf| fs::read_to_string(path).unwrap_or_default();
+    assert_eq!((read(disk.join("file")), read(within.join("file"))), ("in\n".into(), "out\n".into()));
+    assert!(!source.join("own/note").exists());
+    brig.run(&["delete", "--force", &id]).ok();
+    unmount(within.join("a disk"), UnmountFlags::empty()).unwrap();
+    unmount(&within, UnmountFlags::empty()).unwrap();
+}
+
+#[test]
+fn id_mapped_mounts_come_back_with_their_mapping() {
+    if cannot_run() {
+        return;
+    }
+    let brig = Brig::new();
+    let (source, mounts) = (brig.scratch("source"), HostMounts::now());
+    fs::create_dir(&source).unwrap();
+    fs::write(source.join("file"), "").unwrap();
+    let map = json!([{ "containerID": 0, "hostID": 4242, "size": 10 }]);
+    let of_its_own = json!({
+        "destination": "/data", "type": "bind", "source": source, "options": ["bind"],
+        "uidMappings": map, "gidMappings": map,
+    });
+    let container_s =
+        json!({ "destination": "/data", "type": "bind", "source": source, "options": ["bind", "idmap"] });
+    for (bundle, owner) in [
+        (Bundle::script(COUNTER).mount(of_its_own), "4242\n"),
+        (Bundle::script(COUNTER).in_user_namespace().mount(container_s), "0\n"),
+    ] {
+        let images = brig.scratch("images");
+        fs::create_dir(&images).unwrap();
+        let id = brig.start_apart(&bundle);
+        let look = "stat -c %u /data/file";
+        assert_eq!(says(&brig, &id, look), owner);
+        there_and_back(&brig, &bundle, &id, [&[], &[]]);
+        assert_eq!(says(&brig, &id, look), owner);
+        brig.run(&["delete", "--force", &id]).ok();
+        brig.assert_nothing_of(&id);
+        fs::remove_dir_all(images).unwrap();
+    }
+    mounts.assert_unchanged();
+}
+
+#[test]
+fn namespaces_that_were_joined_are_joined_again() {
+    if cannot_run() {
+        return;
+    }
+    let (joined, brig) = (Stranger::new(&["--ipc", "--uts"], "uts"), Brig::new());
+    let kinds = ["ipc", "uts"];
+    let bundle = Bundle::script(COUNTER).edit(|config| {
+        config.as_object_mut().unwrap().remove("hostname");
+        for kind in kinds {
+            set_namespace(config, kind, Some(&joined.path(kind)));
+        }
+    });
+    let id = brig.start_apart(&bundle);
+    for _ in 0..2 {
+        there_and_back(&brig, &bundle, &id, [&[], &[]]);
+        for kind in kinds {
+            assert_eq!(namespace_of(&brig.state(&id)["pid"], kind), namespace_of(joined.pid(), kind));
+        }
+    }
+}
+
+#[test]
 fn a_network_namespace_that_was_joined_is_joined_again() {
     if cannot_run() {
         return;
@@ -121,7 +211,7 @@ fn every_way_to_treat_cgroups_brings_the_container_back() {
     }
     let (bundle, brig) = (Bundle::script(COUNTER), Brig::new());
     let id = brig.start_apart(&bundle);
-    // It is there before CRIU looks, so that `strict` has no place at restore.
+    // It is there before CRIU looks, so that `strict` has no place at restore, as in runc.
     for [mode, restored] in [["soft"; 2], ["full"; 2], ["ignore"; 2], ["strict", "soft"]] {
         let options = [mode, restored].map(|mode| ["--manage-cgroups-mode", mode]);
         there_and_back(&brig, &bundle, &id, options.each_ref().map(<[&str; 2]>::as_slice));
@@ -130,6 +220,18 @@ fn every_way_to_treat_cgroups_brings_the_container_back() {
         brig.run(&["pause", &id]).ok();
         brig.run(&["resume", &id]).ok();
     }
+}
+
+#[test]
+fn pages_of_images_may_be_given_back_to_the_disk_as_they_are_restored() {
+    if cannot_run() {
+        return;
+    }
+    let (bundle, brig) = (Bundle::script(COUNTER), Brig::new());
+    let id = brig.start_apart(&bundle);
+    there_and_back(&brig, &bundle, &id, [&[], &["--auto-dedup"]]);
+    let pages = fs::metadata(brig.scratch("images").join("pages-1.img")).unwrap();
+    assert_eq!((pages.blocks(), pages.len() > 0), (0, true));
 }
 
 #[test]

@@ -5,7 +5,12 @@
 
 mod common;
 
-use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, process::Stdio};
+use std::{
+    fs,
+    os::unix::fs::{PermissionsExt as _, symlink},
+    path::Path,
+    process::{Command, Stdio},
+};
 
 use common::checkpoint::{COUNTER, cannot_run, count, counts_on};
 use common::{Brig, Bundle, Ended, HostMounts, unique};
@@ -91,6 +96,68 @@ fn a_restore_from_images_that_are_not_whole_leaves_nothing_and_quotes_criu() {
 }
 
 #[test]
+fn memory_that_was_cut_short_is_found_before_criu_reads_behind_its_end_for_ever() {
+    if cannot_run() {
+        return;
+    }
+    let (bundle, brig) = (Bundle::script(COUNTER), Brig::new());
+    let id = dumped(&bundle, &brig);
+    let (images, before) = (brig.scratch("images"), count(&bundle));
+    let pages = images.join("pages-1.img");
+    let whole = fs::read(&pages).unwrap();
+    for size in [whole.len() - 1, 4096, 0] {
+        fs::write(&pages, &whole[..size]).unwrap();
+        let ended = fails_and_leaves_nothing(&bundle, &brig);
+        let words = format!("the images are not whole: pages-1.img has {size} of {} bytes", whole.len());
+        assert_eq!(ended.error(), words);
+    }
+    assert!(!images.join("restore.log").exists(), "CRIU was started");
+    fs::write(&pages, &whole).unwrap();
+    // So it is where an earlier dump has them.
+    let earlier = brig.scratch("earlier");
+    fs::create_dir(&earlier).unwrap();
+    for name in ["pages-1.img", "pagemap-1.img"] {
+        fs::copy(images.join(name), earlier.join(name)).unwrap();
+    }
+    fs::write(earlier.join("pages-1.img"), &whole[1..]).unwrap();
+    symlink("../earlier", images.join("parent")).unwrap();
+    assert!(fails_and_leaves_nothing(&bundle, &brig).error().starts_with("the images are not whole: "));
+    fs::remove_file(images.join("parent")).unwrap();
+    brig.restore(&id, &bundle, "images", &[]).ok();
+    counts_on(&bundle, before);
+}
+
+#[test]
+fn images_that_somebody_else_supplied_neither_hang_brig_nor_fill_its_memory() {
+    if cannot_run() {
+        return;
+    }
+    let (bundle, brig) = (Bundle::script(COUNTER), Brig::new());
+    dumped(&bundle, &brig);
+    let supplied = brig.scratch("images");
+    let whole = brig.scratch("whole");
+    fs::rename(&supplied, &whole).unwrap();
+    for (trick, said) in [
+        ("ln -sf /dev/zero descriptors.json", "descriptors.json: too many levels of symbolic links"),
+        ("rm descriptors.json; mkfifo descriptors.json", "descriptors.json: invalid argument"),
+        ("truncate -s 1G descriptors.json", "descriptors.json: file too large"),
+        ("rm pages-1.img; mkfifo pages-1.img", "not whole: pages-1.img is no ordinary file"),
+        ("ln -sf /dev/zero inventory.img", "not whole: inventory.img is no ordinary file"),
+        ("ln -s . parent", "the images are their own parent: too many levels of symbolic links"),
+        ("rm core-1.img; ln -s /dev/zero restore.log", "errno "),
+        ("rm core-1.img; ln -s /dev/full restore.log", "errno "),
+    ] {
+        fs::create_dir(&supplied).unwrap();
+        let script = format!("cp {}/* .; {trick}", whole.display());
+        let made = Command::new("sh").args(["-ec", &script]).current_dir(&supplied).status().unwrap();
+        assert!(made.success());
+        let ended = fails_and_leaves_nothing(&bundle, &brig);
+        assert!(ended.error().contains(said), "{trick}: {ended:?}");
+        fs::remove_dir_all(&supplied).unwrap();
+    }
+}
+
+#[test]
 fn a_restore_whose_id_is_taken_leaves_the_other_alone() {
     if cannot_run() {
         return;
@@ -126,7 +193,7 @@ fn a_process_that_is_traced_cannot_be_dumped_and_runs_on() {
     let (bundle, brig) = (Bundle::script(COUNTER), Brig::new());
     let id = brig.start_apart(&bundle);
     count(&bundle);
-    let mut strace = std::process::Command::new("strace");
+    let mut strace = Command::new("strace");
     strace.args(["--quiet=all", "-o", "/dev/null", "-p", &brig.state(&id)["pid"].to_string()]);
     let Ok(mut tracing) = strace.stdin(Stdio::null()).stderr(Stdio::null()).spawn() else {
         println!("SKIPPED: needs strace");

@@ -54,17 +54,29 @@ pub struct External<'p> {
     pub destination: Text<'p>,
     /// What, on the host.
     pub source: Text<'p>,
+    /// The place in `task.rootfs.mounts` of a bind mount.
+    pub bind: Option<u32>,
+    /// What is mounted below the source comes along.
+    pub recursive: bool,
+}
+
+impl<'p> External<'p> {
+    fn alone(destination: Text<'p>, source: Text<'p>) -> Self {
+        Self { destination, source, bind: None, recursive: false }
+    }
 }
 
 /// All mounts of a plan that show the host's files.
 pub fn external<'p>(plan: &'p Plan<'_>) -> Vec<External<'p>> {
     let rootfs = &plan.task.rootfs;
     let mut all = Vec::with_capacity(rootfs.mounts.len());
-    for mount in &rootfs.mounts {
+    for (place, mount) in (0..).zip(&rootfs.mounts) {
         match &mount.what {
             What::Bind(bind) => all.push(External {
                 destination: Text::Borrowed(&*mount.destination),
                 source: Text::Borrowed(&*bind.source),
+                bind: Some(place),
+                recursive: bind.recursive,
             }),
             What::Cgroup1(_) => all.extend(hierarchies(mount)),
             What::Filesystem(_) | What::Cgroup2(_) => {}
@@ -72,11 +84,11 @@ pub fn external<'p>(plan: &'p Plan<'_>) -> Vec<External<'p>> {
     }
     for node in rootfs.devices.iter().flat_map(|devices| &devices.nodes) {
         let path = || Text::Borrowed(&*node.path);
-        all.push(External { destination: path(), source: path() });
+        all.push(External::alone(path(), path()));
     }
     if !rootfs.masked_paths.is_empty() {
         // This is what masked files are called in the images, by runc and by us.
-        all.push(External { destination: Text::Borrowed(NULL), source: Text::Borrowed(NULL) });
+        all.push(External::alone(Text::Borrowed(NULL), Text::Borrowed(NULL)));
     }
     all
 }
@@ -90,7 +102,7 @@ fn hierarchies<'p>(mount: &'p Mount<'_>) -> impl Iterator<Item = External<'p>> {
     found.iter().filter(|hierarchy| hierarchy.data.is_none()).filter_map(|hierarchy| {
         let below = [mount.destination.to_bytes(), b"/", hierarchy.name.to_bytes()].concat();
         let destination = text(below, format_args!("mounts[{}].destination", mount.index)).ok()?;
-        Some(External { destination, source: Text::Borrowed(&*hierarchy.source) })
+        Some(External::alone(destination, Text::Borrowed(&*hierarchy.source)))
     })
 }
 

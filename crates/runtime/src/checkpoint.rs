@@ -13,7 +13,9 @@ use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags, openat, ope
 use rustix::io::{Errno, write};
 use rustix::process::Pid;
 
-use crate::criu::{self, Criu, Desk, Directories, EXTERNAL, Job, Launch, Message, Options, option, pair};
+use crate::criu::{
+    self, Criu, Desk, Directories, EXTERNAL, Job, Launch, Message, Options, Phase, mountinfo, option, pair,
+};
 use crate::delete::{self, Mode as DeleteMode};
 use crate::error::{Error, Result};
 use crate::record::{self, Part, Record};
@@ -98,6 +100,7 @@ fn dump(record: &Record<'_>, request: &Request<'_>, directories: &Directories) -
         Launch { program: request.options.program, streams: None, inherited: &[], surroundings: None };
     let mut criu = Criu::start(&launch)?;
     check_features(&mut criu, request)?;
+    request.options.tell(Phase::Started(criu.version));
     let mut options = request.options.request(LOG, &record.facts);
     let work = directories.open_work()?;
     directories.name_in(&mut options, &work);
@@ -176,14 +179,19 @@ fn name_mounts(options: &mut Message, record: &Record<'_>) -> Result<()> {
     let root = openat(CWD, &path, flags, Mode::empty())
         .map_err(|errno| Error::os(format_args!("open {path}"), errno))?;
     let Outside { mounts, masked, .. } = &record.outside;
+    let mut outside = Vec::with_capacity(mounts.len());
     for mount in mounts {
-        let key = match open_inside(&root, mount) {
-            Ok(target) => link(&target)?,
+        match open_inside(&root, mount) {
+            Ok(target) => outside.push(link(&target)?),
             // Unmounted by the container, or a device that it removed.
-            Err(Errno::NOENT | Errno::NOTDIR) => continue,
+            Err(Errno::NOENT | Errno::NOTDIR) => {}
             Err(errno) => return Err(in_container(mount, errno)),
-        };
-        options.message(option::EXT_MNT, &pair(&key, &key));
+        }
+    }
+    let [container, host] = [mountinfo::of(&record.init.pid.to_string())?, mountinfo::of("self")?];
+    let along = mountinfo::brought_along(&container, &host, &outside);
+    for key in outside.iter().chain(along.iter().filter(|key| !outside.contains(key))) {
+        options.message(option::EXT_MNT, &pair(key, key));
     }
     for mask in masked {
         match open_inside(&root, mask) {

@@ -6,6 +6,8 @@
 
 mod failure;
 mod images;
+pub(crate) mod mountinfo;
+mod pagemap;
 mod process;
 mod protobuf;
 mod reply;
@@ -18,6 +20,7 @@ use brig_plan::plan::StateFacts;
 pub use failure::Failure;
 pub(crate) use failure::{at_least, broken, lacks, quote_log};
 pub(crate) use images::{Directories, read_descriptors, write_descriptors};
+pub(crate) use pagemap::check as check_memory;
 pub(crate) use process::{Criu, Desk, Launch, Surroundings};
 pub(crate) use protobuf::Message;
 pub use reply::Version;
@@ -50,6 +53,30 @@ pub struct Options<'o> {
     pub auto_dedup: bool,
     /// Memory is not written, or not read, but served when it is needed.
     pub lazy_pages: bool,
+    /// Who is told how far it is.
+    pub progress: Option<Progress<'o>>,
+}
+
+/// Somebody who is told how far it is.
+#[derive(Clone, Copy)]
+pub struct Progress<'p>(pub &'p (dyn Fn(Phase) + Sync));
+
+impl std::fmt::Debug for Progress<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Progress")
+    }
+}
+
+/// How far a dump or a restore is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Phase {
+    /// CRIU is there, and begins.
+    Started(Version),
+    /// The namespaces of what is restored are there, and their networks.
+    Namespaces,
+    /// Its processes are there, and do not run yet.
+    Processes,
 }
 
 /// Whether bytes are an answer of CRIU's. For the fuzzer, which wants no more than that reading them ends.
@@ -89,6 +116,12 @@ impl ManageCgroups {
 }
 
 impl Options<'_> {
+    pub(crate) fn tell(&self, phase: Phase) {
+        if let Some(Progress(tell)) = self.progress {
+            tell(phase);
+        }
+    }
+
     /// The part of the request that they are.
     pub(crate) fn request(&self, log: &str, facts: &StateFacts<'_>) -> Message {
         let mut request = Message::default();

@@ -18,12 +18,12 @@ use crate::{executable, spawn, talk};
 const USER: u32 = 0x1000_0000;
 
 /// The tree of the source of mount `place`, id-mapped where the plan says so: `opened`, if that was done already. `pid` is the
-/// process that asks; `joined` are the namespaces that it joined.
+/// process that asks, `None` before there is one; `joined` are the namespaces that it joined.
 pub(crate) fn open(
     plan: &Plan<'_>,
     place: u32,
     opened: Option<OwnedFd>,
-    pid: Pid,
+    pid: Option<Pid>,
     joined: &[OwnedFd],
 ) -> Result<OwnedFd, Errno> {
     let source = plan.sources.iter().find(|source| source.mount == place).ok_or(Errno::INVAL)?;
@@ -48,7 +48,7 @@ fn map(
     tree: &OwnedFd,
     mapping: &IdMapping,
     plan: &Plan<'_>,
-    pid: Pid,
+    pid: Option<Pid>,
     joined: &[OwnedFd],
 ) -> Result<(), Errno> {
     let namespace = match &mapping.maps {
@@ -61,10 +61,15 @@ fn map(
     mount_setattr(tree, reach, &attr)
 }
 
-fn container_namespace(plan: &Plan<'_>, pid: Pid, joined: &[OwnedFd]) -> Result<OwnedFd, Errno> {
+fn container_namespace(plan: &Plan<'_>, pid: Option<Pid>, joined: &[OwnedFd]) -> Result<OwnedFd, Errno> {
     match plan.start.join.iter().zip(joined).find(|(join, _)| join.kind == USER) {
         Some((_, namespace)) => namespace.try_clone().map_err(|_| Errno::MFILE),
-        None => user_namespace_of(pid),
+        // Without a process one that has the same maps does as well.
+        None => match (pid, &plan.start.id_maps) {
+            (Some(pid), _) => user_namespace_of(pid),
+            (None, Some(maps)) => namespace_with(maps),
+            (None, None) => Err(Errno::INVAL),
+        },
     }
 }
 

@@ -57,7 +57,7 @@ impl Desk for InitDesk<'_, '_> {
     }
 
     fn open_source(&mut self, mount: u32, opened: Option<OwnedFd>, pid: Pid) -> Result<OwnedFd, Errno> {
-        sources::open(self.making.plan, mount, opened, pid, &self.making.joined)
+        sources::open(self.making.plan, mount, opened, Some(pid), &self.making.joined)
     }
 
     fn set_up_network(&mut self, inside: OwnedFd, pid: Pid) -> Result<()> {

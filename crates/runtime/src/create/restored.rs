@@ -6,6 +6,7 @@
 
 mod network;
 mod root;
+mod sources;
 
 use std::fs::{DirBuilder, canonicalize};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -25,7 +26,8 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use super::{Created, Making, Streams, in_context};
 use crate::criu::{
-    self, Criu, Desk, Directories, EXTERNAL, Job, Launch, Message, Surroundings, inherit, option, pair,
+    self, Criu, Desk, Directories, EXTERNAL, Job, Launch, Message, Options, Phase, Surroundings, inherit,
+    option, pair,
 };
 use crate::error::{Error, Result, best_effort};
 use crate::hooks::{self, Hooks};
@@ -35,15 +37,19 @@ use crate::spawn::{self, Parked};
 use crate::status::Status;
 use crate::terminal::Terminals;
 use crate::{seccomp, state};
-use root::Resolved;
+use sources::Mapped;
 
 impl Making<'_> {
     /// Has CRIU make the processes.
     pub(super) fn restore(&mut self, images: &Images<'_>, parked: Option<&Parked>) -> Result<Created> {
         let directories = Directories::open(&images.options)?;
         let descriptors = criu::read_descriptors(&directories.images, images.options.images)?;
-        let stand = Stand::make(self.place.path())?;
-        let resolved = Mutex::new(Vec::new());
+        criu::check_memory(directories.images.as_fd())?;
+        let stand = Stand::make(self.place.path(), "criu-root")?;
+        let sources = Stand::make(self.place.path(), "criu-sources")?;
+        let mapped = Mapped::open(self.plan, &self.joined, &sources.path)?;
+        let external = checkpoint::external(self.plan);
+        let mounts = Mutex::new(Vec::new());
         let points = checkpoint::mount_points(self.plan);
         let rootfs = &self.plan.facts.rootfs;
         let prepare = || {
@@ -54,14 +60,17 @@ impl Making<'_> {
                     "a kernel without keys has none to protect",
                 );
             }
-            let found = root::mount(rootfs, &stand.path, &points)?;
-            if let Ok(mut resolved) = resolved.lock() {
-                *resolved = found;
+            root::keep_to_ourselves()?;
+            mapped.mount(self.store.root(), [&stand.path, &sources.path])?;
+            let resolved = root::mount(rootfs, &stand.path, &points)?;
+            let all = sources::all(&external, &mapped, &resolved)?;
+            if let Ok(mut mounts) = mounts.lock() {
+                *mounts = all;
             }
             Ok(())
         };
-        let external = self.external_namespaces();
-        let inherited: Vec<BorrowedFd<'_>> = external.iter().map(|(namespace, _)| *namespace).collect();
+        let namespaces = self.external_namespaces();
+        let inherited: Vec<BorrowedFd<'_>> = namespaces.iter().map(|(namespace, _)| *namespace).collect();
         let launch = Launch {
             program: images.options.program,
             streams: Some(match &self.request.streams {
@@ -76,7 +85,8 @@ impl Making<'_> {
         };
         // Its working directory has to stay open for as long as it is asked, which is as long as it lives.
         let criu = Criu::start(&launch)?;
-        let resolved = resolved.into_inner().unwrap_or_default();
+        images.options.tell(Phase::Started(criu.version));
+        let mounts = mounts.into_inner().unwrap_or_default();
         let mut request = self.request_to_criu(images, &directories, &criu)?;
         request.text(option::ROOT, stand.path.as_os_str().as_bytes());
         for (number, link) in (0..3).zip(&descriptors) {
@@ -84,14 +94,17 @@ impl Making<'_> {
                 request.message(option::INHERIT_FD, &inherit(link, number));
             }
         }
-        for ((_, key), number) in external.iter().zip(&criu.inherited) {
+        for ((_, key), number) in namespaces.iter().zip(&criu.inherited) {
             request.message(option::INHERIT_FD, &inherit(key, *number));
         }
-        name_mounts(&mut request, &checkpoint::external(self.plan), &resolved);
-        drop(external);
+        for (place, source) in &mounts {
+            request.message(option::EXT_MNT, &pair(place, source));
+        }
+        drop(namespaces);
         self.enter_cgroup(&criu, parked)?;
         name_cgroups(&mut request, &criu)?;
-        self.converse_with(criu, &request).map_err(|error| criu::quote_log(error, &directories.log(LOG)))
+        self.converse_with(criu, &request, &images.options)
+            .map_err(|error| criu::quote_log(error, &directories.log(LOG)))
     }
 
     fn request_to_criu(
@@ -159,9 +172,10 @@ impl Making<'_> {
         if self.plan.task.walls == Walls::Finished { Ok(()) } else { self.restrict_devices() }
     }
 
-    fn converse_with(&self, criu: Criu, request: &Message) -> Result<Created> {
+    fn converse_with(&self, criu: Criu, request: &Message, options: &Options<'_>) -> Result<Created> {
         let mut desk = RestoreDesk {
             making: self,
+            options,
             terminals: Terminals::new(&self.request.streams),
             terminal: None,
             restored: None,
@@ -193,6 +207,7 @@ impl Making<'_> {
 /// What the parent does when CRIU says how far it is.
 struct RestoreDesk<'d, 'm> {
     making: &'d Making<'m>,
+    options: &'d Options<'d>,
     terminals: Terminals<'d>,
     /// The master of a foreground terminal.
     terminal: Option<OwnedFd>,
@@ -204,8 +219,16 @@ struct RestoreDesk<'d, 'm> {
 impl Desk for RestoreDesk<'_, '_> {
     fn notified(&mut self, script: &str, pid: Option<Pid>, descriptor: Option<OwnedFd>) -> Result<()> {
         match (script, pid, descriptor) {
-            ("setup-namespaces", Some(pid), _) => self.set_up_namespaces(pid),
-            ("post-restore", Some(pid), _) => self.keep(pid),
+            ("setup-namespaces", Some(pid), _) => {
+                self.set_up_namespaces(pid)?;
+                self.options.tell(Phase::Namespaces);
+                Ok(())
+            }
+            ("post-restore", Some(pid), _) => {
+                self.keep(pid)?;
+                self.options.tell(Phase::Processes);
+                Ok(())
+            }
             ("orphan-pts-master", _, Some(master)) => {
                 self.terminal = self.terminals.take(master)?;
                 Ok(())
@@ -266,16 +289,6 @@ fn number(pid: Pid) -> u32 {
     pid.as_raw_nonzero().get().cast_unsigned()
 }
 
-/// CRIU looks for the place where a mount was, as the images say it: links in the rootfs followed.
-fn name_mounts(request: &mut Message, mounts: &[checkpoint::External<'_>], resolved: &[Resolved]) {
-    for mount in mounts {
-        let written = mount.destination.to_bytes();
-        let found = resolved.iter().find(|resolved| resolved.destination == written);
-        let key = found.map_or(written, |resolved| resolved.target.as_slice());
-        request.message(option::EXT_MNT, &pair(key, mount.source.to_bytes()));
-    }
-}
-
 /// Where CRIU is now is where the container's processes go.
 fn name_cgroups(request: &mut Message, criu: &Criu) -> Result<()> {
     let membership = Membership::of(criu.pid())?;
@@ -285,14 +298,14 @@ fn name_cgroups(request: &mut Message, criu: &Criu) -> Result<()> {
     Ok(())
 }
 
-/// The place in the container's directory where CRIU finds the rootfs. It is a mount only in CRIU's namespace.
+/// A place in the container's directory where CRIU finds the rootfs, or sources. It is a mount only in CRIU's namespace.
 struct Stand {
     path: PathBuf,
 }
 
 impl Stand {
-    fn make(directory: &Path) -> Result<Self> {
-        let path = directory.join("criu-root");
+    fn make(directory: &Path, name: &str) -> Result<Self> {
+        let path = directory.join(name);
         let failed = |error: &std::io::Error| Error::io(format_args!("mkdir {}", path.display()), error);
         DirBuilder::new().mode(0o755).create(&path).map_err(|error| failed(&error))?;
         Ok(Self { path: canonicalize(&path).map_err(|error| failed(&error))? })

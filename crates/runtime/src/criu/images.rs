@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use brig_handshake::Text;
 use brig_plan::checkpoint;
-use rustix::fs::{CWD, Mode, OFlags, openat};
+use rustix::fs::{CWD, FileType, Mode, OFlags, fstat, openat};
 use rustix::io::Errno;
 
 use super::protobuf::Message;
@@ -76,14 +76,24 @@ pub(crate) fn write_descriptors(images: &OwnedFd, descriptors: &[Text<'_>]) -> R
         .map_err(|errno| Error::os(format_args!("write {DESCRIPTORS}"), errno))
 }
 
-/// Reads it.
+/// Reads it. Whoever supplies the images may have put a link or a pipe in its place.
 pub(crate) fn read_descriptors(images: &OwnedFd, path: &Path) -> Result<Vec<String>> {
     let failed = |errno: Errno| Error::os(format_args!("open {}", path.join(DESCRIPTORS).display()), errno);
-    let file =
-        openat(images, DESCRIPTORS, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).map_err(failed)?;
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = openat(images, DESCRIPTORS, flags, Mode::empty()).map_err(failed)?;
+    let stat = fstat(&file).map_err(failed)?;
+    if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+        return Err(failed(Errno::INVAL));
+    }
+    if stat.st_size > LONGEST {
+        return Err(failed(Errno::FBIG));
+    }
     let mut text = Vec::new();
     read_least(&file, &mut text, usize::MAX).map_err(failed)?;
     Ok(checkpoint::read_descriptors(&text)?)
 }
 
 const DESCRIPTORS: &str = "descriptors.json";
+
+/// Bytes in it: three paths, in JSON.
+const LONGEST: i64 = 128 << 10;

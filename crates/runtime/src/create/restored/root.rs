@@ -25,14 +25,18 @@ pub(super) struct Resolved {
     pub(super) target: Vec<u8>,
 }
 
+/// Nothing that is mounted from here on is seen by anybody else.
+pub(super) fn keep_to_ourselves() -> Result<()> {
+    mount_change("/", MountPropagationFlags::DOWNSTREAM | MountPropagationFlags::REC)
+        .map_err(|errno| Error::os("make mounts private for criu", errno))
+}
+
 /// Mounts `rootfs` at `stand` and makes what is missing of `points`.
 pub(super) fn mount(rootfs: &Text<'_>, stand: &Path, points: &[MountPoint<'_>]) -> Result<Vec<Resolved>> {
     let failed = |errno| {
         let subject = format_args!("bind {} for criu", rootfs.to_string_lossy()).to_string();
         Error::os(subject, errno)
     };
-    // What is mounted here stays here.
-    mount_change("/", MountPropagationFlags::DOWNSTREAM | MountPropagationFlags::REC).map_err(failed)?;
     mount_bind_recursive(&**rootfs, stand).map_err(failed)?;
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let root = openat(CWD, stand, flags, Mode::empty()).map_err(failed)?;
