@@ -4,11 +4,12 @@ use std::os::fd::AsFd as _;
 use std::path::Path;
 
 use brig_runtime::checkpoint::{self, Request, What};
+use brig_runtime::criu::{self, Progress};
+use brig_runtime::foreground;
 use brig_runtime::store::ContainerId;
-use brig_runtime::{criu, foreground};
 use rustix::process::geteuid;
 
-use super::{Outcome, store};
+use super::{Outcome, progress, store};
 use crate::{
     args::{
         Global,
@@ -26,9 +27,11 @@ pub(super) fn run(global: &Global, args: CheckpointArgs) -> Outcome {
     foreground::keep_descriptors(3);
     warn_without_root("checkpoint");
     let images = images(&args.criu);
+    let shown = progress::on_terminal("checkpoint", &args.id);
+    let tell = |phase| shown.iter().for_each(|shown| shown.tell(phase, images));
     let on = |switch| args.criu.switches.contains(&switch);
     let request = Request {
-        options: options(&args.criu, images),
+        options: options(&args.criu, images, shown.as_ref().map(|_| Progress(&tell))),
         what: match (on(CriuSwitch::PreDump), on(CriuSwitch::LeaveRunning)) {
             (true, _) => What::Memory,
             (false, true) => What::Running,
@@ -41,11 +44,18 @@ pub(super) fn run(global: &Global, args: CheckpointArgs) -> Outcome {
         ready: ready.as_ref().map(|ready| ready.as_fd()),
     };
     checkpoint::checkpoint(&store::open(global)?, &ContainerId::new(&args.id)?, &request)?;
+    if let Some(shown) = &shown {
+        shown.written(images);
+    }
     Ok(Exit::Success)
 }
 
 /// The words of the command line for what `checkpoint` and `restore` have in common.
-pub(super) fn options<'a>(args: &'a CriuArgs, images: &'a Path) -> criu::Options<'a> {
+pub(super) fn options<'a>(
+    args: &'a CriuArgs,
+    images: &'a Path,
+    progress: Option<Progress<'a>>,
+) -> criu::Options<'a> {
     let on = |switch| args.switches.contains(&switch);
     criu::Options {
         program: Path::new("criu"),
@@ -64,6 +74,7 @@ pub(super) fn options<'a>(args: &'a CriuArgs, images: &'a Path) -> criu::Options
         file_locks: on(CriuSwitch::FileLocks),
         auto_dedup: on(CriuSwitch::AutoDedup),
         lazy_pages: on(CriuSwitch::LazyPages),
+        progress,
     }
 }
 

@@ -13,6 +13,7 @@ mod features;
 mod kill;
 mod list;
 mod pause;
+mod progress;
 mod ps;
 mod restore;
 mod resume;

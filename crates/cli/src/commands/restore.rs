@@ -4,6 +4,7 @@ use std::cell::OnceCell;
 use std::path::Path;
 
 use brig_runtime::create::{self, Created, Request, Streams};
+use brig_runtime::criu::Progress;
 use brig_runtime::delete;
 use brig_runtime::foreground::{self, Signals};
 use brig_runtime::restore::{self, Images};
@@ -12,7 +13,7 @@ use brig_runtime::store::{ContainerId, Store};
 use super::{
     Outcome,
     checkpoint::{images, options, warn_without_root},
-    store,
+    progress, store,
 };
 use crate::{
     args::{Global, command::RestoreArgs},
@@ -65,8 +66,11 @@ fn make(
         systemd: store::systemd(global),
         ..Request::of(&bundle)
     };
+    let folder = images(&args.criu);
+    let shown = progress::on_terminal("restore", &args.id);
+    let tell = |phase| shown.iter().for_each(|shown| shown.tell(phase, folder));
     let images = Images {
-        options: options(&args.criu, images(&args.criu)),
+        options: options(&args.criu, folder, shown.as_ref().map(|_| Progress(&tell))),
         lsm_profile: args.lsm_profile.as_deref(),
         lsm_mount_context: args.lsm_mount_context.as_deref(),
     };
