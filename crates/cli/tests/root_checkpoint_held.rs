@@ -11,7 +11,7 @@ use std::{
     net::{TcpListener, TcpStream},
     os::unix::fs::MetadataExt as _,
     os::unix::net::{UnixDatagram, UnixListener, UnixStream},
-    process::{Child, Command},
+    process::{Child, Command, Stdio},
 };
 
 use common::checkpoint::{PART, cannot_run, count, counts_on, repeat};
@@ -27,6 +27,7 @@ fn payload() {
     match std::env::var(PART).as_deref() {
         Ok("serve") => serve(),
         Ok("connect") => connect(),
+        Ok("listen") => listen(),
         Ok("lock") => lock(),
         Ok("send") => send(),
         Ok("hold") => hold(),
@@ -88,6 +89,37 @@ fn an_established_connection_between_two_containers_survives_on_either_side() {
         counts_on(bundle, before);
     }
     counts_on(&serving, count(&connecting));
+}
+
+fn listen() {
+    let _listener = TcpListener::bind("127.0.0.1:5000").unwrap();
+    repeat(|_| {});
+}
+
+#[test]
+fn connections_that_nobody_accepted_are_left_out_if_that_is_asked_for() {
+    if cannot_run() || network::cannot_run() {
+        return;
+    }
+    let (host, brig) = (Host::new(), Brig::new());
+    let bundle = inside(&host, "listen");
+    let id = brig.start_apart(&bundle);
+    let listening = || host.does("ss --listening --tcp --numeric").contains(":5000");
+    eventually("it listens", listening);
+    let mut client = Command::new("busybox");
+    client.args(["nc", "127.0.0.1", "5000"]);
+    let mut client = host.command(&client).stdin(Stdio::piped()).spawn().unwrap();
+    eventually("it is connected", || host.does("ss --tcp --numeric").contains("ESTAB"));
+    assert_ne!(brig.checkpoint(&id, "images", &["--tcp-established"]).code, 0);
+    counts_on(&bundle, count(&bundle));
+    let options = ["--tcp-established", "--tcp-skip-in-flight"];
+    brig.checkpoint(&id, "images", &options).ok();
+    let before = count(&bundle);
+    assert!(!listening());
+    brig.restore(&id, &bundle, "images", &options[..1]).ok();
+    counts_on(&bundle, before);
+    assert!(listening());
+    end(&mut client);
 }
 
 fn lock() {

@@ -134,16 +134,27 @@ fn free_port() -> String {
 }
 
 #[test]
-fn pages_go_to_a_page_server() {
-    if cannot_run() {
-        return;
+fn pages_go_to_a_page_server_by_ipv4() {
+    if !cannot_run() {
+        pages_go_to("127.0.0.1", "127.0.0.1");
     }
+}
+
+#[test]
+fn pages_go_to_a_page_server_by_ipv6() {
+    if !cannot_run() {
+        pages_go_to("::1", "[::1]");
+    }
+}
+
+/// Which server listens, and what brig is told.
+fn pages_go_to(address: &str, told: &str) {
     let (bundle, brig, port) = (Bundle::playing("remember"), Brig::new(), free_port());
     let id = brig.start_apart(&bundle);
     count(&bundle);
     let elsewhere = brig.scratch("elsewhere");
-    let server = Server::start(&["page-server", "--address", "127.0.0.1", "--port", &port], &elsewhere);
-    brig.checkpoint(&id, "images", &["--page-server", &format!("127.0.0.1:{port}")]).ok();
+    let server = Server::start(&["page-server", "--address", address, "--port", &port], &elsewhere);
+    brig.checkpoint(&id, "images", &["--page-server", &format!("{told}:{port}")]).ok();
     server.ends_well();
     let before = count(&bundle);
     assert_eq!(pages_in(&brig.scratch("images")), 0);
