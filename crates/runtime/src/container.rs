@@ -64,7 +64,9 @@ pub struct Container {
 impl Container {
     /// A container of this root file system, to be described in words.
     pub fn builder(rootfs: impl Into<std::path::PathBuf>) -> Builder {
-        Builder::new(rootfs)
+        // In the spec it would be relative to the bundle, which it is itself.
+        let rootfs = rootfs.into();
+        Builder::new(std::path::absolute(&rootfs).unwrap_or(rootfs))
     }
 
     /// One that is there already, whoever made it.

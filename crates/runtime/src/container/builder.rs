@@ -420,6 +420,13 @@ mod tests {
     }
 
     #[test]
+    fn a_relative_root_file_system_is_looked_for_where_the_caller_is() {
+        let builder = Container::builder("a/b");
+        let here = std::env::current_dir().unwrap();
+        assert_eq!(builder.spec().root.as_ref().unwrap().path.as_str(), here.join("a/b").to_str().unwrap());
+    }
+
+    #[test]
     fn words_are_values_of_the_spec() {
         let spec = Container::builder("/r")
             .command(["sh", "-c", "true"])
