@@ -12,7 +12,7 @@ use std::{
     thread,
 };
 
-use common::checkpoint::{COUNTER, cannot_run, count, counts_on};
+use common::checkpoint::{COUNTER, cannot_run, count, counts_on, there_and_back};
 use common::{Brig, Bundle, HostMounts, eventually, unique};
 use serde_json::json;
 
@@ -127,10 +127,7 @@ fn a_paused_container_is_dumped_and_comes_back_running() {
     let id = brig.start_apart(&bundle);
     count(&bundle);
     brig.run(&["pause", &id]).ok();
-    let before = count(&bundle);
-    brig.checkpoint(&id, "images", &[]).ok();
-    brig.restore(&id, &bundle, "images", &[]).ok();
-    counts_on(&bundle, before);
+    there_and_back(&brig, &bundle, &id, [&[], &[]]);
 }
 
 #[test]

@@ -7,12 +7,11 @@ mod common;
 use std::{
     env, fs,
     io::{self, Read as _},
-    os::unix::fs::PermissionsExt as _,
     path::PathBuf,
     process::{Command, Stdio},
 };
 
-use common::checkpoint::{COUNTER, PART};
+use common::checkpoint::{COUNTER, PART, instead_of_criu};
 use common::terminal::HostTerminal;
 use common::{Brig, Bundle, unique};
 use rustix::net::{RecvFlags, SendFlags, recv, send};
@@ -112,16 +111,12 @@ impl Listener {
     fn new() -> Self {
         let (bundle, brig) = (Bundle::script(COUNTER), Brig::new());
         let id = brig.start_apart(&bundle);
-        let path = brig.scratch("path");
-        fs::create_dir(&path).unwrap();
-        let (shell, this) = (common::busybox().unwrap(), env::current_exe().unwrap());
-        let script = format!(
-            "#!{} sh\n{PART}=criu exec {} payload --exact --nocapture --test-threads=1 <&$2 >/dev/null 2>&1\n",
-            shell.display(),
+        let this = env::current_exe().unwrap();
+        let listen = format!(
+            "{PART}=criu exec {} payload --exact --nocapture --test-threads=1 <&$2 >/dev/null 2>&1\n",
             this.display()
         );
-        fs::write(path.join("criu"), script).unwrap();
-        fs::set_permissions(path.join("criu"), fs::Permissions::from_mode(0o755)).unwrap();
+        let path = instead_of_criu(&brig, Some(&listen));
         fs::create_dir(brig.scratch("images")).unwrap();
         let streams = r#"["/dev/null", "pipe:[7]", "/dev/null"]"#;
         fs::write(brig.scratch("images").join("descriptors.json"), streams).unwrap();

@@ -10,21 +10,10 @@ use std::{
     os::unix::fs::{MetadataExt as _, symlink},
 };
 
-use common::checkpoint::{COUNTER, cannot_run, count, counts_on};
+use common::checkpoint::{COUNTER, cannot_run, count, counts_on, there_and_back};
 use common::{Brig, Bundle, HostMounts, Stranger, cgroup, namespace_of, set_namespace};
 use rustix::mount::{MountFlags, UnmountFlags, mount, mount_bind, unmount};
 use serde_json::{Value, json};
-
-/// Dumps a container that has counted, and restores it.
-#[track_caller]
-fn there_and_back(brig: &Brig, bundle: &Bundle, id: &str, options: [&[&str]; 2]) {
-    count(bundle);
-    brig.checkpoint(id, "images", options[0]).ok();
-    brig.assert_gone(id);
-    let before = count(bundle);
-    brig.restore(id, bundle, "images", options[1]).ok();
-    counts_on(bundle, before);
-}
 
 /// What a shell in a container says.
 fn says(brig: &Brig, id: &str, script: &str) -> String {

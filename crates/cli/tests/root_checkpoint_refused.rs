@@ -7,12 +7,12 @@ mod common;
 
 use std::{
     fs,
-    os::unix::fs::{PermissionsExt as _, symlink},
+    os::unix::fs::symlink,
     path::Path,
     process::{Command, Stdio},
 };
 
-use common::checkpoint::{COUNTER, cannot_run, count, counts_on};
+use common::checkpoint::{COUNTER, cannot_run, count, counts_on, instead_of_criu};
 use common::{Brig, Bundle, Ended, HostMounts, unique};
 
 #[test]
@@ -113,6 +113,9 @@ fn memory_that_was_cut_short_is_found_before_criu_reads_behind_its_end_for_ever(
     }
     assert!(!images.join("restore.log").exists(), "CRIU was started");
     fs::write(&pages, &whole).unwrap();
+    // What an earlier dump of another process left there wants more.
+    let left = fs::read(images.join("pagemap-1.img")).unwrap();
+    fs::write(images.join("pagemap-4242.img"), [&left[..], &left[14..]].concat()).unwrap();
     // So it is where an earlier dump has them.
     let earlier = brig.scratch("earlier");
     fs::create_dir(&earlier).unwrap();
@@ -208,19 +211,6 @@ fn a_process_that_is_traced_cannot_be_dumped_and_runs_on() {
     assert!(refused.error().starts_with("criu failed: type DUMP errno "), "{refused:?}");
     assert!(refused.stderr.contains("Error (c"), "{refused:?}");
     counts_on(&bundle, count(&bundle));
-}
-
-/// A folder with a program called `criu`, for PATH. Its second argument is the number of the descriptor to talk over, which
-/// has two digits at times; not every shell has these.
-fn instead_of_criu(brig: &Brig, script: Option<&str>) -> std::path::PathBuf {
-    let folder = brig.scratch(&unique("path"));
-    fs::create_dir(&folder).unwrap();
-    if let Some(script) = script {
-        let program = folder.join("criu");
-        fs::write(&program, format!("#!{} sh\n{script}", common::busybox().unwrap().display())).unwrap();
-        fs::set_permissions(program, fs::Permissions::from_mode(0o755)).unwrap();
-    }
-    folder
 }
 
 /// `checkpoint` and `restore` with this PATH.

@@ -2,7 +2,8 @@
 
 use std::{
     fs,
-    path::Path,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
     sync::LazyLock,
     thread,
@@ -11,7 +12,7 @@ use std::{
 
 use serde_json::json;
 
-use super::{Brig, Bundle, Ended, eventually, unique, wait};
+use super::{Brig, Bundle, Ended, busybox, eventually, unique, wait};
 
 /// What is in the way of every dump here.
 static OBSTACLE: LazyLock<Option<&str>> = LazyLock::new(|| {
@@ -119,6 +120,30 @@ pub(crate) fn counts_on(bundle: &Bundle, before: u64) {
         now != before
     });
     assert!(now > before, "it has begun anew: {now} after {before}");
+}
+
+/// Dumps a container that has counted, and restores it.
+#[track_caller]
+pub(crate) fn there_and_back(brig: &Brig, bundle: &Bundle, id: &str, options: [&[&str]; 2]) {
+    count(bundle);
+    brig.checkpoint(id, "images", options[0]).ok();
+    brig.assert_gone(id);
+    let before = count(bundle);
+    brig.restore(id, bundle, "images", options[1]).ok();
+    counts_on(bundle, before);
+}
+
+/// A folder with a program called `criu`, for PATH. Its second argument is the number of the descriptor to talk over, which
+/// has two digits at times; not every shell has these.
+pub(crate) fn instead_of_criu(brig: &Brig, script: Option<&str>) -> PathBuf {
+    let folder = brig.scratch(&unique("path"));
+    fs::create_dir(&folder).unwrap();
+    if let Some(script) = script {
+        let program = folder.join("criu");
+        fs::write(&program, format!("#!{} sh\n{script}", busybox().unwrap().display())).unwrap();
+        fs::set_permissions(program, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    folder
 }
 
 /// Says to the test's own executable, when it is the program of a container, what to do there.

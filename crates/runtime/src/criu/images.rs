@@ -70,7 +70,9 @@ pub(super) fn open_directory(path: &Path) -> Result<OwnedFd> {
 
 /// Writes what the standard streams are: runc's file, so that either restores what the other dumped.
 pub(crate) fn write_descriptors(images: &OwnedFd, descriptors: &[Text<'_>]) -> Result<()> {
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+    // Neither a link is followed nor a pipe waited at.
+    let ours = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | ours;
     openat(images, DESCRIPTORS, flags, Mode::from_raw_mode(0o600))
         .and_then(|file| write_all(&file, checkpoint::descriptors(descriptors).as_bytes()))
         .map_err(|errno| Error::os(format_args!("write {DESCRIPTORS}"), errno))

@@ -1,4 +1,5 @@
-//! Whether the memory of the images is whole: each `pagemap-N.img` says how many pages there have to be in its `pages-M.img`.
+//! Whether the memory of the images is whole: the `pagemap-PID.img` of each process in `pstree.img` says how many pages there have to be
+//! in its `pages-N.img`. Others may be left from an earlier dump to the same directory.
 //! Runs in: the parent, before CRIU starts. CRIU would read behind the end of a file that was cut short, and again, for ever.
 //!
 //! What cannot be read here is CRIU's to complain about. An attacker may have written it: nothing is followed out of the
@@ -19,7 +20,8 @@ use crate::error::{Error, Result};
 /// Refuses images, or those of an earlier dump that they build upon, of whose memory a part is missing, or that are no files.
 pub(crate) fn check(images: BorrowedFd<'_>) -> Result<()> {
     let failed = |errno| Error::os("read the directory of the images", errno);
-    check_one(images)?;
+    let processes = processes(images);
+    check_one(images, &processes)?;
     let mut seen = vec![identity(images).map_err(failed)?];
     let mut next = parent(images);
     while let Some(directory) = next {
@@ -28,7 +30,7 @@ pub(crate) fn check(images: BorrowedFd<'_>) -> Result<()> {
             return Err(Error::os("the images are their own parent", Errno::LOOP));
         }
         seen.push(this);
-        check_one(directory.as_fd())?;
+        check_one(directory.as_fd(), &processes)?;
         next = parent(directory.as_fd());
     }
     Ok(())
@@ -43,24 +45,21 @@ fn identity(directory: BorrowedFd<'_>) -> Result<(u64, u64), Errno> {
     fstat(directory).map(|stat| (stat.st_dev, stat.st_ino))
 }
 
-fn check_one(images: BorrowedFd<'_>) -> Result<()> {
+fn check_one(images: BorrowedFd<'_>, processes: &[u64]) -> Result<()> {
     let failed = |errno| Error::os("read the directory of the images", errno);
     for entry in Dir::read_from(images).map_err(failed)? {
         let entry = entry.map_err(failed)?;
         let name = entry.file_name().to_string_lossy();
-        if !name.ends_with(".img") {
-            continue;
-        }
         // CRIU would wait at a pipe.
-        if statat(images, entry.file_name(), AtFlags::empty()).is_ok_and(|stat| !is_regular(&stat)) {
+        if name.ends_with(".img")
+            && statat(images, entry.file_name(), AtFlags::empty()).is_ok_and(|stat| !is_regular(&stat))
+        {
             return Err(no_file(&name));
         }
-        if !name.starts_with("pagemap-") {
-            continue;
-        }
-        let Some(wanted) = open_file(images, &name).and_then(|(file, _)| read(BufReader::new(file))) else {
-            continue;
-        };
+    }
+    for process in processes {
+        let pagemap = open_file(images, &format!("pagemap-{process}.img"));
+        let Some(wanted) = pagemap.and_then(|(file, _)| read(BufReader::new(file))) else { continue };
         let pages = format!("pages-{}.img", wanted.file);
         if let Some((_, size)) = open_file(images, &pages)
             && size < wanted.bytes
@@ -69,6 +68,17 @@ fn check_one(images: BorrowedFd<'_>) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// The processes in the images: as many `pstree_entry` (CRIU's `images/pstree.proto`), each behind its length.
+fn processes(images: BorrowedFd<'_>) -> Vec<u64> {
+    let Some((file, _)) = open_file(images, "pstree.img") else { return Vec::new() };
+    let mut from = BufReader::new(file);
+    if word(&mut from) != Some(IMAGE) || word(&mut from) != Some(PSTREE) {
+        return Vec::new();
+    }
+    let entries = std::iter::from_fn(|| message(&mut from));
+    entries.filter_map(|entry| number(&entry, PROCESS)).collect()
 }
 
 /// A file of the images and its size. `None` where there is none: a page server may have it.
@@ -121,7 +131,7 @@ fn word(from: &mut impl Read) -> Option<u32> {
 }
 
 fn message(from: &mut impl Read) -> Option<Vec<u8>> {
-    let length = usize::try_from(word(from)?).ok().filter(|length| *length <= LONGEST)?;
+    let length = usize::try_from(word(from)?).ok().filter(|length| (1..=LONGEST).contains(length))?;
     let mut bytes = vec![0; length];
     from.read_exact(&mut bytes).ok()?;
     Some(bytes)
@@ -139,9 +149,13 @@ fn number(message: &[u8], wanted: u32) -> Option<u64> {
     Some(found)
 }
 
-/// The first words of every image but a few, and of a pagemap.
+/// The first words of every image but a few, of a pagemap and of the list of processes.
 const IMAGE: u32 = 0x5456_4319;
 const PAGEMAP: u32 = 0x5608_4025;
+const PSTREE: u32 = 0x5027_3030;
+
+/// `pstree_entry`.
+const PROCESS: u32 = 1;
 
 /// `pagemap_head`.
 const PAGES_ID: u32 = 1;
@@ -154,7 +168,7 @@ const MANY_PAGES: u32 = 5;
 /// `PE_PRESENT`: the pages are in the file, and neither in a parent's nor with a page server.
 const PRESENT: u64 = 4;
 
-/// No entry is as long.
+/// No entry is as long, and none is empty: a file of nothing but a hole has no end.
 const LONGEST: usize = 4096;
 
 #[cfg(test)]
@@ -207,6 +221,9 @@ mod tests {
             let cut = read(&whole[..end]);
             assert!(end >= 14 || cut.is_none(), "{end}: {cut:?}");
         }
+        let hole = whole.iter().copied().chain(std::iter::repeat(0)).take(1 << 20).collect::<Vec<_>>();
+        let mut rest = &hole[..];
+        assert!(read(&mut rest).is_some() && rest.len() > 1 << 19);
         assert_eq!(read(&b"nonsense that is long enough"[..]), None);
         let huge = [&whole[..8], &u32::MAX.to_le_bytes(), b"x"].concat();
         assert_eq!(read(&huge[..]), None);
