@@ -49,7 +49,7 @@ cargo xtask vm [OPTION…] -- COMMAND…    cgroup v2 and systemd; or a command 
   --accel NAME               qemu's accelerator: tcg, which is emulation and works everywhere, or kvm
 cargo xtask engines [docker|containerd|podman] [WORD…]  brig as the runtime of real engines, beside runc (needs root)
   --in-vm                    in the machine, with Debian 13's engines
-  --marked                   the cases that `cargo xtask test` runs there
+  --marked                   a list short enough for it
   environment: BRIG=path of a built brig; RUNC=path of the runc to compare with
 cargo xtask docs [--all] [PAGE…]  does what README.md and docs/*.md say, each page in a place of its own (needs root)
   --all                      also what takes minutes

@@ -8,6 +8,7 @@ mod common;
 use std::{
     fs,
     os::unix::fs::{MetadataExt as _, symlink},
+    process::Command,
 };
 
 use common::checkpoint::{COUNTER, cannot_run, count, counts_on, there_and_back};
@@ -221,6 +222,30 @@ fn pages_of_images_may_be_given_back_to_the_disk_as_they_are_restored() {
     there_and_back(&brig, &bundle, &id, [&[], &["--auto-dedup"]]);
     let pages = fs::metadata(brig.scratch("images").join("pages-1.img")).unwrap();
     assert_eq!((pages.blocks(), pages.len() > 0), (0, true));
+}
+
+#[test]
+fn a_unit_of_systemd_is_made_again_with_its_properties() {
+    if cannot_run() || cgroup::lacks_systemd() {
+        return;
+    }
+    let brig = Brig::new().with(&["--systemd-cgroup"]);
+    let bundle = Bundle::script(COUNTER)
+        .edit(|config| config["annotations"] = json!({ "org.systemd.property.RuntimeMaxSec": "7200" }));
+    let id = brig.start_apart(&bundle);
+    let (unit, show) = (format!("brig-{id}.scope"), ["show", "--value", "--property=RuntimeMaxUSec"]);
+    for mode in ["soft", "full", "ignore"] {
+        let options = ["--manage-cgroups-mode", mode];
+        there_and_back(&brig, &bundle, &id, [&options, &options]);
+        let cgroups = fs::read_to_string(format!("/proc/{}/cgroup", brig.state(&id)["pid"])).unwrap();
+        assert!(cgroups.contains(&format!("0::/system.slice/{unit}\n")), "{mode}: {cgroups}");
+        let shown = Command::new("systemctl").args(show).arg(&unit).output().unwrap().stdout;
+        assert_eq!(String::from_utf8(shown).unwrap(), "2h\n", "{mode}");
+        brig.run(&["pause", &id]).ok();
+        brig.run(&["resume", &id]).ok();
+    }
+    brig.run(&["delete", "--force", &id]).ok();
+    brig.assert_nothing_of(&id);
 }
 
 #[test]

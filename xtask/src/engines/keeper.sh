@@ -6,6 +6,8 @@
 # talks to it.
 exec 3<&0 </dev/null
 if [ -d /run/systemd/system ] && [ -z "${DOCS:-}" ]; then
+    # What a session mounts later would not be seen inside.
+    [ -z "${BRIG_TEST_SESSION:-}" ] || systemctl start "user@$(id -u "$BRIG_TEST_SESSION").service"
     systemd-run --quiet --collect --scope --unit="$GROUP" --slice="$GROUP" \
         unshare --mount --net sh -euc "$INSIDE" sh "$@" &
 else

@@ -74,24 +74,38 @@ clean_up() {
     [ ! -e "$SOMEBODY" ] || somebody rm --all --force --time 0 >/dev/null
     podman volume prune --force >/dev/null
     podman network prune --force >/dev/null
-    find /run/runc /run/brig "$SOMEBODY/run/runc" "$SOMEBODY/run/brig" -mindepth 1 -maxdepth 1 -name '[!@]*' 2>/dev/null || true
+    find /run/runc /run/brig "$SOMEBODYS_RUN/runc" "$SOMEBODYS_RUN/brig" -mindepth 1 -maxdepth 1 -name '[!@]*' 2>/dev/null || true
     find "/sys/fs/cgroup/$GROUP" "/sys/fs/cgroup/$GROUP.slice" /sys/fs/cgroup/*/"$GROUP" \
-        -type d -name 'libpod-*[0-9a-f]*' 2>/dev/null || true
+        "/sys/fs/cgroup/user.slice/user-$SOMEBODYS_ID.slice" -type d -name 'libpod-*[0-9a-f]*' 2>/dev/null || true
     # `play kube` cannot be told where. What somebody still uses stays.
     find /sys/fs/cgroup/libpod_parent /sys/fs/cgroup/*/libpod_parent -depth -type d -exec rmdir {} + 2>/dev/null || true
 }
 
-# somebody WORD…: podman, called by an ordinary user who has subordinate ids and the same image.
+# somebody WORD…: podman, called by an ordinary user who has subordinate ids and the same image. Where BRIG_TEST_SESSION
+# names a user who has a systemd of his own, it is he, and podman is called where a login would call it.
 SOMEBODY="$ENGINES/somebody"
-AS_SOMEBODY="setpriv --reuid=4711 --regid=4711 --clear-groups env HOME=$SOMEBODY XDG_RUNTIME_DIR=$SOMEBODY/run"
+if has_session; then
+    SOMEBODYS_NAME=$BRIG_TEST_SESSION SOMEBODYS_ID=$(id -u "$BRIG_TEST_SESSION")
+    SOMEBODYS_RUN=/run/user/$SOMEBODYS_ID
+    AS_SOMEBODY="systemd-run --quiet --collect --scope --slice=user-$SOMEBODYS_ID.slice"
+    BUS="DBUS_SESSION_BUS_ADDRESS=unix:path=$SOMEBODYS_RUN/bus"
+else
+    SOMEBODYS_NAME=somebody SOMEBODYS_ID=4711 SOMEBODYS_RUN=$SOMEBODY/run AS_SOMEBODY="" BUS=""
+fi
+AS_SOMEBODY="$AS_SOMEBODY setpriv --reuid=$SOMEBODYS_ID --regid=$SOMEBODYS_ID --clear-groups env"
+AS_SOMEBODY="$AS_SOMEBODY USER=$SOMEBODYS_NAME LOGNAME=$SOMEBODYS_NAME HOME=$SOMEBODY XDG_RUNTIME_DIR=$SOMEBODYS_RUN $BUS"
 somebody() {
     if [ ! -e "$SOMEBODY" ]; then
         mkdir -p "$SOMEBODY/run"
-        echo "somebody:x:4711:4711::$SOMEBODY:/bin/sh" >>/etc/passwd
-        echo "somebody:x:4711:" >>/etc/group
-        echo somebody:500000:65536 | tee -a /etc/subuid >>/etc/subgid
+        if ! has_session; then
+            echo "somebody:x:4711:4711::$SOMEBODY:/bin/sh" >>/etc/passwd
+            echo "somebody:x:4711:" >>/etc/group
+        fi
+        for file in /etc/subuid /etc/subgid; do
+            echo "$SOMEBODYS_NAME:500000:65536" >$file
+        done
         configure "$SOMEBODY/.config/containers" "$SOMEBODY/podman"
-        chown -R 4711:4711 "$SOMEBODY"
+        chown -R "$SOMEBODYS_ID:$SOMEBODYS_ID" "$SOMEBODY"
         chmod 700 "$SOMEBODY/run"
         ( cd "$SOMEBODY" && $AS_SOMEBODY /usr/bin/podman import --quiet --change 'CMD ["sh"]' \
             --change 'ENV PATH=/bin' "$ENGINES/box.tar" localhost/box >/dev/null 2>&1 )

@@ -82,6 +82,11 @@ has_systemd() {
     [ -d /run/systemd/system ]
 }
 
+# has_session: whether there is an ordinary user with a systemd of his own.
+has_session() {
+    [ -n "${BRIG_TEST_SESSION:-}" ]
+}
+
 # has_cgroup_v2: whether there is nothing but cgroup v2.
 has_cgroup_v2() {
     [ -e /sys/fs/cgroup/cgroup.controllers ]

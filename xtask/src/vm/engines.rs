@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::tally::Tally;
-use crate::test::PATIENCE;
+use crate::test::{PATIENCE, SESSION};
 use crate::vm::options::Options;
 use crate::vm::{Command, carry_out, obstacle};
 
@@ -24,7 +24,11 @@ pub(crate) fn run(root: &Path, brig: &Path, words: &[String]) -> Result<Tally, S
     let xtask = std::env::current_exe().map_err(|error| format!("own executable: {error}"))?;
     let mut command = vec![xtask.display().to_string(), "engines".to_owned()];
     command.extend_from_slice(words);
-    let environment = vec![("BRIG", brig.display().to_string()), (PATIENCE, PATIENT.to_string())];
+    let environment = vec![
+        ("BRIG", brig.display().to_string()),
+        (PATIENCE, PATIENT.to_string()),
+        (SESSION, "user".to_owned()),
+    ];
     let executables = [xtask, brig.to_owned()];
     let command = Command { words: &command, environment, executables: &executables, list: "" };
     let ended = carry_out(root, &options, &command)?;
