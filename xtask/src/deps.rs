@@ -43,7 +43,7 @@ const TABLE: [Row; 11] = [
             "log",
             "rustix",
         ],
-        may: &[],
+        may: &["tokio"],
     },
     Row {
         krate: "brig",

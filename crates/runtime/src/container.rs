@@ -12,6 +12,8 @@
 //! may not do to one container at once is settled by locks on its directory, as between processes. The crate's own documentation
 //! says what is asked of the program: nothing.
 
+#[cfg(feature = "tokio")]
+pub mod asynchronous;
 mod builder;
 mod child;
 mod exec;
@@ -51,7 +53,29 @@ pub use stdio::{Size, Stdio, Terminal};
 use child::{Child, Children, GRACE};
 use stdio::Pipes;
 
-/// A container. Dropping it leaves the container as it is: [`Container::open`] finds it again, in this process or another.
+/// A container.
+///
+/// ```
+/// # mod rootfs { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/common/rootfs.in")); }
+/// # fn main() -> brig_runtime::Result<()> {
+/// # let Some(folder) = rootfs::Rootfs::new() else { return Ok(()) };
+/// # let (store, rootfs) = (folder.store(), folder.path());
+/// use brig_runtime::{Container, Stdio};
+/// use std::io::Write;
+///
+/// let container = Container::builder(rootfs).command(["sleep", "1000"]).create(&store, "one")?;
+/// container.start()?;
+/// let words = container.exec(["wc", "-w"]).stdin(Stdio::Piped).stdout(Stdio::Piped).spawn()?;
+/// words.take_stdin().unwrap().write_all(b"three words here").unwrap();
+/// assert_eq!(words.output(&Default::default())?.stdout, b"3\n");
+/// container.signal(9)?;
+/// assert!(!container.wait()?.success());
+/// container.destroy()?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// Dropping it leaves the container as it is: [`Container::open`] finds it again, in this process or another.
 #[derive(Debug)]
 pub struct Container {
     store: Store,
@@ -179,6 +203,12 @@ impl Container {
         let Some(init) = &self.init else { return Ok(()) };
         while !self.attend(init, patience)? {}
         Ok(())
+    }
+
+    /// Waits for those processes of [`Container::exec`] that have ended. Who polls the container by its descriptor calls it when that
+    /// is readable.
+    pub fn reap(&self) {
+        self.children.reap();
     }
 
     /// Waits for the end of its first process, which is true, or of another.

@@ -135,7 +135,7 @@ fn plan<'a>(
         stdio: match request.streams {
             Streams::Inherited => Stdio::Inherited,
             Streams::Passed(_) => Stdio::Passed,
-            Streams::Foreground(_) | Streams::Terminal => Stdio::Foreground,
+            Streams::Foreground(_) | Streams::Terminal { .. } => Stdio::Foreground,
             Streams::ConsoleSocket(_) => Stdio::ConsoleSocket,
         },
         gate: request.gate,

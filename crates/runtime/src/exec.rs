@@ -78,7 +78,7 @@ pub fn exec(store: &Store, id: &ContainerId, request: Request<'_>) -> Result<Cre
         stdio: match request.streams {
             Streams::Inherited => Stdio::Inherited,
             Streams::Passed(_) => Stdio::Passed,
-            Streams::Foreground(_) | Streams::Terminal => Stdio::Foreground,
+            Streams::Foreground(_) | Streams::Terminal { .. } => Stdio::Foreground,
             Streams::ConsoleSocket(_) => Stdio::ConsoleSocket,
         },
         process: request.process.clone(),

@@ -3,6 +3,22 @@
 //! Runs in: the parent, on the host; never enters a container's namespaces. A container is a program: config.json is loaded,
 //! planned (crate `brig-plan`), and carried out by `brig-init` (crate `brig-init`), to which this crate talks.
 //!
+//! ```
+//! # mod rootfs { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/common/rootfs.in")); }
+//! # fn main() -> brig_runtime::Result<()> {
+//! # let Some(folder) = rootfs::Rootfs::new() else { return Ok(()) };
+//! # let (store, rootfs) = (folder.store(), folder.path());
+//! use brig_runtime::Container;
+//!
+//! let jail = Container::builder(rootfs).command(["sh", "-c", "echo $A; exit 3"]).env("A", "jailed").read_only();
+//! let output = jail.output(&store, "jail-1")?;
+//! assert_eq!((output.status.code(), &*output.stdout), (Some(3), &b"jailed\n"[..]));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! The guide is docs/library.md.
+//!
 //! Safe in a program with many threads: no global state, no change of directory, environment, umask or signal handlers, every
 //! descriptor close-on-exec, every wait with a deadline. The exception says so: [`foreground`].
 #![forbid(unsafe_code)]
@@ -24,7 +40,7 @@ pub mod create;
 mod executable;
 pub mod intel_rdt;
 mod limits;
-mod listener;
+pub mod listener;
 pub mod network;
 mod parent;
 mod sources;
@@ -56,6 +72,8 @@ pub mod stats;
 pub mod status;
 pub mod update;
 
+#[cfg(feature = "tokio")]
+pub use container::asynchronous;
 pub use container::{Builder, Container, Exec, Launch, Process, Stdio};
 pub use error::{Error, Kind, Result};
 pub use patience::{Canceller, Patience};

@@ -15,6 +15,7 @@ use rustix::net::{
     AddressFamily, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketAddrUnix, SocketFlags,
     SocketType, connect, sendmsg, socket_with,
 };
+use rustix::termios::{Winsize, tcsetwinsize};
 
 use crate::create::Streams;
 use crate::error::{Error, Result};
@@ -24,7 +25,7 @@ use crate::foreground::{self, HostTerminal};
 #[derive(Debug)]
 pub(crate) enum Terminals<'t> {
     Nowhere,
-    Caller,
+    Caller(Winsize),
     Foreground(&'t OnceCell<HostTerminal>),
     Socket(&'t Path),
 }
@@ -34,7 +35,9 @@ impl<'t> Terminals<'t> {
         match streams {
             Streams::ConsoleSocket(path) => Self::Socket(path),
             Streams::Foreground(host) => Self::Foreground(host),
-            Streams::Terminal => Self::Caller,
+            Streams::Terminal { rows, columns } => {
+                Self::Caller(Winsize { ws_row: *rows, ws_col: *columns, ws_xpixel: 0, ws_ypixel: 0 })
+            }
             Streams::Inherited | Streams::Passed(_) => Self::Nowhere,
         }
     }
@@ -43,7 +46,11 @@ impl<'t> Terminals<'t> {
     pub(crate) fn take(&self, master: OwnedFd) -> Result<Option<OwnedFd>> {
         match self {
             Self::Nowhere => Err(Error::step(Step::Terminal, "", Errno::NOTTY)),
-            Self::Caller => Ok(Some(master)),
+            Self::Caller(size) => {
+                // Before the process asks for it.
+                tcsetwinsize(&master, *size).map_err(|errno| Error::os("tcsetwinsize", errno))?;
+                Ok(Some(master))
+            }
             Self::Foreground(host) => {
                 let terminal = foreground::host_terminal()?;
                 // Before the process asks for it.

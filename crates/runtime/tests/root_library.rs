@@ -5,7 +5,7 @@ mod common;
 
 use std::io::{Read, Write};
 use std::os::fd::AsFd;
-use std::os::unix::net::UnixStream;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::os::unix::process::ExitStatusExt;
 use std::sync::Barrier;
 use std::thread;
@@ -15,6 +15,7 @@ use brig_plan::load;
 use brig_plan::spec::{Hook, Hooks, LinuxCpu, LinuxDeviceCgroup, LinuxMemory, LinuxPids, LinuxResources};
 use brig_runtime::container::{Namespace, Namespaces, Pod, Size};
 use brig_runtime::events::{Event, Next};
+use brig_runtime::listener::{Answer, Listener};
 use brig_runtime::status::Status;
 use brig_runtime::update::Update;
 use brig_runtime::{Canceller, Container, Kind, Launch, Patience, Stdio};
@@ -557,6 +558,33 @@ fn sixteen_threads_do_everything_with_one_container_at_once() {
         let destroyers: Vec<_> = (0..8).map(|_| scope.spawn(|| container.destroy())).collect();
         destroyers.into_iter().for_each(|destroyer| destroyer.join().unwrap().unwrap());
     });
+}
+
+#[test]
+fn calls_are_answered_through_a_listener_of_the_library() {
+    let Some(rootfs) = as_root() else { return };
+    let path = rootfs.path().parent().unwrap().join("agent.sock");
+    let socket = UnixListener::bind(&path).unwrap();
+    let profile = r#"{ "defaultAction": "SCMP_ACT_ALLOW",
+        "syscalls": [{ "names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_NOTIFY" }] }"#;
+    let mut profile = load::seccomp(profile.as_bytes()).unwrap();
+    profile.listener_path = path.to_str().unwrap().to_owned().into();
+    let agent = thread::spawn(move || {
+        let (listener, state) = Listener::accept(&socket, &patience()).unwrap();
+        let answers = [Answer::Return(0), Answer::Fail(Errno::NOTUNIQ), Answer::Continue];
+        for answer in answers {
+            let call = listener.next(&patience()).unwrap().unwrap();
+            assert!(listener.is_waiting(&call));
+            assert!(listener.answer(&call, answer).unwrap());
+            assert!(!listener.is_waiting(&call));
+        }
+        assert!(listener.next(&patience()).unwrap().is_none(), "nobody is left under the filter");
+        state
+    });
+    let script = "mkdir /tmp/a && ! [ -e /tmp/a ] && ! mkdir /tmp/b && mkdir /tmp/c && [ -d /tmp/c ]";
+    let jail = rootfs.script(script).seccomp(profile);
+    assert_eq!(jail.status(&rootfs.store(), &unique("notify")).unwrap().code(), Some(0));
+    assert!(agent.join().unwrap().contains("\"seccompFd\""));
 }
 
 #[test]

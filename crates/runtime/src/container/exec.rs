@@ -10,7 +10,7 @@ use brig_plan::spec;
 use super::Container;
 use super::child::Child;
 use super::process::Process;
-use super::stdio::{self, Pipes, Size, Stdio, Terminal};
+use super::stdio::{self, Ends, Pipes, Size, Stdio, Terminal};
 use crate::create::{Created, Streams};
 use crate::error::Result;
 use crate::exec::{self, Paused, Request};
@@ -146,9 +146,8 @@ impl<'c> Exec<'c> {
     /// `NotFound`, `WrongStatus`, `Paused`, `Refused`, `Step`, `Cgroup`, `Deadline`, `Cancelled`, `Os`.
     pub fn spawn(self) -> Result<Process> {
         let container = self.container;
-        let terminal = self.terminal;
         let (created, pipes) = self.start()?;
-        process(created, pipes, terminal, |child| container.children.add(child))
+        process(created, pipes, |child| container.children.add(child))
     }
 
     /// Starts it with pipes for what it writes, where nothing else was said, and gathers that until it has ended.
@@ -196,7 +195,7 @@ impl<'c> Exec<'c> {
         let whole = self.whole.clone().map(|process| Requested::Whole(with_terminal(process, self.terminal)));
         let request = Request {
             process: whole.unwrap_or_else(|| Requested::Changed(changes())),
-            streams: ends.as_ref().map_or(Streams::Terminal, |ends| Streams::Passed(ends.borrowed())),
+            streams: streams(ends.as_ref(), self.terminal),
             preserve_fds: 0,
             cgroups: &self.cgroups,
             paused: self.paused,
@@ -216,17 +215,19 @@ pub(super) fn with_terminal(mut process: spec::Process<'_>, size: Option<Size>) 
     process
 }
 
+/// Who holds the streams: three descriptors, or else a terminal.
+pub(super) fn streams(ends: Option<&Ends>, size: Option<Size>) -> Streams<'_> {
+    let Size { rows, columns } = size.unwrap_or(Size { rows: 0, columns: 0 });
+    ends.map_or(Streams::Terminal { rows, columns }, |ends| Streams::Passed(ends.borrowed()))
+}
+
 /// What was created, as its caller holds it.
 pub(super) fn process(
     created: Created,
     pipes: Pipes,
-    size: Option<Size>,
     keep: impl FnOnce(&Arc<Child>) -> Result<()>,
 ) -> Result<Process> {
     let terminal = created.terminal.map(Terminal::new);
-    if let (Some(terminal), Some(size)) = (&terminal, size) {
-        terminal.resize(size)?;
-    }
     let child = Arc::new(Child::new(created.pid.as_raw_nonzero().get().unsigned_abs(), created.pidfd));
     keep(&child)?;
     Ok(Process::new(child, pipes, terminal))

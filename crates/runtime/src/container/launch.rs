@@ -14,10 +14,10 @@ use brig_plan::spec::{LinuxNamespace, Spec};
 use rustix::process::geteuid;
 
 use super::Container;
-use super::exec::{process, with_terminal};
+use super::exec::{process, streams, with_terminal};
 use super::namespaces::Namespaces;
 use super::stdio::{self, Pipes, Size, Stdio};
-use crate::create::{self, Request, Streams};
+use crate::create::{self, Request};
 use crate::error::Result;
 use crate::patience::Patience;
 use crate::restore::{self, Images};
@@ -236,7 +236,7 @@ impl<'a> Launch<'a> {
         let created = self.with_spec(|spec| {
             let request = Request {
                 config: Some(spec),
-                streams: ends.as_ref().map_or(Streams::Terminal, |ends| Streams::Passed(ends.borrowed())),
+                streams: streams(ends.as_ref(), self.terminal),
                 gate: matches!(how, How::Created),
                 no_pivot: self.no_pivot,
                 no_new_keyring: self.no_new_keyring,
@@ -251,7 +251,7 @@ impl<'a> Launch<'a> {
                 How::Restored(images) => restore::restore(store, &id, &request, images),
             }
         })??;
-        Container::made(store, id, process(created, pipes, self.terminal, |_| Ok(()))?)
+        Container::made(store, id, process(created, pipes, |_| Ok(()))?)
     }
 }
 

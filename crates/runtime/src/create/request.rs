@@ -90,9 +90,13 @@ pub enum Streams<'r> {
     /// The caller's own, or, where the configuration wants a terminal, one whose master comes back in
     /// [`Created::terminal`]; the caller's terminal is then put here.
     Foreground(&'r OnceCell<HostTerminal>),
-    /// A terminal whose master comes back in [`Created::terminal`], of the size that the configuration says. Nobody looks whether
-    /// the caller has one.
-    Terminal,
+    /// A terminal of this size whose master comes back in [`Created::terminal`]. Nobody looks whether the caller has one.
+    Terminal {
+        /// Lines.
+        rows: u16,
+        /// Characters of a line.
+        columns: u16,
+    },
     /// A terminal whose master goes to this socket.
     ConsoleSocket(&'r Path),
 }

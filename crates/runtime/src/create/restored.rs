@@ -77,7 +77,7 @@ impl Making<'_> {
                 Streams::Passed(streams) => *streams,
                 Streams::Inherited
                 | Streams::Foreground(_)
-                | Streams::Terminal
+                | Streams::Terminal { .. }
                 | Streams::ConsoleSocket(_) => brig_sys::stdio::streams(),
             }),
             inherited: &inherited,

@@ -15,9 +15,10 @@ impl Making<'_> {
         }
         match &self.request.streams {
             Streams::Passed(streams) => Some(*streams),
-            Streams::Inherited | Streams::Foreground(_) | Streams::Terminal | Streams::ConsoleSocket(_) => {
-                Some(brig_sys::stdio::streams())
-            }
+            Streams::Inherited
+            | Streams::Foreground(_)
+            | Streams::Terminal { .. }
+            | Streams::ConsoleSocket(_) => Some(brig_sys::stdio::streams()),
         }
     }
 }
