@@ -62,6 +62,11 @@ fn what_waits_inside_can_be_written_by_nobody() {
     let executable = format!("/proc/{}/exe", brig.state(&id)["pid"]);
     let refused = std::fs::OpenOptions::new().write(true).open(&executable).unwrap_err();
     // CVE-2019-5736: sealed against writing, and busy besides.
-    assert!(matches!(refused.raw_os_error(), Some(1 | 26)), "{refused}");
-    assert!(std::fs::read_link(&executable).unwrap().to_string_lossy().contains("memfd:brig-init"));
+    assert!(matches!(refused.raw_os_error(), Some(1 | 26 | 30)), "{refused}");
+    // A memfd, or a file of a tmpfs that is mounted nowhere: neither has a path on the host.
+    let name = std::fs::read_link(&executable).unwrap();
+    assert!(
+        name.to_string_lossy().contains("memfd:brig-init") || name.as_os_str() == "/brig-init",
+        "{name:?}"
+    );
 }

@@ -15,6 +15,7 @@ use rustix::mount::{
 };
 
 use crate::error::{Error, Result};
+use crate::missing;
 
 /// The program.
 static BRIG_INIT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/brig-init"));
@@ -36,6 +37,7 @@ pub(crate) fn open() -> Result<OwnedFd> {
         Err(errno) => errno,
     };
     installed().map_err(|errno| {
+        let [memfd, tmpfs] = [memfd, tmpfs].map(|errno| missing::words(errno.raw_os_error()));
         let words = format!("brig-init cannot be run from a memfd ({memfd}), nor from a detached tmpfs ({tmpfs}), nor from {INSTALLED}");
         Error::os(words, errno)
     })

@@ -61,7 +61,7 @@ impl Feature {
         let profile = Profile {
             default_action: Action::Allow,
             default_errno_ret: None,
-            architectures: vec![],
+            architectures: vec![Arch::X86, Arch::X32],
             flags: None,
             rules: vec![rule],
         };
