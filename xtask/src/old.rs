@@ -84,7 +84,10 @@ fn without(root: &Path, feature: Feature, words: &[String]) -> Result<Score, Str
     let before = words_before(feature)?;
     test::whole_containers(root, words, |binary| {
         let output = binary.run(&before, &[])?;
-        let mut tally = Tally::read(&output).unwrap_or(Tally::BROKEN);
+        let mut tally = Tally::read(&output).unwrap_or_else(|| {
+            println!("FAIL  without {}: {}: it did not come to its end", feature.name, binary.name());
+            Tally::BROKEN
+        });
         for (name, text) in tally::failures(&output) {
             if feature.is_named_in(&text) || feature.is_named_in(&written(binary, &before, &name)?) {
                 tally.failed -= 1;
