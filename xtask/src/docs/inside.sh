@@ -50,6 +50,7 @@ if [ "$ALL" = 1 ]; then
     mkdir -p "$DOCS/cargo" "$DOCS/toolchain"
     cp -a "${CARGO_HOME:-$HOME/.cargo}/registry" "$DOCS/cargo/registry"
     mount --bind "$(rustc --print sysroot)" "$DOCS/toolchain"
+    mount -o remount,bind,ro "$DOCS/toolchain"
 fi
 
 links=$(find /sys/fs/cgroup -maxdepth 1 -type l -printf '%p %l\n')
@@ -97,7 +98,6 @@ if [ "$ALL" = 1 ]; then
     mkdir -p /home/you/.cargo
     mv "$DOCS/clone" /home/you/brig
     mv "$DOCS/cargo/registry" /home/you/.cargo/registry
-    ln -s "$DOCS/toolchain/bin" /home/you/.cargo/bin
 else
     mkdir /home/you/brig
     mount --rbind "$DOCS/source" /home/you/brig

@@ -25,8 +25,8 @@ pub(super) struct Reader {
 /// Seconds that a command may take, and one that is slow.
 const DEADLINE: [&str; 2] = ["60", "1200"];
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-/// Where `you` has a toolchain.
-const CARGO: &str = "/home/you/.cargo/bin";
+/// Where `you` finds a toolchain, and what it installs.
+const CARGO: &str = "/home/you/.cargo/bin:/run/docs/toolchain/bin";
 
 impl Reader {
     /// Does what the page says that the first word names, prints a line for it and one for each block that is left out, and
