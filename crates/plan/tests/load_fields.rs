@@ -295,3 +295,10 @@ fn an_absent_limit_is_not_zero() {
     assert_eq!(resources.cpu.as_ref().unwrap().quota, Some(0));
     assert_eq!(resources.cpu.unwrap().shares, None);
 }
+
+#[test]
+fn an_empty_list_is_not_written_and_an_empty_object_is() {
+    let linux = Linux { resources: Some(LinuxResources::default()), ..Linux::default() };
+    let spec = Spec { linux: Some(linux), annotations: vec![("a".into(), "".into())], ..Spec::default() };
+    assert_eq!(spec.to_json(), r#"{"annotations":{"a":""},"linux":{"resources":{}}}"#);
+}

@@ -36,7 +36,7 @@ impl Json {
                     Self::Null => false,
                     Self::Text(text) => !text.is_empty(),
                     Self::List(list) => !list.is_empty() || key == "flags",
-                    Self::Object(entries) => !entries.is_empty() || !MAPS.contains(&key.as_str()),
+                    Self::Object(entries) => !entries.is_empty() || !LISTED.contains(&key.as_str()),
                     Self::Bool(_) | Self::Number(_) => true,
                 });
                 let inner = |(key, value): (String, Self)| match MAPS.contains(&key.as_str()) {
@@ -52,6 +52,9 @@ impl Json {
 }
 
 const MAPS: [&str; 3] = ["annotations", "sysctl", "unified"];
+
+/// All that are lists here. runc takes a `timeOffsets` that is empty for one that is there.
+const LISTED: [&str; 6] = ["annotations", "sysctl", "unified", "timeOffsets", "netDevices", "rdma"];
 
 impl Serialize for Json {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
