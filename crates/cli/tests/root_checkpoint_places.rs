@@ -7,12 +7,13 @@ mod common;
 
 use std::{
     fs,
+    io::Write as _,
     os::unix::fs::{MetadataExt as _, symlink},
-    process::Command,
+    process::{Command, Stdio},
 };
 
 use common::checkpoint::{COUNTER, cannot_run, count, counts_on, there_and_back};
-use common::{Brig, Bundle, HostMounts, Stranger, cgroup, namespace_of, set_namespace};
+use common::{Brig, Bundle, HostMounts, Stranger, cgroup, namespace_of, set_namespace, unique};
 use rustix::mount::{MountFlags, UnmountFlags, mount, mount_bind, unmount};
 use serde_json::{Value, json};
 
@@ -246,6 +247,59 @@ fn a_unit_of_systemd_is_made_again_with_its_properties() {
     }
     brig.run(&["delete", "--force", &id]).ok();
     brig.assert_nothing_of(&id);
+}
+
+#[test]
+fn another_profile_of_apparmor_may_confine_what_is_restored() {
+    if cannot_run() {
+        return;
+    }
+    let Some(profiles) = Profiles::load() else {
+        println!("SKIPPED: needs AppArmor, and apparmor_parser");
+        return;
+    };
+    let [one, other] = &profiles.0;
+    let (brig, bundle) = (
+        Brig::new(),
+        Bundle::script(COUNTER).edit(|config| config["process"]["apparmorProfile"] = json!(one)),
+    );
+    let id = brig.start_apart(&bundle);
+    let confined = || fs::read_to_string(format!("/proc/{}/attr/apparmor/current", brig.state(&id)["pid"]));
+    assert_eq!(confined().unwrap(), format!("{one} (enforce)\n"));
+    there_and_back(&brig, &bundle, &id, [&[], &[]]);
+    assert_eq!(confined().unwrap(), format!("{one} (enforce)\n"));
+    there_and_back(&brig, &bundle, &id, [&[], &["--lsm-profile", &format!("apparmor:{other}")]]);
+    assert_eq!(confined().unwrap(), format!("{other} (enforce)\n"));
+}
+
+/// Two profiles that allow everything.
+struct Profiles([String; 2]);
+
+impl Profiles {
+    /// None where there is no AppArmor.
+    fn load() -> Option<Self> {
+        let enabled = fs::read_to_string("/sys/module/apparmor/parameters/enabled").ok()?;
+        let profiles = Self(["one", "other"].map(unique));
+        (enabled.trim() == "Y" && profiles.parse("--add")).then_some(profiles)
+    }
+
+    fn parse(&self, what: &str) -> bool {
+        let rules = "file, capability, network, mount, umount, pivot_root, ptrace, signal, unix,";
+        let flags = "flags=(attach_disconnected, mediate_deleted)";
+        let text: String =
+            self.0.iter().map(|name| format!("profile {name} {flags} {{ {rules} }}\n")).collect();
+        let parser = Command::new("apparmor_parser").arg(what).stdin(Stdio::piped()).spawn();
+        parser.is_ok_and(|mut parser| {
+            parser.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+            parser.wait().unwrap().success()
+        })
+    }
+}
+
+impl Drop for Profiles {
+    fn drop(&mut self) {
+        self.parse("--remove");
+    }
 }
 
 #[test]
