@@ -52,8 +52,10 @@ fn nobody() -> Identity {
     Identity { pid: u32::MAX, start_time: 1 }
 }
 
+/// Its words, without the hint behind them.
 fn delete_it(scratch: &Scratch, mode: Mode) -> std::result::Result<(), String> {
-    delete(&scratch.store(), &id("a"), mode).map_err(|error| error.to_string())
+    let words = |error: Error| error.to_string().split(';').next().unwrap_or_default().to_owned();
+    delete(&scratch.store(), &id("a"), mode).map_err(words)
 }
 
 #[test]

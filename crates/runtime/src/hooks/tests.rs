@@ -53,9 +53,10 @@ fn a_hook_that_fails_is_quoted() {
 #[test]
 fn a_hook_that_cannot_be_executed_says_why() {
     let hook = |path| ParentHook { path: text(path), args: Vec::new(), env: None, timeout: None };
-    assert_eq!(words(hook("/nonexist")), "fork/exec /nonexist: no such file or directory");
-    assert_eq!(words(hook("/etc/passwd")), "fork/exec /etc/passwd: permission denied");
-    assert_eq!(words(hook("sh")), "fork/exec sh: no such file or directory");
+    let first = |hook| words(hook).split(';').next().unwrap_or_default().to_owned();
+    assert_eq!(first(hook("/nonexist")), "fork/exec /nonexist: no such file or directory");
+    assert_eq!(first(hook("/etc/passwd")), "fork/exec /etc/passwd: permission denied");
+    assert_eq!(first(hook("sh")), "fork/exec sh: no such file or directory");
     let nowhere = Some(Path::new("/nonexist"));
     let error = run(Hooks::Poststop, &[hook("/bin/true")], b"", nowhere).unwrap_err();
     assert_eq!(
