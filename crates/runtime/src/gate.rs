@@ -109,7 +109,7 @@ fn already_running() -> Error {
 }
 
 /// Name of the FIFO.
-const GATE: &str = "exec.fifo";
+pub(crate) const GATE: &str = "exec.fifo";
 
 /// `prw--w--w-`
 const ROOT_READS: Mode = Mode::from_raw_mode(0o622);

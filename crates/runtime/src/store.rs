@@ -7,7 +7,9 @@
 //! Modes given here can be narrowed by the caller's umask; nothing relies on the bits that this may take away.
 
 mod bytes;
+mod rests;
 
+use std::ffi::CString;
 use std::fs::DirBuilder;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::DirBuilderExt;
@@ -71,6 +73,7 @@ impl Store {
     }
 
     /// Takes an id for a container to be created, and the creator's lock with it. On a store that is there: mkdir, open, flock.
+    /// What a killed `create` or `delete` left of one that is no container (any more) is in nobody's way.
     ///
     /// # Errors
     /// `AlreadyExists`, or `Os`.
@@ -81,6 +84,7 @@ impl Store {
                 self.make_root()?;
                 mkdir(&path, OTHERS_MAY_PASS)
             }
+            Err(Errno::EXIST) if self.clear(id)? => mkdir(&path, OTHERS_MAY_PASS),
             result => result,
         }
         .map_err(|errno| match errno {
@@ -349,7 +353,7 @@ fn open_directory(at: BorrowedFd<'_>, path: impl rustix::path::Arg) -> Result<Ow
     openat(at, path, DIRECTORY | OFlags::NOFOLLOW, Mode::empty())
 }
 
-fn entries(dir: &OwnedFd, wanted: impl Fn(FileType) -> bool) -> Result<Vec<std::ffi::CString>, Errno> {
+fn entries(dir: &OwnedFd, wanted: impl Fn(FileType) -> bool) -> Result<Vec<CString>, Errno> {
     let mut names = Vec::new();
     for entry in Dir::read_from(dir)? {
         let entry = entry?;
