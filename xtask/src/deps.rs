@@ -17,7 +17,7 @@ struct Row {
 }
 
 /// Every crate of the workspace, in the order of a container's life. A new edge is a page in docs/decisions.
-const TABLE: [Row; 11] = [
+const TABLE: [Row; 12] = [
     Row { krate: "brig-seccomp", needs: &[], may: &[] },
     Row {
         krate: "brig-plan",
@@ -49,6 +49,22 @@ const TABLE: [Row; 11] = [
         krate: "brig",
         needs: &["brig-plan", "brig-runtime", "brig-seccomp", "log", "rustix", "serde", "serde_json"],
         may: &["lexopt"],
+    },
+    Row {
+        krate: "brig-hostile",
+        needs: &[
+            "brig",
+            "brig-cgroup",
+            "brig-dbus",
+            "brig-handshake",
+            "brig-init",
+            "brig-netlink",
+            "brig-plan",
+            "brig-runtime",
+            "brig-seccomp",
+            "serde_json",
+        ],
+        may: &[],
     },
     Row {
         krate: "xtask",

@@ -21,15 +21,15 @@
 //! ```
 
 mod acts;
-mod bundles;
+pub(crate) mod bundles;
 mod errors;
 mod judge;
 mod lack;
-mod left;
+pub(crate) mod left;
 mod refusal;
 mod registers;
 mod scene;
-mod tracer;
+pub(crate) mod tracer;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -52,7 +52,7 @@ const INSIDE: &str = "--inside";
 /// What `cargo xtask test` plays.
 const SAMPLE: [&str; 2] = ["--every", "23"];
 /// Where the scene is.
-const FOLDER: &str = "/run/faults";
+pub(crate) const FOLDER: &str = "/run/faults";
 
 /// `cargo xtask faults`: prints every failure, how many of how many, and the sum as the last line.
 ///
@@ -84,7 +84,8 @@ pub(crate) fn part(built: &Built, words: &[String]) -> Tally {
     brig.map_or(Tally::BROKEN, |brig| everywhere(brig, &SAMPLE.map(str::to_owned)))
 }
 
-fn obstacle() -> Option<String> {
+/// Why it cannot be done here.
+pub(crate) fn obstacle() -> Option<String> {
     if !is_root() {
         return Some("it needs root".into());
     }
@@ -97,7 +98,7 @@ fn obstacle() -> Option<String> {
 fn everywhere(brig: &Path, words: &[String]) -> Tally {
     let mut sum = Tally::default();
     for place in places() {
-        sum += secluded(brig, place, words).unwrap_or_else(|reason| {
+        sum += secluded(brig, "faults", place, words).unwrap_or_else(|reason| {
             println!("FAIL  faults ({place}): {reason}");
             Tally::BROKEN
         });
@@ -106,17 +107,20 @@ fn everywhere(brig: &Path, words: &[String]) -> Tally {
 }
 
 /// Layouts of cgroups that can be had here.
-fn places() -> &'static [&'static str] {
+pub(crate) fn places() -> &'static [&'static str] {
     if Path::new("/sys/fs/cgroup/cgroup.controllers").exists() { &["v2"] } else { &["own", "v2"] }
 }
 
-/// Runs a copy of this program where nothing of it reaches the host.
-fn secluded(brig: &Path, place: &str, words: &[String]) -> Result<Tally, String> {
+/// Runs the command `what` of a copy of this program where nothing of it reaches the host.
+///
+/// # Errors
+/// It does not come to a sum.
+pub(crate) fn secluded(brig: &Path, what: &str, place: &str, words: &[String]) -> Result<Tally, String> {
     let this = std::env::current_exe().map_err(|error| format!("own executable: {error}"))?;
     let mut command = Command::new("sh");
-    command.args(["-euc", KEEPER, "sh"]).arg(this).args(["faults", INSIDE]).args(words);
+    command.args(["-euc", KEEPER, "sh"]).arg(this).args([what, INSIDE]).args(words);
     command.env("INSIDE", include_str!("faults/inside.sh")).env("FAULTS", FOLDER).env("PLACE", place);
-    command.env("GROUP", group()).env("BRIG", brig).stdin(Stdio::piped()).stdout(Stdio::piped());
+    command.env("GROUP", group(what)).env("BRIG", brig).stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut child = command.process_group(0).spawn().map_err(|error| format!("sh: {error}"))?;
     // Its standard input ends with us.
     let input = child.stdin.take();
@@ -126,8 +130,8 @@ fn secluded(brig: &Path, place: &str, words: &[String]) -> Result<Tally, String>
     sum.filter(|sum| sum.failed > 0 || status.success()).ok_or_else(|| format!("it ended with {status}"))
 }
 
-fn group() -> String {
-    format!("brig_faults_{}", std::process::id())
+fn group(what: &str) -> String {
+    format!("brig_{what}_{}", std::process::id())
 }
 
 /// What is to be done.

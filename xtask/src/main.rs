@@ -28,6 +28,10 @@ mod faults;
 
 mod old;
 
+mod soak;
+
+mod fuzz;
+
 mod bench;
 
 mod dist;
@@ -61,6 +65,15 @@ cargo xtask faults [kill|fail|lack] [COMMAND…]  brig killed before, or failing
   environment: BRIG=path of a built brig
 cargo xtask old [FEATURE…] [WORD…]   the root tests on a kernel that lacks the feature (needs root): openat2,
                              mount_setattr, open_tree, fsopen, clone3, pidfd_open, close_range, memfd_create
+cargo xtask soak [OPTION…]   random commands on many containers, with kills and faults (needs root)
+  --seed N                   what is done follows from it alone (1)
+  --minutes N                for so long, in all layouts of cgroups together (60)
+  --steps N                  instead, so many commands in each
+  --containers N             on so many containers (50)
+  environment: BRIG=path of a built brig
+cargo xtask fuzz [TARGET…]   fuzz targets, one after the other (cargo install cargo-fuzz; g++)
+  --minutes N                each for so long (20)
+  --keep                     instead, what was found that is new goes into fuzz/corpus, as little as does
 cargo xtask bench [OPTION…]  brig beside every runc and crun that is found (needs root)
   --rounds N                 rounds of every operation (40)
   --quick                    10 rounds
@@ -89,6 +102,8 @@ fn main() -> ExitCode {
         "docs" => docs::run(&root, rest),
         "faults" => faults::run(&root, rest),
         "old" => old::run(&root, rest),
+        "soak" => soak::run(&root, rest),
+        "fuzz" => fuzz::run(&root, rest),
         "bench" => bench::run(&root, rest).map(|()| ExitCode::SUCCESS),
         "man" => dist::man(&root, rest).map(|()| ExitCode::SUCCESS),
         "dist" => dist::run(&root).map(|()| ExitCode::SUCCESS),

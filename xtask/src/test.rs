@@ -20,6 +20,7 @@ use crate::docs;
 use crate::engines;
 use crate::faults;
 use crate::oracle;
+use crate::soak;
 use crate::tally::{self, Tally};
 use crate::vm;
 use places::{Home, Place};
@@ -58,6 +59,7 @@ pub(crate) fn run(root: &Path, words: &[String]) -> Result<(), String> {
         sum += engines::part(&built, words);
         sum += docs::part(root, &built, words)?;
         sum += faults::part(&built, words);
+        sum += soak::part(&built, words);
         sum += run.machine(root, &built)?;
     }
     println!("{sum}");

@@ -57,6 +57,8 @@ use rustix::fd::OwnedFd;
 use crate::fault::Outcome;
 use crate::parent::Parent;
 pub use crate::parent::Steps;
+#[doc(hidden)]
+pub use crate::payload::home_in;
 
 /// The whole life of brig-init: `socket` leads to the parent; descriptors 3 to 2 + `preserved` are the user's.
 pub fn run(socket: OwnedFd, preserved: u32, alone: Alone, steps: Steps) -> ! {

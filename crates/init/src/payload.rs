@@ -99,7 +99,9 @@ fn read_more(file: &OwnedFd, text: &mut Vec<u8>) -> Option<usize> {
 }
 
 /// The sixth field of the first line whose third is `uid` (passwd(5)).
-fn home_in(passwd: &[u8], uid: u32) -> Option<Vec<u8>> {
+///
+/// For `brig-hostile` too, which throws any bytes at it.
+pub fn home_in(passwd: &[u8], uid: u32) -> Option<Vec<u8>> {
     passwd.split(|byte| *byte == b'\n').find_map(|line| {
         let fields = line.split(|byte| *byte == b':').collect::<Vec<_>>();
         let id = core::str::from_utf8(fields.get(2)?).ok()?.parse::<u32>().ok()?;

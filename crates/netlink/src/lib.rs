@@ -18,3 +18,5 @@ pub use address::Address;
 pub use link::{Bridge, Link, Veth};
 pub use route::Route;
 pub use socket::Socket;
+#[doc(hidden)]
+pub use socket::count_answers;

@@ -41,7 +41,7 @@ const PROGRAMS: [&str; 16] = [
 ];
 const PROBE: &str = include_str!("probe.sh");
 /// Where ids of the user namespace begin on the host.
-const SUBORDINATE: u32 = 100_000;
+pub(crate) const SUBORDINATE: u32 = 100_000;
 
 /// Makes all bundles in `folder`.
 ///
@@ -155,7 +155,11 @@ fn network(config: &mut Value) {
     });
 }
 
-fn fill(rootfs: &Path, busybox: &Path) -> std::io::Result<()> {
+/// A rootfs with busybox and the probe.
+///
+/// # Errors
+/// It cannot be written there.
+pub(crate) fn fill(rootfs: &Path, busybox: &Path) -> std::io::Result<()> {
     for folder in ["bin", "dev", "etc", "proc", "sys", "tmp"] {
         fs::create_dir_all(rootfs.join(folder))?;
     }
@@ -166,7 +170,10 @@ fn fill(rootfs: &Path, busybox: &Path) -> std::io::Result<()> {
 }
 
 /// To the root of the user namespace; what is in there may be anybody's.
-fn give(folder: &Path) -> std::io::Result<()> {
+///
+/// # Errors
+/// It cannot be looked at or given away.
+pub(crate) fn give(folder: &Path) -> std::io::Result<()> {
     chown(folder, Some(SUBORDINATE), Some(SUBORDINATE))?;
     for entry in fs::read_dir(folder)? {
         let entry = entry?;

@@ -232,6 +232,11 @@ pub(super) fn is_memory(call: i64) -> bool {
     matches!(name_of_call(call).as_str(), "mmap" | "mremap" | "brk" | "mprotect")
 }
 
+/// Whether an error message is written with it.
+pub(super) fn is_said_with(call: i64) -> bool {
+    call == libc::SYS_write
+}
+
 /// Whether the command's own `main` has begun: Rust looks at the three standard streams just before.
 pub(super) fn begins_main(call: i64) -> bool {
     matches!(name_of_call(call).as_str(), "poll" | "ppoll")

@@ -11,7 +11,7 @@ use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 
 /// What there is of all kinds, one line for each.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct World(BTreeSet<String>);
+pub(crate) struct World(BTreeSet<String>);
 
 /// Names of brig's own that may stay in the store: compiled filters.
 const PROGRAMS: &str = "@seccomp";
@@ -22,7 +22,7 @@ const GRACE: Duration = Duration::from_secs(1);
 
 impl World {
     /// Now. `folder` has the store and the bundles, `group` names the cgroups.
-    pub(super) fn now(folder: &Path, group: &str) -> Self {
+    pub(crate) fn now(folder: &Path, group: &str) -> Self {
         reap();
         let mut found = BTreeSet::new();
         processes(&mut found);
@@ -40,7 +40,7 @@ impl World {
     }
 
     /// What is there now and was not then, but for what is at its end.
-    pub(super) fn left(&self, folder: &Path, group: &str) -> Vec<String> {
+    pub(crate) fn left(&self, folder: &Path, group: &str) -> Vec<String> {
         let deadline = Instant::now() + GRACE;
         loop {
             let now = Self::now(folder, group);
@@ -51,6 +51,15 @@ impl World {
             }
             thread::sleep(Duration::from_millis(1));
         }
+    }
+}
+
+impl World {
+    /// How many of each kind.
+    pub(crate) fn counted(&self) -> String {
+        let kinds = ["process", "mount", "interface", "cgroup", "file"];
+        let count = |kind: &str| self.0.iter().filter(|what| what.split(' ').next() == Some(kind)).count();
+        kinds.map(|kind| format!("{kind} {}", count(kind))).join(" ")
     }
 }
 

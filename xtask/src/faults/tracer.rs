@@ -22,24 +22,25 @@ use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 
+use super::errors;
 use super::refusal::refusal;
 use super::registers;
 use crate::old::{Feature, How};
 
 /// One system call of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Site {
+pub(crate) struct Site {
     /// Whose: in the order in which processes were born, the command first.
-    pub(super) process: u32,
+    pub(crate) process: u32,
     /// Its number.
-    pub(super) call: i64,
+    pub(crate) call: i64,
     /// Which one of those that have this number in this process, from 1 on.
-    pub(super) nth: u32,
+    pub(crate) nth: u32,
 }
 
 /// What happens instead of a system call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Blow {
+pub(crate) enum Blow {
     /// The process is killed.
     Kill,
     /// The call answers this errno, and does nothing.
@@ -48,24 +49,46 @@ pub(super) enum Blow {
 
 /// What is done to a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Harm {
+pub(crate) enum Harm {
     /// One call is struck.
     Strike(Site, Blow),
     /// Every call that needs this feature is refused.
     Without(Feature),
+    /// The process that makes the call of this number, of all from 1 on, is killed before it.
+    Kill(usize),
+    /// The first from this number on that can fail does, with one of its errors: the one of the second number, in a circle.
+    Fail(usize, usize),
+}
+
+impl Harm {
+    /// What happens to `site`, which is the `count`th.
+    fn blow(self, site: Site, count: usize) -> Option<Blow> {
+        match self {
+            Self::Strike(wanted, blow) => (wanted == site).then_some(blow),
+            Self::Without(_) => None,
+            Self::Kill(nth) => (count == nth).then_some(Blow::Kill),
+            Self::Fail(nth, choice) => {
+                let errors = errors::of(site.call);
+                let errno = errors.get(choice.checked_rem(errors.len())?)?;
+                (count >= nth).then_some(Blow::Fail(*errno))
+            }
+        }
+    }
 }
 
 /// What became of a command.
 #[derive(Debug, Default)]
-pub(super) struct Traced {
+pub(crate) struct Traced {
     /// Its exit code, or 128 and the signal that ended it.
-    pub(super) code: i32,
+    pub(crate) code: i32,
     /// All calls, in their order.
-    pub(super) sites: Vec<Site>,
+    pub(crate) sites: Vec<Site>,
     /// The call came, and what was wanted happened.
-    pub(super) struck: bool,
+    pub(crate) struck: bool,
+    /// What failed may have been its last words.
+    pub(crate) could_not_say: bool,
     /// It had to be killed at the end of its time.
-    pub(super) hung: bool,
+    pub(crate) hung: bool,
 }
 
 /// Waits until it is traced.
@@ -81,7 +104,7 @@ const ENTRY: u8 = 1;
 const EXIT: u8 = 2;
 
 /// `words` to be run by [`trace`]: its caller adds streams and environment.
-pub(super) fn starter(words: &[String]) -> Command {
+pub(crate) fn starter(words: &[String]) -> Command {
     let mut command = Command::new("sh");
     command.args(["-c", STARTER, "sh"]).args(words).stdin(Stdio::piped());
     command
@@ -91,7 +114,7 @@ pub(super) fn starter(words: &[String]) -> Command {
 ///
 /// # Errors
 /// ptrace(2) is not possible here.
-pub(super) fn trace(
+pub(crate) fn trace(
     mut starter: Command,
     watched: Option<i32>,
     harm: Option<Harm>,
@@ -231,25 +254,25 @@ impl Tracer {
                 let nth = person.so_far.entry(call).and_modify(|count| *count += 1).or_insert(1);
                 let site = Site { process: person.process, call, nth: *nth };
                 self.seen.sites.push(site);
-                match self.harm {
-                    Some(Harm::Strike(wanted, Blow::Kill)) if wanted == site => {
+                if let Some(Harm::Without(feature)) = self.harm {
+                    let Some(errno) = refusal(feature.how, pid, call)? else { return Ok(()) };
+                    self.seen.struck = true;
+                    person.answer = Some(errno);
+                    return registers::skip(pid);
+                }
+                let harm = self.harm.filter(|_| !self.seen.struck);
+                match harm.and_then(|harm| harm.blow(site, self.seen.sites.len())) {
+                    Some(Blow::Kill) => {
                         self.seen.struck = true;
                         kill(pid, Signal::SIGKILL)
                     }
-                    Some(Harm::Strike(wanted, Blow::Fail(errno))) if wanted == site => {
+                    Some(Blow::Fail(errno)) => {
                         self.seen.struck = true;
+                        self.seen.could_not_say = errors::is_said_with(site.call);
                         person.answer = Some(errno);
                         registers::skip(pid)
                     }
-                    Some(Harm::Without(feature)) => match refusal(feature.how, pid, call)? {
-                        Some(errno) => {
-                            self.seen.struck = true;
-                            person.answer = Some(errno);
-                            registers::skip(pid)
-                        }
-                        None => Ok(()),
-                    },
-                    _ => Ok(()),
+                    None => Ok(()),
                 }
             }
             EXIT => person.answer.take().map_or(Ok(()), |errno| registers::answer(pid, errno)),
