@@ -1,6 +1,7 @@
 //! The house rules that are read off the text of the files; one function each, pure.
 //! CONTRIBUTING.md says what they are for.
 
+mod count;
 mod fences;
 mod safety;
 mod size;
@@ -14,11 +15,12 @@ use crate::sources::{Finding, Tree};
 pub(crate) type Rule = (&'static str, fn(&Tree) -> Vec<Finding>);
 
 /// Every rule about text, in the order in which they are reported.
-pub(crate) const RULES: [Rule; 13] = [
+pub(crate) const RULES: [Rule; 14] = [
     ("every file opens with //!", words::file_opens_with_its_purpose),
     ("no file over 400 lines without its tests", size::file_is_short),
     ("no function over 80 lines", size::function_is_short),
     ("unsafe only in sys and in brig-init's entry and arena", fences::unsafe_is_fenced),
+    ("ARCHITECTURE.md counts unsafe", count::unsafe_is_counted),
     ("every unsafe block says why it is sound", safety::unsafe_is_explained),
     ("no SAFETY comment says nothing", safety::explanation_is_a_fact),
     ("no SAFETY comment stands more than twice in a file", safety::explanation_is_not_copied),

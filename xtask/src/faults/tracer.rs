@@ -198,7 +198,7 @@ impl Tracer {
     fn run(&self, pid: Pid, signal: impl Into<Option<Signal>>) -> Result<(), Errno> {
         let waits = self.people.values().any(|person| person.answer.is_some());
         let over = match self.harm {
-            Some(Harm::Strike(..)) => self.seen.struck && !waits,
+            Some(Harm::Strike(..) | Harm::Kill(_) | Harm::Fail(..)) => self.seen.struck && !waits,
             // A filter does the rest.
             Some(Harm::Without(Feature { how: How::Calls(_), .. })) => true,
             Some(Harm::Without(_)) | None => false,
