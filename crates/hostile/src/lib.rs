@@ -21,6 +21,8 @@ mod peers;
 
 mod words;
 
+mod folder;
+
 pub use bundle::{config, process, resources};
 pub use container::passwd;
 pub use handshake::handshake;

@@ -1,10 +1,10 @@
 //! What the kernel shows, with names that others chose.
 
 use std::fs;
-use std::path::PathBuf;
-use std::sync::OnceLock;
 
 use brig_cgroup::{Cgroup, Error, Layout, Paths, Place, parse_mountinfo};
+
+use crate::folder::Folder;
 
 /// Any bytes as `/proc/PID/mountinfo`: hierarchies are at absolute paths, and each has controllers or a name.
 pub fn mountinfo(text: &[u8]) {
@@ -26,19 +26,23 @@ pub fn mountinfo(text: &[u8]) {
 pub fn cgroup_files(input: &[u8]) {
     let Some((first, text)) = input.split_first() else { return };
     let name = FILES[usize::from(*first) % FILES.len()];
-    let path = folder().join(name);
-    fs::write(&path, text).unwrap();
+    FOLDER.with(|folder| {
+        fs::write(folder.join(name), text).unwrap();
+        statistics(folder.path(), name);
+        fs::remove_file(folder.join(name)).unwrap();
+    });
+}
+
+fn statistics(mount: &str, name: &str) {
     for controllers in [&V1[..], &[]] {
         let controllers = controllers.iter().map(|&name| name.to_owned()).collect();
-        let mount = folder().to_str().unwrap().to_owned();
-        let place = Place { controllers, mount, below: String::new() };
+        let place = Place { controllers, mount: mount.to_owned(), below: String::new() };
         match Cgroup::open(&Paths { places: vec![place] }).statistics() {
             Ok(_) => {}
             Err(Error::Malformed { path, .. }) => assert!(path.ends_with(name), "{path}"),
             Err(other) => panic!("{name}: {other}"),
         }
     }
-    fs::remove_file(&path).unwrap();
 }
 
 const V1: [&str; 6] = ["cpu", "cpuacct", "cpuset", "memory", "pids", "blkio"];
@@ -77,14 +81,6 @@ const FILES: [&str; 32] = [
     "rdma.max",
 ];
 
-/// One directory of this process's, in memory where there is some.
-fn folder() -> &'static PathBuf {
-    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
-    FOLDER.get_or_init(|| {
-        let memory = PathBuf::from("/dev/shm");
-        let top = if memory.is_dir() { memory } else { std::env::temp_dir() };
-        let path = top.join(format!("brig-hostile-cgroup-{}", std::process::id()));
-        fs::create_dir_all(&path).unwrap();
-        path
-    })
+thread_local! {
+    static FOLDER: Folder = Folder::new();
 }

@@ -1,16 +1,21 @@
 //! A container's record, which whoever may write to the store could have written.
 
 use std::fs;
-use std::path::PathBuf;
-use std::sync::OnceLock;
 
 use brig_runtime::record::{Part, Stage, paths};
 use brig_runtime::store::{ContainerId, Place, Store};
 
+use crate::folder::Folder;
+
 /// Any bytes as a record: what is read of it is written as the same record again.
 pub fn record(bytes: &[u8]) {
-    let (path, place) = place();
-    fs::write(path.join("record"), bytes).unwrap();
+    FOLDER.with(|(folder, place)| {
+        fs::write(folder.join("a/record"), bytes).unwrap();
+        read_and_write(place);
+    });
+}
+
+fn read_and_write(place: &Place) {
     if let Ok(Some(head)) = place.record(Part::Head) {
         drop(head.stage().map(|stage| paths(stage.cgroup())));
     }
@@ -33,16 +38,11 @@ fn text(stage: &Stage<'_>) -> String {
     format!("{stage:?}")
 }
 
-/// One directory of this process's, in memory where there is some.
-fn place() -> &'static (PathBuf, Place) {
-    static PLACE: OnceLock<(PathBuf, Place)> = OnceLock::new();
-    PLACE.get_or_init(|| {
-        let memory = PathBuf::from("/dev/shm");
-        let top = if memory.is_dir() { memory } else { std::env::temp_dir() };
-        let root = top.join(format!("brig-hostile-{}", std::process::id()));
-        let path = root.join("a");
-        fs::create_dir_all(&path).unwrap();
-        let place = Store::open(root).find(&ContainerId::new("a").unwrap()).unwrap();
-        (path, place)
-    })
+thread_local! {
+    static FOLDER: (Folder, Place) = {
+        let folder = Folder::new();
+        fs::create_dir(folder.join("a")).unwrap();
+        let place = Store::open(folder.path()).find(&ContainerId::new("a").unwrap()).unwrap();
+        (folder, place)
+    };
 }
