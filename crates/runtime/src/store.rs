@@ -23,6 +23,7 @@ use rustix::io::{Errno, retry_on_intr};
 
 use crate::error::{Error, Result, best_effort};
 pub(crate) use bytes::{read_least, write_all};
+use rests::{DEPTH, remove_below};
 
 /// The name of a container, found valid: not empty, of letters, digits and `_+.-`, and neither `.` nor `..`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -364,31 +365,6 @@ fn entries(dir: &OwnedFd, wanted: impl Fn(FileType) -> bool) -> Result<Vec<CStri
     Ok(names)
 }
 
-/// Nothing here is followed, and nothing here can be written to from inside a container; the depth is bounded all the same.
-fn remove_below(dir: &OwnedFd, depth: usize) -> Result<(), Errno> {
-    for name in &entries(dir, |_| true)? {
-        match unlinkat(dir, name, AtFlags::empty()) {
-            Ok(()) | Err(Errno::NOENT) => {}
-            Err(errno @ (Errno::ISDIR | Errno::PERM)) if depth > 0 => {
-                match remove_directory(dir, name, depth - 1) {
-                    Err(Errno::NOTDIR) => return Err(errno),
-                    removed => removed?,
-                }
-            }
-            Err(errno) => return Err(errno),
-        }
-    }
-    Ok(())
-}
-
-fn remove_directory(dir: &OwnedFd, name: &std::ffi::CStr, depth: usize) -> Result<(), Errno> {
-    let emptied = open_directory(dir.as_fd(), name).and_then(|below| remove_below(&below, depth));
-    match emptied.and_then(|()| unlinkat(dir, name, AtFlags::REMOVEDIR)) {
-        Err(Errno::NOENT) => Ok(()),
-        result => result,
-    }
-}
-
 /// `drwx--x--x`: the container's user may have to pass on its way to a socket in there.
 const OTHERS_MAY_PASS: Mode = Mode::from_raw_mode(0o711);
 
@@ -396,9 +372,6 @@ const OTHERS_MAY_PASS: Mode = Mode::from_raw_mode(0o711);
 pub(crate) const PROGRAMS: &str = "@seccomp";
 
 const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
-
-/// How deep a container's directory may be: `notify/notify.sock`, and images of a checkpoint.
-const DEPTH: usize = 16;
 
 #[cfg(test)]
 pub(crate) mod tests;

@@ -1,11 +1,14 @@
-//! What commands that were killed leave of a container that is not there yet, or not any more.
-//! Runs in: the parent, where an id is wanted again.
+//! Removing what there is of a container that is not there any more, or what commands that were killed leave of one that is not
+//! there yet.
+//! Runs in: the parent.
 
 use std::ffi::CString;
+use std::os::fd::{AsFd, OwnedFd};
 
+use rustix::fs::{AtFlags, unlinkat};
 use rustix::io::Errno;
 
-use super::{ContainerId, Emptiness, Store, entries};
+use super::{ContainerId, Emptiness, Store, entries, open_directory};
 use crate::error::{Error, Result};
 use crate::gate::GATE;
 
@@ -29,6 +32,34 @@ impl Store {
         Ok(place.rmdir().map_err(failed)? == Emptiness::Empty)
     }
 }
+
+/// Nothing here is followed, and nothing here can be written to from inside a container; the depth is bounded all the same.
+pub(super) fn remove_below(dir: &OwnedFd, depth: usize) -> Result<(), Errno> {
+    for name in &entries(dir, |_| true)? {
+        match unlinkat(dir, name, AtFlags::empty()) {
+            Ok(()) | Err(Errno::NOENT) => {}
+            Err(errno @ (Errno::ISDIR | Errno::PERM)) if depth > 0 => {
+                match remove_directory(dir, name, depth - 1) {
+                    Err(Errno::NOTDIR) => return Err(errno),
+                    removed => removed?,
+                }
+            }
+            Err(errno) => return Err(errno),
+        }
+    }
+    Ok(())
+}
+
+fn remove_directory(dir: &OwnedFd, name: &std::ffi::CStr, depth: usize) -> Result<(), Errno> {
+    let emptied = open_directory(dir.as_fd(), name).and_then(|below| remove_below(&below, depth));
+    match emptied.and_then(|()| unlinkat(dir, name, AtFlags::REMOVEDIR)) {
+        Err(Errno::NOENT) => Ok(()),
+        result => result,
+    }
+}
+
+/// How deep a container's directory may be: `notify/notify.sock`, and images of a checkpoint.
+pub(super) const DEPTH: usize = 16;
 
 /// What may be in a container's directory when its record is not there yet, or not any more.
 const RESTS: [&str; 2] = [GATE, ".record.new"];
