@@ -85,5 +85,6 @@ mod text;
 
 pub use capabilities::capability_name;
 pub use device_rules::rules_of as device_rules;
+pub use explain::Risk;
 pub use make::plan;
 pub use state::{OCI_VERSION, document, json_string};

@@ -3,9 +3,10 @@
 //! Runs in: the parent. For a command with one thread: it blocks signals, and changes the caller's terminal until the end.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
 
 use brig_sys::{close_range, signal};
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use rustix::io::{Errno, ioctl_fionbio, read, write};
 use rustix::process::{
@@ -39,6 +40,19 @@ impl Signals {
         let failed = |errno| Error::os("signalfd", errno);
         signal::block_all().map_err(failed)?;
         Ok(Self { arrived: signal::signalfd().map_err(failed)? })
+    }
+
+    /// The next signal, by its number; `None` when `limit` has passed without one.
+    ///
+    /// # Errors
+    /// `Os`.
+    pub fn wait(&self, limit: Duration) -> Result<Option<u32>> {
+        let failed = |errno| Error::os("poll", errno);
+        let limit = Timespec::try_from(limit).map_err(|_| failed(Errno::INVAL))?;
+        match poll(&mut [PollFd::new(&self.arrived, PollFlags::IN)], Some(&limit)) {
+            Ok(_) | Err(Errno::INTR) => Ok(self.next()),
+            Err(errno) => Err(failed(errno)),
+        }
     }
 
     fn next(&self) -> Option<u32> {

@@ -89,6 +89,8 @@ pub enum Command {
     Seccomp(SeccompArgs),
     /// `spec`
     Spec(SpecArgs),
+    /// `stats`
+    Stats(StatsArgs),
     /// `start`
     Start(IdArgs),
     /// `state`
@@ -235,6 +237,19 @@ pub struct ListArgs {
     pub quiet: bool,
 }
 
+/// `stats`.
+#[derive(Debug, PartialEq, Eq)]
+pub struct StatsArgs {
+    /// The containers; all that run if there are none.
+    pub ids: Vec<String>,
+    /// How to print.
+    pub format: TableFormat,
+    /// Print once.
+    pub no_stream: bool,
+    /// Between two looks; never zero.
+    pub interval: Duration,
+}
+
 /// `ps`.
 #[derive(Debug, PartialEq, Eq)]
 pub struct PsArgs {
@@ -246,7 +261,7 @@ pub struct PsArgs {
     pub ps_args: Vec<OsString>,
 }
 
-/// `--format` of `list` and `ps`.
+/// `--format` of `list`, `ps` and `stats`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TableFormat {
     /// For people.
@@ -280,6 +295,8 @@ pub struct SpecArgs {
 pub struct ExplainArgs {
     /// Directory of config.json.
     pub bundle: PathBuf,
+    /// Directory of another one, to tell what differs.
+    pub against: Option<PathBuf>,
     /// How to print.
     pub format: ExplainFormat,
 }

@@ -127,13 +127,24 @@ pub(super) fn events(mut found: Found) -> Read<Command> {
     Ok(Command::Events(EventsArgs { id: id(&mut found), interval, stats: found.switch("stats") }))
 }
 
+pub(super) fn stats(found: Found) -> Read<Command> {
+    let interval = found.duration("interval").unwrap_or(Duration::from_secs(1));
+    if interval.is_zero() {
+        return Err("duration interval must be greater than 0".to_owned());
+    }
+    let ids = found.words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+    let (format, no_stream) = (table_format(&found)?, found.switch("no-stream"));
+    Ok(Command::Stats(StatsArgs { ids, format, no_stream, interval }))
+}
+
 pub(super) fn spec(found: Found) -> Read<Command> {
     Ok(Command::Spec(SpecArgs { bundle: found.path("bundle"), rootless: found.switch("rootless") }))
 }
 
 pub(super) fn explain(mut found: Found) -> Read<Command> {
     let format = explain_format(&found)?;
-    Ok(Command::Explain(ExplainArgs { bundle: PathBuf::from(found.words.remove(0)), format }))
+    let against = found.path("against");
+    Ok(Command::Explain(ExplainArgs { bundle: PathBuf::from(found.words.remove(0)), against, format }))
 }
 
 fn explain_format(found: &Found) -> Read<ExplainFormat> {

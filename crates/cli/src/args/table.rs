@@ -1,5 +1,5 @@
 //! The commands and their flags: one table, from which words are parsed and help is printed.
-//! Flags and their names are runc's; `explain`, `doctor` and `demo` are brig's own. Runs in: parent.
+//! Flags and their names are runc's; `explain`, `doctor`, `stats` and `demo` are brig's own. Runs in: parent.
 
 use super::{Command, read, scan::Found, seccomp};
 
@@ -214,8 +214,7 @@ pub static COMMANDS: &[CommandRow] = &[
         description: "Makes a small container for each feature and removes it; nothing is left behind. Exit code 0: an\n\
                       ordinary container runs here; 1: none does. With features: 0 if all of them work, 1 if one is\n\
                       missing. 2: the doctor itself could not work.",
-        order: WordOrder::FlagsAnywhere, count: Count::AtLeast(0), read: read::doctor,
-        flags: &[text("format", "text or json").default("text")],
+        order: WordOrder::FlagsAnywhere, count: Count::AtLeast(0), read: read::doctor, flags: &[text("format", "text or json").default("text")],
     },
     CommandRow {
         name: "events", alias: None, summary: "print statistics and out-of-memory events of a container",
@@ -251,9 +250,11 @@ pub static COMMANDS: &[CommandRow] = &[
     },
     CommandRow {
         name: "explain", alias: None, summary: "print what would be done for a bundle, and do nothing",
-        usage: "[command options] <bundle>", description: "",
+        usage: "[command options] <bundle>",
+        description: "Each step with its reason, and at the end what weakens isolation, with the risk of each.",
         order: WordOrder::FlagsAnywhere, count: Count::Exactly(1), read: read::explain,
-        flags: &[text("format", "text or json").default("text")],
+        flags: &[text("format", "text or json").default("text"),
+            bytes("against", "another bundle: print what differs, - before what only the first does, + before what only this does")],
     },
     CommandRow {
         name: "features", alias: None, summary: "print what this runtime supports",
@@ -344,6 +345,14 @@ pub static COMMANDS: &[CommandRow] = &[
         name: "state", alias: None, summary: "print the state of a container",
         usage: ONE_ID, description: "JSON as defined by the OCI runtime specification.",
         order: WordOrder::FlagsAnywhere, count: Count::Exactly(1), read: read::state, flags: &[],
+    },
+    CommandRow {
+        name: "stats", alias: None, summary: "show what containers use, live on a terminal",
+        usage: "[command options] [container-id...]",
+        description: "All that run, or those that are named. In a pipe a table, or JSON objects by the line, after every interval.",
+        order: WordOrder::FlagsAnywhere, count: Count::AtLeast(0), read: read::stats,
+        flags: &[text("format", "table or json").short("f").default("table"), switch("no-stream", "print once"),
+            flag("interval", Kind::Duration, "time between two looks").default("1s")],
     },
     CommandRow {
         name: "update", alias: None, summary: "change the resource limits of a container",

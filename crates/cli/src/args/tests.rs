@@ -69,7 +69,7 @@ fn sample(flag: &Flag) -> &'static str {
     match (flag.kind, flag.name) {
         (Kind::Switch, _) => "true",
         (Kind::Int { .. } | Kind::Id, _) => "1",
-        (Kind::Duration, _) => "1s",
+        (Kind::Duration, _) => "2s",
         (_, "empty-ns") => "network",
         (_, "manage-cgroups-mode") => "soft",
         (_, "page-server") => "a:1",

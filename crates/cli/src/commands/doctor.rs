@@ -14,6 +14,7 @@ use crate::{
     doctor::{self, checks, report},
     exit::{Exit, Failure},
     log::colours_are_wanted,
+    output::Colour,
 };
 
 pub(super) fn run(global: &Global, args: DoctorArgs) -> Outcome {
@@ -34,7 +35,7 @@ pub(super) fn run(global: &Global, args: DoctorArgs) -> Outcome {
     let text = match args.format {
         ExplainFormat::Text => {
             let is_coloured = io::stdout().is_terminal() && colours_are_wanted();
-            report::text(&findings, if is_coloured { report::Colour::On } else { report::Colour::Off })
+            report::text(&findings, if is_coloured { Colour::On } else { Colour::Off })
         }
         ExplainFormat::Json => report::json(&findings, geteuid().as_raw()),
     };

@@ -1,8 +1,13 @@
 //! `list`. Runs in: parent.
 
-use std::{collections::HashMap, fs};
+use std::{
+    collections::HashMap,
+    fs,
+    io::{self, IsTerminal as _},
+};
 
 use brig_runtime::list::{self, Listing};
+use brig_runtime::record::Timestamp;
 use rustix::io::Errno;
 
 use super::{Outcome, print_and_succeed, state::document, store};
@@ -12,7 +17,11 @@ use crate::{
         command::{ListArgs, TableFormat},
     },
     exit::Failure,
-    output::list::{list_ids, list_json, list_table},
+    log::colours_are_wanted,
+    output::{
+        Colour,
+        list::{list_ids, list_json, list_live, list_table},
+    },
 };
 
 pub(super) fn run(global: &Global, args: ListArgs) -> Outcome {
@@ -30,6 +39,10 @@ pub(super) fn run(global: &Global, args: ListArgs) -> Outcome {
         .collect();
     let text = match args {
         ListArgs { quiet: true, .. } => list_ids(&documents),
+        ListArgs { format: TableFormat::Table, .. } if io::stdout().is_terminal() => {
+            let colour = if colours_are_wanted() { Colour::On } else { Colour::Off };
+            list_live(&documents, &ages(&listing), colour)
+        }
         ListArgs { format: TableFormat::Table, .. } => list_table(&documents),
         ListArgs { format: TableFormat::Json, .. } => {
             list_json(&documents).map_err(|error| Failure::new(error.to_string()))?
@@ -44,6 +57,12 @@ fn listing(global: &Global) -> Result<Listing, Failure> {
         Err(error) if global.root.is_none() && error.errno() == Some(Errno::NOENT) => Ok(Listing::default()),
         listed => Ok(listed?),
     }
+}
+
+/// How many seconds ago each was created.
+fn ages(listing: &Listing) -> Vec<u64> {
+    let now = Timestamp::now().secs;
+    listing.states.iter().map(|state| u64::try_from(now - state.created.secs).unwrap_or(0)).collect()
 }
 
 /// The owners by name, or as `#uid`.

@@ -23,6 +23,7 @@ mod setup;
 mod spec;
 mod start;
 mod state;
+mod stats;
 mod store;
 mod update;
 
@@ -78,6 +79,7 @@ pub fn dispatch(name: &str, global: &Global, command: Command) -> Outcome {
             .map_err(|failure| Failure { exit: Exit::Trouble, ..failure.prefixed("seccomp") }),
         Command::Spec(args) => spec::run(args),
         Command::Start(args) => start::run(global, args),
+        Command::Stats(args) => stats::run(global, args),
         Command::State(args) => state::run(global, args),
         Command::Update(args) => update::run(global, args),
         Command::Version => print_and_succeed(&version::lines(name)),

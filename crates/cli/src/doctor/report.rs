@@ -3,15 +3,7 @@
 use serde_json::json;
 
 use super::{Finding, checks::ORDINARY};
-
-/// Signs for a feature that works and for one that is missing, in colour on a terminal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Colour {
-    /// With escape codes.
-    On,
-    /// Words alone.
-    Off,
-}
+use crate::output::Colour;
 
 /// A heading for each group; a line for each feature: works or missing, name, what needs it; below it what was found.
 pub(crate) fn text(findings: &[Finding], colour: Colour) -> String {

@@ -1,6 +1,6 @@
 //! What `list` prints. Runs in: parent.
 
-use super::{state::StateDocument, table::columns};
+use super::{Colour, size::ago, state::StateDocument, table::columns};
 
 /// The table for people: one line per container under a heading.
 #[must_use]
@@ -11,6 +11,43 @@ pub fn list_table(documents: &[StateDocument<'_>]) -> String {
         [document.id, pid.as_str(), document.status, document.bundle, document.created, document.owner]
     }));
     columns(&rows)
+}
+
+/// The same for a terminal: how long ago instead of when, the status in colour, and no pid of what has none.
+/// `ages` are those of the documents, in seconds.
+#[must_use]
+pub fn list_live(documents: &[StateDocument<'_>], ages: &[u64], colour: Colour) -> String {
+    let mut rows = vec![["ID", "STATUS", "PID", "CREATED", "OWNER", "BUNDLE"].map(str::to_owned)];
+    rows.extend(documents.iter().zip(ages).map(|(document, age)| {
+        let pid = if document.pid == 0 { "-".to_owned() } else { document.pid.to_string() };
+        let [id, status, owner, bundle] =
+            [document.id, document.status, document.owner, document.bundle].map(str::to_owned);
+        [id, status, pid, ago(*age), owner, bundle]
+    }));
+    let widths: [usize; 6] =
+        std::array::from_fn(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0));
+    let mut table = String::new();
+    for (place, row) in rows.iter().enumerate() {
+        for (column, (cell, width)) in row.iter().zip(widths).enumerate() {
+            let padded = if column == 5 { cell.clone() } else { format!("{cell:width$}  ") };
+            table.push_str(&match (colour, place, column) {
+                (Colour::On, 0, _) => format!("\x1b[1m{padded}\x1b[0m"),
+                (Colour::On, _, 1) => format!("\x1b[{}m{padded}\x1b[0m", status_code(cell)),
+                _ => padded,
+            });
+        }
+        table.push('\n');
+    }
+    table
+}
+
+/// Green for what runs, yellow for what waits or is paused, grey for what is over.
+fn status_code(status: &str) -> u8 {
+    match status {
+        "running" => 32,
+        "created" | "creating" | "paused" => 33,
+        _ => 90,
+    }
 }
 
 /// The ids, one per line (`--quiet`).
@@ -48,6 +85,16 @@ ID              PID         STATUS      BUNDLE      CREATED                  OWN
 c1              42          running     /b          2026-11-21T19:41:23.5Z   root
 a-longer-name   42          running     /b          2026-11-21T19:41:23.5Z   \n";
         assert_eq!(list_table(&documents), expected);
+    }
+
+    #[test]
+    fn a_terminal_gets_ages_and_colours() {
+        let expected = "\
+ID  STATUS   PID  CREATED        OWNER  BUNDLE
+c1  running  42   2 minutes ago         /b
+";
+        assert_eq!(list_live(&[document("c1")], &[130], Colour::Off), expected);
+        assert!(list_live(&[document("c1")], &[130], Colour::On).contains("\x1b[32mrunning  \x1b[0m"));
     }
 
     #[test]

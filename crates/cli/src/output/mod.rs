@@ -2,13 +2,24 @@
 
 pub mod list;
 pub mod ps;
+pub mod size;
 pub mod state;
 pub mod stats;
 pub mod table;
 pub mod time;
+pub mod usage;
 
 use serde::Serialize;
 use serde_json::{Serializer, ser::PrettyFormatter};
+
+/// Whether escape codes are written. Only to a terminal, and not where `NO_COLOR` is set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Colour {
+    /// They are.
+    On,
+    /// They are not.
+    Off,
+}
 
 /// `value` as JSON over several lines, without a newline at the end.
 ///

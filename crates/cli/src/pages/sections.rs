@@ -157,6 +157,7 @@ fn see_also(name: &str) -> &'static [&'static str] {
         "spec" => &["explain", "run"],
         "start" => &["create", "state"],
         "state" => &["list", "ps"],
+        "stats" => &["events", "list", "ps"],
         "update" => &["events", "cgroups(7)"],
         _ => &[],
     }

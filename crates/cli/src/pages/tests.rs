@@ -110,7 +110,7 @@ fn mandoc_and_the_other_shells_find_nothing_wrong() {
 #[test]
 fn bash_completes_commands_options_and_their_values() {
     for (line, completed) in [
-        ("brig sta", "start state"),
+        ("brig sta", "start state stats"),
         ("brig --log-format ", "text json"),
         ("brig --log-format = j", "json"),
         ("brig --root /r state ", "--root /r list -q"),
@@ -125,7 +125,7 @@ fn bash_completes_commands_options_and_their_values() {
         ("brig run --pid-file pa", "page"),
         ("brig run ", ""),
         ("brig list -f t", "table"),
-        ("brig help sta", "start state"),
+        ("brig help sta", "start state stats"),
     ] {
         // In the place of brig something that tells how it was called.
         let script = format!(

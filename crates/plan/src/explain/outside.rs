@@ -98,6 +98,9 @@ pub(super) fn entry(plan: &Plan<'_>) -> Section {
     if entry.become_root {
         section.line("become root", "of the user namespace", Known::Now);
     }
+    if entry.unshare_as_root != 0 {
+        section.line("unshare as root", namespaces(entry.unshare_as_root), Known::Now);
+    }
     if plan.task.cgroup_namespace {
         section.line("cgroup namespace", "unshared", Known::Now);
     }

@@ -5,6 +5,7 @@ mod annotations;
 mod checkpoint;
 mod devices;
 mod exec;
+mod explained;
 mod hooks;
 mod intel_rdt;
 mod mounts;
