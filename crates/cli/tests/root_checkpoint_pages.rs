@@ -9,6 +9,7 @@ use std::{
     fs::{self, File},
     io::{self, Read as _},
     net::TcpListener,
+    os::unix::fs::MetadataExt as _,
     path::Path,
     process::{Child, Command, Stdio},
 };
@@ -42,9 +43,18 @@ fn payload() {
 
 /// How many bytes of memory lie in a folder of images.
 fn pages_in(images: &Path) -> u64 {
+    files_of_pages(images).map(|file| file.len()).sum()
+}
+
+/// How many bytes of the disk they take.
+fn disk_of_pages_in(images: &Path) -> u64 {
+    files_of_pages(images).map(|file| file.blocks() * 512).sum()
+}
+
+fn files_of_pages(images: &Path) -> impl Iterator<Item = fs::Metadata> {
     let files = fs::read_dir(images).unwrap().map(Result::unwrap);
     let pages = files.filter(|file| file.file_name().to_str().unwrap().starts_with("pages-"));
-    pages.map(|file| file.metadata().unwrap().len()).sum()
+    pages.map(|file| file.metadata().unwrap())
 }
 
 #[test]
@@ -62,7 +72,11 @@ fn three_pre_dumps_and_a_dump_are_restored_as_one() {
         assert_eq!(brig.status(&id), "running");
     }
     counts_on(&bundle, count(&bundle));
+    let earlier = ["pre0", "pre1", "pre2"].map(|images| brig.scratch(images));
+    let on_disk = || earlier.iter().map(|images| disk_of_pages_in(images)).sum::<u64>();
+    let held = on_disk();
     brig.checkpoint(&id, "images", &["--parent-path", "../pre2", "--auto-dedup"]).ok();
+    assert!(on_disk() < held, "{} bytes on the disk after {held}", on_disk());
     brig.assert_gone(&id);
     let before = count(&bundle);
     let [first, last] = ["pre0", "images"].map(|images| pages_in(&brig.scratch(images)));
