@@ -42,7 +42,7 @@ use std::process::ExitCode;
 const HELP: &str = "\
 cargo xtask check            formatting, clippy and the house rules, one line for each
 cargo xtask test [WORD…]     every test this user can run: pure, then user namespaces, then root
-                             WORD: keep only tests whose name contains it, and do without the machine
+                             WORD: keep only tests whose name, or whose file's, contains it, and do without the machine
 cargo xtask vm [OPTION…] [WORD…]        brig's tests in a machine of their own: Debian 13 in qemu, with
 cargo xtask vm [OPTION…] -- COMMAND…    cgroup v2 and systemd; or a command in it, at the workspace
   --all                      every test, not only those that `cargo xtask test` runs there

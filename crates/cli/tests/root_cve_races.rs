@@ -184,7 +184,8 @@ fn cve_2021_30465_what_is_done_late_to_a_new_mount_is_done_to_that_mount_whereve
             let frozen = line.contains(" tmpfs frozen ");
             assert_eq!(options.contains(&"ro"), frozen, "{ended:?}");
             assert_eq!(options.contains(&"noexec"), frozen, "{ended:?}");
-            assert_eq!(line.contains(" shared:"), frozen, "{ended:?}");
+            // What is mounted on a shared one is shared as well (mount_namespaces(7)): they may lie on each other.
+            assert!(line.contains(" shared:") || !frozen, "{ended:?}");
         }
         assert_eq!(ended.stdout.lines().count(), 2, "{ended:?}");
     });

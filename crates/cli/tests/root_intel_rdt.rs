@@ -174,7 +174,7 @@ fn a_creation_that_fails_leaves_no_group_behind_whoever_s_fault_it_was() {
     for clos_id in ["", "gold", "/"] {
         let schemata = if clos_id == "/" { json!([]) } else { json!(["L3:0=f"]) };
         set(json!({ "closID": clos_id, "schemata": schemata, "enableMonitoring": true }));
-        fails("no such file or directory");
+        fails("no such file or directory (process.args[0])");
     }
 }
 

@@ -79,6 +79,16 @@ impl Store {
     /// # Errors
     /// `AlreadyExists`, or `Os`.
     pub fn reserve(&self, id: &ContainerId) -> Result<Place> {
+        for _ in 0..TURNS {
+            if let Some(place) = self.take(id)? {
+                return Ok(place);
+            }
+        }
+        Err(Error::already_exists())
+    }
+
+    /// Makes its directory and locks it. `None`: somebody found that empty and took it for a leftover.
+    fn take(&self, id: &ContainerId) -> Result<Option<Place>> {
         let path = self.path(id);
         match mkdir(&path, OTHERS_MAY_PASS) {
             Err(Errno::NOENT) => {
@@ -106,17 +116,14 @@ impl Store {
         made.map_err(|error| Error::io(format_args!("mkdir {}", self.root.display()), &error))
     }
 
-    fn enter(&self, id: &ContainerId, path: PathBuf) -> Result<Place> {
+    fn enter(&self, id: &ContainerId, path: PathBuf) -> Result<Option<Place>> {
         let entered = open_directory(CWD, &path).and_then(|dir| {
             flock(&dir, FlockOperation::NonBlockingLockExclusive)?;
             Ok(dir)
         });
         match entered {
-            Ok(dir) => Ok(Place { id: id.clone(), path, dir, held: Held::Yes }),
-            // Somebody found an empty directory and took it for a leftover: let him have it.
-            Err(Errno::NOENT | Errno::WOULDBLOCK) => {
-                Err(Error::wrong_status(format!("container {id} was deleted while it was created")))
-            }
+            Ok(dir) => Ok(Some(Place { id: id.clone(), path, dir, held: Held::Yes })),
+            Err(Errno::NOENT | Errno::WOULDBLOCK) => Ok(None),
             Err(errno) => {
                 best_effort(rmdir(&path), "the first error is the one to report");
                 Err(Error::os(format_args!("lock {}", path.display()), errno))
@@ -364,6 +371,9 @@ fn entries(dir: &OwnedFd, wanted: impl Fn(FileType) -> bool) -> Result<Vec<CStri
     }
     Ok(names)
 }
+
+/// How often a directory that was just made may be taken for a leftover.
+const TURNS: usize = 8;
 
 /// `drwx--x--x`: the container's user may have to pass on its way to a socket in there.
 const OTHERS_MAY_PASS: Mode = Mode::from_raw_mode(0o711);

@@ -32,14 +32,17 @@ const DEADLINE: u32 = 60;
 /// The engine's own programs, found after the folder with the runtime; nothing that somebody put elsewhere.
 const PROGRAMS: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
 /// What differs from run to run in every engine: names, what Docker's client says or does not, when socat warns that we have no
-/// terminal. And what a weight is of 512 shares, and of 256, which runc 1.4 reckons otherwise than runc 1.1.
-const ALIKE: [&str; 6] = [
+/// terminal. What a weight is of 512 shares, and of 256, which runc 1.4 reckons otherwise than runc 1.1. And what brig says behind
+/// runc's words: the entry of the configuration, and the cause.
+const ALIKE: [&str; 8] = [
     r"s/\b[0-9a-f]{64}\b/<id>/g",
     r"s/\b[0-9a-f]{12}\b/<short id>/g",
     "/error waiting for container: context canceled/d",
     r"/socat\[[0-9]+\] W open/d",
     r"s/\b(cpu\.weight[: ])(20|59)$/\1of 512/",
     r"s/\b(cpu\.weight[: ])(10|35)$/\1of 256/",
+    r"s/ \((root|process|mounts|hooks|linux)(\.[A-Za-z]+|\[[0-9]+\])*\)//",
+    r"/unable to start container process/s/; .*(: unknown|$)/\1/",
 ];
 
 impl Session {
