@@ -5,6 +5,7 @@
 //! goes wrong. What checkpoint and restore have in common is here.
 
 mod failure;
+mod hierarchy;
 mod images;
 pub(crate) mod mountinfo;
 mod pagemap;

@@ -24,6 +24,7 @@ use rustix::net::{
 use rustix::process::Pid;
 
 use super::failure::{self, broken, missing};
+use super::hierarchy;
 use super::images::open_directory;
 use super::protobuf::Message;
 use super::reply::{Reply, Version};
@@ -61,6 +62,8 @@ pub(crate) struct Criu {
     /// Where it works, opened in its mount namespace, if it has one.
     pub(crate) work: Option<OwnedFd>,
     pub(crate) version: Version,
+    /// Given back when it has ended.
+    _options: hierarchy::Options,
 }
 
 /// What is done when CRIU says how far it is.
@@ -76,6 +79,7 @@ impl Criu {
         let (ours, theirs) =
             socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
                 .map_err(failed)?;
+        let options = hierarchy::Options::now();
         let (child, inherited) = thread::scope(|scope| {
             let thread = thread::Builder::new().spawn_scoped(scope, || execute(launch, theirs.as_fd()));
             let thread = thread.map_err(|error| Error::io("start a thread", &error))?;
@@ -83,7 +87,8 @@ impl Criu {
         })?;
         // With it ours would stay open when CRIU ends.
         drop(theirs);
-        let mut criu = Self { child, socket: Some(ours), inherited, work: None, version: Version::default() };
+        let (socket, version) = (Some(ours), Version::default());
+        let mut criu = Self { child, socket, inherited, work: None, version, _options: options };
         if launch.surroundings.is_some() {
             criu.work = criu.receive_bytes()?.1;
         }
