@@ -31,12 +31,13 @@ pub(crate) const PRELUDE: &str = include_str!("prelude.sh");
 const DEADLINE: u32 = 60;
 /// The engine's own programs, found after the folder with the runtime; nothing that somebody put elsewhere.
 const PROGRAMS: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
-/// What differs from run to run in every engine: names, what Docker's client says or does not, when socat warns that we have no
-/// terminal. What a weight is of 512 shares, and of 256, which runc 1.4 reckons otherwise than runc 1.1. And what brig says behind
-/// runc's words: the entry of the configuration, and the cause.
-const ALIKE: [&str; 8] = [
+/// What differs from run to run in every engine: names, the time in a warning, what Docker's client says or does not, when socat
+/// warns that we have no terminal. What a weight is of 512 shares, and of 256, which runc 1.4 reckons otherwise than runc 1.1. And
+/// what brig says behind runc's words: the entry of the configuration, and the cause.
+const ALIKE: [&str; 9] = [
     r"s/\b[0-9a-f]{64}\b/<id>/g",
     r"s/\b[0-9a-f]{12}\b/<short id>/g",
+    r#"s/^time="[0-9T:.Z+-]*" //"#,
     "/error waiting for container: context canceled/d",
     r"/socat\[[0-9]+\] W open/d",
     r"s/\b(cpu\.weight[: ])(20|59)$/\1of 512/",
