@@ -63,6 +63,9 @@ struct Command<'a> {
     list: &'a str,
 }
 
+/// What the kernel says last. Emulated processors make it crash, one time in many; a real fault comes again.
+const PANIC: &str = "Kernel panic";
+
 /// Starts the machine with everything in it.
 fn carry_out(root: &Path, options: &Options, command: &Command<'_>) -> Result<Ended, String> {
     let image = image::provide(&options.sets)?;
@@ -85,7 +88,13 @@ fn carry_out(root: &Path, options: &Options, command: &Command<'_>) -> Result<En
         accelerator: &options.accelerator,
         limit: options.limit,
     };
-    let ended = run.carry_out()?;
+    let ended = run.carry_out().or_else(|reason| match reason.contains(PANIC) {
+        true => {
+            eprintln!("{reason}\nthe machine's kernel crashed; once more");
+            run.carry_out()
+        }
+        false => Err(reason),
+    })?;
     if let Some(folder) = &options.out {
         drives.unpack(folder)?;
     }
