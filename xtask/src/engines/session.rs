@@ -34,7 +34,7 @@ const PROGRAMS: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
 /// What differs from run to run in every engine: names, the time in a warning, what Docker's client says or does not, when socat
 /// warns that we have no terminal. What a weight is of 512 shares, and of 256, which runc 1.4 reckons otherwise than runc 1.1. And
 /// what brig says behind runc's words: the entry of the configuration, and the cause.
-const ALIKE: [&str; 9] = [
+const ALIKE: [&str; 10] = [
     r"s/\b[0-9a-f]{64}\b/<id>/g",
     r"s/\b[0-9a-f]{12}\b/<short id>/g",
     r#"s/^time="[0-9T:.Z+-]*" //"#,
@@ -43,7 +43,8 @@ const ALIKE: [&str; 9] = [
     r"s/\b(cpu\.weight[: ])(20|59)$/\1of 512/",
     r"s/\b(cpu\.weight[: ])(10|35)$/\1of 256/",
     r"s/ \((root|process|mounts|hooks|linux)(\.[A-Za-z]+|\[[0-9]+\])*\)//",
-    r"/unable to start container process/s/; .*(: unknown|$)/\1/",
+    r"/unable to start container process/s/; .*(: (unknown|OCI ))/\1/",
+    r"/unable to start container process/s/; .*//",
 ];
 
 impl Session {
