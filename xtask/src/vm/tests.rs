@@ -23,7 +23,7 @@ const LEFT_TO_ALL: [&str; 9] = [
     "cli::root_terminal",
 ];
 /// What `cargo xtask test` grants to its part of the tests: they take half of it on two processors.
-const LIMIT: Duration = Duration::from_secs(10 * 60);
+const LIMIT: Duration = Duration::from_secs(15 * 60);
 /// Where processors are emulated, tests wait so many times longer for what has to happen,
 const PATIENCE: u32 = 5;
 /// and do so often what they do a hundred times elsewhere.
