@@ -1,6 +1,8 @@
 //! Cases: how they are written down, and whether two runs of one are alike.
 //! Runs on the developer's machine.
 
+use crate::tally::Tally;
+
 /// A few lines of shell that print the same whichever runtime serves the engine.
 #[derive(Debug, Clone)]
 pub(super) struct Case {
@@ -11,6 +13,8 @@ pub(super) struct Case {
     pub(super) alike: Vec<&'static str>,
     /// Whether `--marked` keeps it.
     pub(super) places: Places,
+    /// Why it may differ although the runtimes do not: something that the engine leaves to chance.
+    pub(super) varies: Option<&'static str>,
 }
 
 /// Where a case is worth its time.
@@ -41,6 +45,18 @@ pub(super) enum Outcome {
     Different,
 }
 
+/// What came of a case at its last turn.
+#[derive(Debug)]
+pub(super) struct Verdict<'a> {
+    pub(super) case: &'a Case,
+    pub(super) outcome: Outcome,
+    /// The first one is 1.
+    pub(super) turn: u32,
+}
+
+/// How many turns a case has that varies.
+const MOST_TURNS: u32 = 3;
+
 /// Asks for the cases that are worth their time in the machine, too.
 pub(super) const MARKED: &str = "# machine";
 
@@ -54,7 +70,8 @@ pub(super) fn read(subject: &str, text: &'static str) -> Vec<Case> {
     for line in text.lines() {
         if let Some(name) = line.strip_prefix("# case: ") {
             let title = format!("{subject}: {name}");
-            cases.push(Case { title, script: String::new(), alike: Vec::new(), places: Places::Here });
+            let (script, alike) = (String::new(), Vec::new());
+            cases.push(Case { title, script, alike, places: Places::Here, varies: None });
         } else if let Some(case) = cases.last_mut() {
             case.add(line);
         }
@@ -66,6 +83,8 @@ impl Case {
     fn add(&mut self, line: &'static str) {
         if let Some(expression) = line.strip_prefix("# alike: ") {
             self.alike.push(expression);
+        } else if let Some(reason) = line.strip_prefix("# varies: ") {
+            self.varies = Some(reason);
         } else if line == MARKED {
             self.places = Places::HereAndMachine;
         } else {
@@ -77,6 +96,40 @@ impl Case {
     /// Whether it is asked for with `word`.
     pub(super) fn is_named(&self, word: &str) -> bool {
         self.title.contains(word) || word == MARKED && self.places == Places::HereAndMachine
+    }
+}
+
+impl Verdict<'_> {
+    /// Whether the case has one more turn.
+    pub(super) fn is_open(&self) -> bool {
+        let is_settled = matches!(self.outcome, Outcome::Alike | Outcome::Skipped(_));
+        !is_settled && self.case.varies.is_some() && self.turn < MOST_TURNS
+    }
+
+    /// What fails with runc says nothing of brig.
+    pub(super) fn tally(&self) -> Tally {
+        match self.outcome {
+            Outcome::Alike => Tally { passed: 1, ..Tally::default() },
+            Outcome::Skipped(_) | Outcome::Broken(_) => Tally::skipped(1),
+            Outcome::Different => Tally::BROKEN,
+        }
+    }
+
+    /// What is said again behind all cases: nothing of one that was alike at once.
+    pub(super) fn remark(&self) -> Option<String> {
+        let title = &self.case.title;
+        match &self.outcome {
+            Outcome::Alike if self.turn == 1 => None,
+            Outcome::Alike => {
+                let reason = self.case.varies.unwrap_or_default();
+                Some(format!("alike at turn {}: {title}: {reason}", self.turn))
+            }
+            Outcome::Skipped(reason) => Some(format!("skipped: {title}: {reason}")),
+            Outcome::Broken(reason) => {
+                Some(format!("skipped: {title}: {}", reason.lines().next().unwrap_or_default()))
+            }
+            Outcome::Different => Some(format!("different: {title}")),
+        }
     }
 }
 
@@ -128,6 +181,25 @@ mod tests {
 
     #[test]
     fn a_case_that_fails_with_runc_proves_nothing() {
-        assert!(matches!(Outcome::of(&half("a", 1), &half("a", 1)), Outcome::Broken(_)));
+        let outcome = Outcome::of(&half("a", 1), &half("a", 1));
+        assert!(matches!(outcome, Outcome::Broken(_)));
+        let cases = read("docker run", TEXT);
+        let verdict = Verdict { case: &cases[0], outcome, turn: 1 };
+        assert_eq!(verdict.tally(), Tally::skipped(1));
+        assert_eq!(verdict.remark().unwrap(), "skipped: docker run: one: with runc it ends with status 1");
+    }
+
+    #[test]
+    fn only_a_case_that_says_why_it_varies_has_more_turns_and_the_sum_tells_so() {
+        let cases = read("docker run", "# case: one\n# varies: by chance\n\n# case: two\n");
+        let [one, two] = [0, 1].map(|at| &cases[at]);
+        let different = |case, turn| Verdict { case, outcome: Outcome::Different, turn };
+        assert!(different(one, 2).is_open());
+        assert!(!different(one, MOST_TURNS).is_open() && !different(two, 1).is_open());
+        let alike = |turn| Verdict { case: one, outcome: Outcome::Alike, turn };
+        assert!(!alike(1).is_open());
+        assert_eq!(alike(1).remark(), None);
+        assert_eq!(alike(2).remark().unwrap(), "alike at turn 2: docker run: one: by chance");
+        assert_eq!(different(two, 1).tally(), Tally::BROKEN);
     }
 }

@@ -27,6 +27,14 @@ dockerd_alone() {
     docker image inspect box >/dev/null 2>&1 || tar -C "$ENGINES/box" -c . | docker import --change 'CMD ["sh"]' - box >/dev/null
 }
 
+# kill_alone FOLDER SIGNAL: sends it the signal and waits until it has ended, with its containerd. That dies a little later, and
+# a new dockerd that still finds it relies on it.
+kill_alone() {
+    pids=$(cat "$1/log.pid" "$1"/exec/containerd/*.pid)
+    kill -"$2" "$(cat "$1/log.pid")"
+    for pid in $pids; do until_it ended "$pid"; done
+}
+
 # end_alone FOLDER: removes its containers, prints what the runtime has left then, and ends it.
 end_alone() {
     export DOCKER_HOST="unix://$1.sock"

@@ -67,11 +67,22 @@ stop_engine() {
     :
 }
 
+# removes COMMAND…: repeats what removes containers until it can, and prints what it complains of then. What conmon called to
+# clean up after a container that has ended may be at it still.
+removes() {
+    until_it complaining "$@"
+    cat "$ENGINES/complaints"
+}
+
+complaining() {
+    "$@" >/dev/null 2>"$ENGINES/complaints"
+}
+
 # clean_up: removes what a case made, and prints what the runtime has left then.
 clean_up() {
-    podman pod rm --all --force >/dev/null
-    podman rm --all --force --time 0 >/dev/null
-    [ ! -e "$SOMEBODY" ] || somebody rm --all --force --time 0 >/dev/null
+    removes podman pod rm --all --force
+    removes podman rm --all --force --time 0
+    [ ! -e "$SOMEBODY" ] || removes somebody rm --all --force --time 0
     podman volume prune --force >/dev/null
     podman network prune --force >/dev/null
     find /run/runc /run/brig "$SOMEBODYS_RUN/runc" "$SOMEBODYS_RUN/brig" -mindepth 1 -maxdepth 1 -name '[!@]*' 2>/dev/null || true

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use crate::engines::ENGINES;
 use crate::engines::bench::BENCH;
-use crate::engines::case::{Case, Half, Outcome};
+use crate::engines::case::{Case, Half, Outcome, Verdict};
 use crate::engines::engine::Engine;
 use crate::engines::seclusion::FOLDER;
 use crate::tally::Tally;
@@ -47,9 +47,6 @@ const ALIKE: [&str; 10] = [
     r"/unable to start container process/s/; .*//",
 ];
 
-/// How often a case is run again.
-const MORE_TURNS: u32 = 2;
-
 impl Session {
     /// Starts the engine that the first word names, runs its cases that are named by one of the others, and prints the sum.
     ///
@@ -69,11 +66,16 @@ impl Session {
             session.bench(rounds.parse().map_err(|_| "how many rounds?")?)?;
             return session.must("stop_engine");
         }
-        let mut sum = Tally::default();
+        let (mut sum, mut remarks) = (Tally::default(), Vec::new());
         for (at, case) in engine.cases(words).iter().enumerate() {
-            sum += session.judge(case, at)?;
+            let verdict = session.judge(case, at)?;
+            sum += verdict.tally();
+            remarks.extend(verdict.remark());
         }
         session.must("stop_engine")?;
+        for remark in remarks {
+            println!("      {remark}");
+        }
         println!("{sum}");
         Ok(())
     }
@@ -97,36 +99,24 @@ impl Session {
         &self.folder
     }
 
-    /// Runs `case` with both, prints a line, and the difference if there is one. Engines have races of their own, as between
-    /// Podman's `rm` and the clean-up that conmon starts: what differs, or fails with runc, is printed and has its turn twice more.
-    /// What fails with runc even then says nothing of brig.
-    fn judge(&self, case: &Case, at: usize) -> Result<Tally, String> {
+    /// Runs `case` with both, once or until they are alike, and prints a line for each turn, with the difference if there is one.
+    fn judge<'a>(&self, case: &'a Case, at: usize) -> Result<Verdict<'a>, String> {
         let started = Instant::now();
-        let mut outcome = self.both(case, at)?;
-        let title = &case.title;
-        for _ in 0..MORE_TURNS {
-            if !matches!(outcome, Outcome::Different | Outcome::Broken(_)) {
-                break;
+        let mut turn = 1;
+        loop {
+            let verdict = Verdict { case, outcome: self.both(case, at)?, turn };
+            let (title, took) = (&case.title, started.elapsed().as_secs_f32());
+            match &verdict.outcome {
+                _ if verdict.is_open() => println!("again {title} in {took:.1} s\n{}", self.difference()?),
+                Outcome::Alike => println!("ok    {title} in {took:.1} s"),
+                Outcome::Skipped(reason) | Outcome::Broken(reason) => println!("SKIP  {title}: {reason}"),
+                Outcome::Different => println!("FAIL  {title} in {took:.1} s\n{}", self.difference()?),
             }
-            println!("again {title} in {:.1} s\n{}", started.elapsed().as_secs_f32(), self.difference()?);
-            outcome = self.both(case, at)?;
+            if !verdict.is_open() {
+                return Ok(verdict);
+            }
+            turn += 1;
         }
-        let took = started.elapsed().as_secs_f32();
-        let one = Tally::default();
-        Ok(match outcome {
-            Outcome::Alike => {
-                println!("ok    {title} in {took:.1} s");
-                Tally { passed: 1, ..one }
-            }
-            Outcome::Skipped(reason) | Outcome::Broken(reason) => {
-                println!("SKIP  {title}: {reason}");
-                Tally::skipped(1)
-            }
-            Outcome::Different => {
-                println!("FAIL  {title} in {took:.1} s\n{}", self.difference()?);
-                Tally { failed: 1, ..one }
-            }
-        })
     }
 
     /// Runs `case` with one runtime after the other.

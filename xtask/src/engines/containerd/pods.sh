@@ -1,6 +1,7 @@
 # containerd as the kubelet drives it: CRI, with the handler that a RuntimeClass names.
 
 # case: a pod of a RuntimeClass: its sandbox, a container, an exec, statistics
+# machine
 pod=$(new_pod)
 pod_state "$pod"
 container=$(new_container "$pod" one 'command: "sh" args: "-c" args: "trap \"exit 3\" TERM; echo up; while :; do sleep 0.1; done"')

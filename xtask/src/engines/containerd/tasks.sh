@@ -41,6 +41,7 @@ ctr tasks resume one
 tasks
 
 # case: metrics
+# machine
 run -d $BOX one sleep 1000
 ctr tasks metrics one | awk '{ print $1 }' | sort
 
@@ -52,6 +53,7 @@ cat "$ENGINES/logged"
 rm "$ENGINES/logged"
 
 # case: events, also of a task that runs out of memory
+# machine
 rm -f events
 ctr events >events &
 watcher=$!

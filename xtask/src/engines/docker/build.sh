@@ -1,6 +1,7 @@
 # Docker: images that are built, and containers that belong together.
 
 # case: an image is built by the classic builder
+# machine
 # alike: s/container process: error during container init: /container process: /
 mkdir -p "$ENGINES/build"
 echo data >"$ENGINES/build/data"
@@ -36,6 +37,7 @@ DOCKER_BUILDKIT=1 status docker build --no-cache --progress plain "$ENGINES/kit"
 docker rmi built >/dev/null
 
 # case: several containers of a compose file
+# machine
 # alike: s/[0-9]+\.[0-9]s//g
 compose=docker-compose
 command -v docker-compose >/dev/null || compose='docker compose'

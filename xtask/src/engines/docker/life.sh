@@ -23,12 +23,14 @@ docker rm -f one
 docker ps -aq
 
 # case: who fails is restarted as often as was said
+# machine
 docker run -d --name one --restart on-failure:2 box sh -c 'echo run; exit 1' >/dev/null
 until_it sh -c 'docker inspect -f "{{.State.Status}} {{.RestartCount}}" one | grep "exited 2"'
 docker logs one
 docker inspect -f '{{.State.ExitCode}} {{.RestartCount}}' one
 
 # case: who ends is restarted, until it is stopped
+# machine
 docker run -d --name one --restart always box sh -c 'echo run; sleep 0.2' >/dev/null
 until_it sh -c '[ $(docker logs one | wc -l) -ge 3 ]'
 docker stop -t 0 one
@@ -51,6 +53,7 @@ docker stop -t 1 one
 docker inspect -f '{{.State.ExitCode}} {{.State.OOMKilled}}' one
 
 # case: health is asked for, and told
+# machine
 docker run -d --name one --health-cmd 'test -e /tmp/ok' --health-interval 0.3s --health-retries 1 --health-start-period 0s box sleep 1000 >/dev/null
 until_it sh -c 'docker inspect -f "{{.State.Health.Status}}" one | grep unhealthy'
 docker exec one touch /tmp/ok
@@ -61,12 +64,14 @@ until_it sh -c 'docker inspect -f "{{.State.Health.Status}}" two | grep unhealth
 docker inspect -f '{{(index .State.Health.Log 0).ExitCode}} {{(index .State.Health.Log 0).Output}}' two
 
 # case: logs are whole, and followed to the end
+# machine
 docker run -d --name one box sh -c 'seq 2000; echo err >&2; sleep 0.5; echo end' >/dev/null
 docker logs -f one 2>/dev/null | cksum
 docker logs --tail 1 one 2>/dev/null
 docker logs one 2>&1 >/dev/null
 
 # case: top shows the processes
+# machine
 docker run -d --name one box sh -c 'sleep 1000 & sleep 2000 & wait' >/dev/null
 until_it sh -c '[ $(docker top one -o pid | wc -l) = 4 ]'
 docker top one -o pid,args | sed -E 's/^[0-9]+ +//'

@@ -21,6 +21,7 @@ docker logs one
 docker inspect -f '{{.State.OOMKilled}} {{.State.ExitCode}}' one
 
 # case: no more processes than are granted
+# machine
 docker run --rm --pids-limit 5 box sh -c 'for i in 1 2 3 4 5 6 7 8; do sleep 2 & done; wait' 2>&1 | tail -n 1
 
 # case: limits change while it runs
@@ -43,6 +44,7 @@ docker stats --no-stream --format '{{.Name}} | {{.CPUPerc}} | {{.MemUsage}} | {{
     sed -E 's/\b0(\.0+)?(%|B)/nothing/g; s/[0-9]+(\.[0-9]+)?(%|[KkM]?i?B)/N\2/g; s/[KM]iB \//iB \//'
 
 # case: the resources of a process
+# machine
 docker run --rm --ulimit nofile=123:456 --ulimit core=0 --ulimit nproc=100:200 box facts limits
 docker run --rm --oom-score-adj 500 box facts /proc/self/oom_score_adj
 docker run --rm --oom-score-adj 500 --oom-kill-disable=false box facts process

@@ -56,6 +56,7 @@ docker run --rm --uts host box readlink /proc/self/ns/uts | sed "s/$(readlink /p
 docker run --rm --add-host far:10.1.2.3 --dns 10.9.8.7 box sh -c 'grep far /etc/hosts; cat /etc/resolv.conf'
 
 # case: kernel parameters of the namespaces
+# machine
 # alike: s/error during container init: .*(\/sys\/net[^:]*: [a-z ]*[a-z]).*: unknown/\1/
 docker run --rm --sysctl net.ipv4.ip_forward=0 --sysctl net.core.somaxconn=123 --sysctl kernel.shmmax=65536 --sysctl fs.mqueue.msg_max=5 box sh -c '
     cat /proc/sys/net/ipv4/ip_forward /proc/sys/net/core/somaxconn /proc/sys/kernel/shmmax /proc/sys/fs/mqueue/msg_max'

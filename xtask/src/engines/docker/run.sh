@@ -36,6 +36,7 @@ docker logs one
 docker inspect -f '{{.State.Status}} {{.State.ExitCode}} {{.State.Pid}}' one
 
 # case: a terminal is one, and has a size
+# machine
 terminal 'stty rows 33 cols 99; docker run --rm -it box sh -c "tty; until stty size 2>&1 | grep 99; do sleep 0.1; done; test -t 0 && test -t 1 && test -t 2 && echo terminal; ls -l /dev/console | cut -c1-10; facts descriptors"' </dev/null
 
 # case: what is typed reaches the terminal's foreground
@@ -54,6 +55,7 @@ docker logs one
 docker rm -f one
 
 # case: an init reaps what others leave
+# machine
 docker run -d --init --name one box sh -c 'sh -c "sleep 0.1 & exit" ; sleep 1000' >/dev/null
 until_it docker exec one sh -c '[ $(cat /proc/[0-9]*/comm | grep -c sleep) = 1 ]'
 docker exec one cat /proc/1/comm

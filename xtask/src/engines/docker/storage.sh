@@ -1,10 +1,12 @@
 # Docker: what a container reads and writes.
 
 # case: a read-only root is one
+# machine
 docker run --rm --read-only box sh -c 'exec 2>&1; touch /x /srv/y; touch /dev/shm/x /dev/x && echo may' || echo "status $?"
 docker run --rm --read-only --tmpfs /tmp box sh -c 'touch /tmp/x && echo may; mount | grep " / " | grep -o "(ro"'
 
 # case: volumes, named and not, with and without what the image has
+# machine
 docker volume create one >/dev/null
 docker run --rm -v one:/srv box sh -c 'cat /srv/file; echo more >/srv/more'
 docker run --rm -v one:/data:ro box sh -c 'exec 2>&1; cat /data/more; touch /data/x' || echo "status $?"
@@ -43,6 +45,7 @@ docker rm -f one
 umount -R "$ENGINES/shared"
 
 # case: file systems in memory
+# machine
 docker run --rm --tmpfs /a --tmpfs /b:size=64k,mode=700,uid=1000,exec --mount type=tmpfs,dst=/c,tmpfs-size=128k box sh -c '
     cut -d" " -f5- /proc/self/mountinfo | grep -E "^/[abc] " | sed "s/,inode64//" | sort; stat -c "%A %u %n" /a /b /c; exec 2>&1; head -c 100000 /dev/zero >/b/x' || echo "status $?"
 docker run --rm --shm-size 1m box sh -c 'grep /dev/shm /proc/self/mountinfo | grep -o "size=[0-9k]*"'

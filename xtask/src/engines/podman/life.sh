@@ -24,6 +24,7 @@ podman unpause one
 podman exec one echo again
 
 # case: statistics and processes
+# machine
 podman run -d --name one --network none --memory 64m box sh -c 'sleep 1000; true' >/dev/null
 podman stats --no-stream --format '{{.Name}} {{.PIDS}}' one
 podman stats --no-stream --format json one | grep -c cpu_time

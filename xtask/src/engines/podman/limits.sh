@@ -27,6 +27,7 @@ else
 fi
 
 # case: who runs out of memory is killed
+# machine
 status podman run --name one --network none --memory 16m box sh -c 'x=a; while :; do x=$x$x; done' 2>/dev/null
 podman inspect one --format '{{.State.OOMKilled}} {{.State.ExitCode}}'
 

@@ -23,6 +23,7 @@ podman pod ps --format '{{.Status}}'
 podman pod rm --force --time 0 pod >/dev/null
 
 # case: a pod from YAML, and back
+# machine
 # alike: s/creationTimestamp.*//
 # alike: s/[0-9a-f]{63}/ID/
 # alike: s/time="[^"]*"//

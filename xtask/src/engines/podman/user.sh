@@ -8,10 +8,11 @@ somebody run --rm --network none --userns=nomap box sh -c 'tr -s " " </proc/self
 somebody run --rm --network host box sh -c 'ls /sys/class/net'
 somebody run --rm --network none --user user box id
 status somebody run --rm --network none box sh -c 'exit 7'
-somebody run -d --name one --network none box sh -c 'trap "exit 3" TERM; echo up; while :; do sleep 0.1; done' >/dev/null
+somebody run -d --name one --network none box sh -c 'trap "exit 3" TERM; sleep 1000 & echo up; wait' >/dev/null
 until_it sh -c "$AS_SOMEBODY /usr/bin/podman logs one | grep up"
 somebody exec one sh -c 'echo in; id -u'
 somebody exec --user user one id -u
+until_it sh -c "$AS_SOMEBODY /usr/bin/podman top one comm | grep sleep"
 somebody top one comm
 somebody stop --time 30 one
 somebody inspect one --format '{{.State.Status}} {{.State.ExitCode}}'
