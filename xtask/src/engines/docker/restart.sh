@@ -74,8 +74,11 @@ live
 # Whose start was told runs on, and whom Docker says to run does.
 docker ps --format '{{.Names}}' >"$ENGINES/said"
 for name in $(ls "$ENGINES/told"); do grep -qx "$name" "$ENGINES/said" || echo "$name was started, and is not there"; done
-for name in $(cat "$ENGINES/said"); do docker exec "$name" true || echo "$name is said to run, and does not"; done
-docker ps --all --quiet | xargs docker rm --force >/dev/null
+for name in $(cat "$ENGINES/said"); do
+    { docker exec "$name" true || echo "$name is said to run, and does not"; } &
+done
+wait
+docker ps --all --quiet | xargs -n 1 -P 10 docker rm --force >/dev/null
 # Of those that it was about to start Docker may know nothing. The runtime does, and removes them.
 store=$ENGINES/live/exec/runtime-runc/moby
 for id in $(runc --root "$store" list --quiet); do
