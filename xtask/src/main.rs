@@ -8,6 +8,7 @@ mod command;
 mod criu;
 mod debian;
 mod sources;
+mod usage;
 
 mod check;
 mod deps;
@@ -38,6 +39,8 @@ mod dist;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+
+use usage::Asked;
 
 const HELP: &str = "\
 cargo xtask check            formatting, clippy and the house rules, one line for each
@@ -93,26 +96,13 @@ fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let command = words.first().map_or("help", String::as_str);
     let rest = words.get(1..).unwrap_or_default();
-    let root = workspace();
-    let outcome = match command {
-        "check" => check::run(&root).map(|()| ExitCode::SUCCESS),
-        "test" => test::run(&root, rest).map(|()| ExitCode::SUCCESS),
-        "vm" => vm::run(&root, rest),
-        "engines" => engines::run(&root, rest),
-        "docs" => docs::run(&root, rest),
-        "faults" => faults::run(&root, rest),
-        "old" => old::run(&root, rest),
-        "soak" => soak::run(&root, rest),
-        "fuzz" => fuzz::run(&root, rest),
-        "bench" => bench::run(&root, rest).map(|()| ExitCode::SUCCESS),
-        "man" => dist::man(&root, rest).map(|()| ExitCode::SUCCESS),
-        "dist" => dist::run(&root).map(|()| ExitCode::SUCCESS),
-        "order" => order::write(&root).map(|()| ExitCode::SUCCESS),
-        "help" | "--help" | "-h" => {
-            print!("{HELP}");
+    let outcome = match usage::asked(HELP, command, rest) {
+        Ok(Asked::Help(text)) => {
+            print!("{text}");
             Ok(ExitCode::SUCCESS)
         }
-        other => Err(format!("unknown command {other:?}; cargo xtask help lists them")),
+        Ok(Asked::Work) => work(&workspace(), command, rest),
+        Err(reason) => Err(reason),
     };
     match outcome {
         Ok(code) => code,
@@ -120,6 +110,29 @@ fn main() -> ExitCode {
             eprintln!("xtask {command}: {reason}");
             ExitCode::FAILURE
         }
+    }
+}
+
+fn work(root: &Path, command: &str, rest: &[String]) -> Result<ExitCode, String> {
+    match command {
+        "check" => check::run(root).map(|()| ExitCode::SUCCESS),
+        "test" => test::run(root, rest).map(|()| ExitCode::SUCCESS),
+        "vm" => vm::run(root, rest),
+        "engines" => engines::run(root, rest),
+        "docs" => docs::run(root, rest),
+        "faults" => faults::run(root, rest),
+        "old" => old::run(root, rest),
+        "soak" => soak::run(root, rest),
+        "fuzz" => fuzz::run(root, rest),
+        "bench" => bench::run(root, rest).map(|()| ExitCode::SUCCESS),
+        "man" => dist::man(root, rest).map(|()| ExitCode::SUCCESS),
+        "dist" => dist::run(root).map(|()| ExitCode::SUCCESS),
+        "order" => order::write(root).map(|()| ExitCode::SUCCESS),
+        "help" | "--help" | "-h" => {
+            print!("{HELP}");
+            Ok(ExitCode::SUCCESS)
+        }
+        other => Err(format!("unknown command {other:?}; cargo xtask help lists them")),
     }
 }
 
