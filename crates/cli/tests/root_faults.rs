@@ -90,3 +90,53 @@ fn a_cgroup_that_could_not_be_made_and_is_busy_at_first_is_removed_all_the_same(
         brig.assert_nothing_of(&id);
     }
 }
+
+/// A command that is killed before it puts the record in place, when `brig-init` waits for nothing more of it.
+fn kill_before_the_record(brig: &Brig, words: &[&str]) {
+    let run = brig.command(words);
+    let mut command = Command::new("strace");
+    // The first puts the intent in place.
+    command.args([
+        "-qq",
+        "-o",
+        "/dev/null",
+        "-e",
+        "trace=renameat",
+        "-e",
+        "inject=renameat:signal=KILL:when=2",
+    ]);
+    command.arg(run.get_program()).args(run.get_args());
+    let ended = brig.finish(command);
+    assert_ne!(ended.code, 0, "{ended:?}");
+}
+
+#[test]
+fn who_runs_though_his_creator_was_killed_at_the_last_moment_is_running() {
+    if cannot_inject() {
+        return;
+    }
+    let (brig, id, bundle) = (Brig::new(), unique("orphan"), Bundle::with_args(&["sleep", "100"]));
+    kill_before_the_record(&brig, &["run", "--detach", "--bundle", bundle.path().to_str().unwrap(), &id]);
+    brig.await_status(&id, "running");
+    assert_eq!(brig.run(&["exec", &id, "echo", "here"]).text(), "here\n");
+    let refused = format!("cannot delete container {id} that is not stopped: running");
+    brig.run(&["delete", &id]).failed(1, &refused);
+    brig.run(&["kill", &id, "KILL"]).ok();
+    brig.await_status(&id, "stopped");
+    brig.run(&["delete", &id]).ok();
+    brig.assert_nothing_of(&id);
+}
+
+#[test]
+fn who_waits_at_the_gate_though_his_creator_was_killed_at_the_last_moment_can_be_started() {
+    if cannot_inject() {
+        return;
+    }
+    let (brig, id, bundle) = (Brig::new(), unique("orphan"), Bundle::with_args(&["sleep", "100"]));
+    kill_before_the_record(&brig, &["create", "--bundle", bundle.path().to_str().unwrap(), &id]);
+    brig.await_status(&id, "created");
+    brig.run(&["start", &id]).ok();
+    brig.await_status(&id, "running");
+    brig.run(&["delete", "--force", &id]).ok();
+    brig.assert_nothing_of(&id);
+}

@@ -9,6 +9,7 @@
 //! compiles nor looks for one. What is read is not trusted: it may be cut short, or
 //! written by another version, and is then an error that says so.
 
+mod find;
 mod time;
 
 use std::borrow::Cow;
@@ -237,20 +238,6 @@ impl Place {
     /// `Os`.
     pub(crate) fn settle_record(&self) -> Result<()> {
         self.settle(RECORD)
-    }
-
-    /// Reads the record; `None` if none is there.
-    ///
-    /// # Errors
-    /// `Os`, or `Record` if it is cut short or of another version.
-    pub fn record(&self, part: Part) -> Result<Option<RecordFile>> {
-        let Some(mut bytes) = self.read(RECORD, HEADER)? else { return Ok(None) };
-        let header = Header::read(&bytes)?;
-        let least = header.end(part)?;
-        if bytes.len() < least {
-            bytes = self.read(RECORD, least)?.ok_or_else(Error::not_found)?;
-        }
-        RecordFile::new(bytes, part).map(Some)
     }
 }
 

@@ -269,7 +269,7 @@ impl Place {
 
     /// The first half of [`Place::write`].
     pub(crate) fn prepare(&self, name: &str, bytes: &[u8]) -> Result<()> {
-        let beside = format!(".{name}.new");
+        let beside = beside(name);
         let put = || write_all(&self.open(&beside, OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC)?, bytes);
         put().map_err(|errno| {
             best_effort(
@@ -282,8 +282,7 @@ impl Place {
 
     /// The second half of [`Place::write`].
     pub(crate) fn settle(&self, name: &str) -> Result<()> {
-        renameat(&self.dir, format!(".{name}.new"), &self.dir, name)
-            .map_err(|errno| self.failed("write", name, errno))
+        renameat(&self.dir, beside(name), &self.dir, name).map_err(|errno| self.failed("write", name, errno))
     }
 
     /// Reads a file, at least its first `least` bytes if it has as many; `None` if it is not there.
@@ -355,6 +354,11 @@ pub(crate) enum Removal {
 enum Emptiness {
     Empty,
     Full,
+}
+
+/// Where a file lies until it is whole.
+pub(crate) fn beside(name: &str) -> String {
+    format!(".{name}.new")
 }
 
 fn open_directory(at: BorrowedFd<'_>, path: impl rustix::path::Arg) -> Result<OwnedFd, Errno> {

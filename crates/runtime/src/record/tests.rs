@@ -257,3 +257,31 @@ fn moments_are_written_as_go_does() {
         assert!(!Timestamp { secs, nanos: u32::MAX }.to_string().is_empty());
     }
 }
+
+#[test]
+fn what_a_dead_creator_prepared_counts_while_its_process_lives() {
+    let scratch = Scratch::new();
+    let place = scratch.store().reserve(&id("a")).unwrap();
+    let alive = record(Identity::of_self().unwrap());
+    let stage =
+        || place.record(Part::Head).unwrap().unwrap().stage().map(|stage| matches!(stage, Stage::Ready(_)));
+    place.write_intent(&intent(somebody())).unwrap();
+    assert_eq!(stage(), Ok(false), "nothing was prepared");
+    place.prepare_record(&record(somebody()), &template(), &[]).unwrap();
+    assert_eq!(stage(), Ok(false), "its process is dead, too");
+    std::fs::write(place.path().join(".record.new"), "brig").unwrap();
+    assert_eq!(stage(), Ok(false), "it was killed while it wrote");
+    place.prepare_record(&alive, &template(), &[]).unwrap();
+    assert_eq!(stage(), Ok(true));
+    assert!(!place.path().join(".record.new").exists(), "it is in place from now on");
+}
+
+#[test]
+fn what_a_creator_at_work_has_prepared_does_not_count_yet() {
+    let scratch = Scratch::new();
+    let place = scratch.store().reserve(&id("a")).unwrap();
+    place.write_intent(&intent(Identity::of_self().unwrap())).unwrap();
+    place.prepare_record(&record(Identity::of_self().unwrap()), &template(), &[]).unwrap();
+    let seen = scratch.store().find(&id("a")).unwrap();
+    assert!(matches!(seen.record(Part::Head).unwrap().unwrap().stage(), Ok(Stage::Intent(_))));
+}
