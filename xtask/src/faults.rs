@@ -22,7 +22,7 @@
 
 mod acts;
 pub(crate) mod bundles;
-mod errors;
+pub(crate) mod errors;
 mod judge;
 mod lack;
 pub(crate) mod left;

@@ -232,6 +232,11 @@ pub(super) fn is_memory(call: i64) -> bool {
     matches!(name_of_call(call).as_str(), "mmap" | "mremap" | "brk" | "mprotect")
 }
 
+/// Whether it was Rust's library that ended the program: its own pipe failed while it started another.
+pub(crate) fn is_of_the_library(said: &str) -> bool {
+    said.contains("the CLOEXEC pipe failed")
+}
+
 /// Whether an error message is written with it.
 pub(super) fn is_said_with(call: i64) -> bool {
     call == libc::SYS_write

@@ -59,8 +59,8 @@ fn behind_gate(act: &Act, (site, blow): (Site, Blow), played: &Played) -> bool {
 
 fn of_failure(act: &Act, (site, blow): (Site, Blow), played: &Played) -> Vec<String> {
     let mut wrong = Vec::new();
-    // Rust ends a program that finds no memory, and one whose own socket fails while it starts another.
-    let died = errors::is_memory(site.call) || played.errors.contains("the CLOEXEC pipe failed");
+    // Rust ends a program that finds no memory, too.
+    let died = errors::is_memory(site.call) || errors::is_of_the_library(&played.errors);
     let itself = site.process == 0;
     // Behind the gate it has its own standard error; who starts it finds it ended, if late enough.
     if !itself && act.name == "start" && played.errors.contains("cannot start a container that has stopped") {

@@ -17,8 +17,8 @@ pub(crate) struct World(BTreeSet<String>);
 const PROGRAMS: &str = "@seccomp";
 /// A pid file on its way, which `delete` cannot know of. The next `create` takes its place.
 const BESIDE: &str = ".pid";
-/// Somebody who was killed takes so long to end.
-const GRACE: Duration = Duration::from_secs(1);
+/// Somebody who was killed takes no longer to end, where many others want the processor.
+const GRACE: Duration = Duration::from_secs(20);
 
 impl World {
     /// Now. `folder` has the store and the bundles, `group` names the cgroups.

@@ -14,8 +14,8 @@ use crate::old::{self, Feature, How};
 
 /// The container's.
 pub(super) const ID: &str = "box";
-/// No command takes longer, whatever is done to it.
-const LIMIT: Duration = Duration::from_secs(40);
+/// No command takes longer, whatever is done to it and whoever else wants the processor.
+const LIMIT: Duration = Duration::from_secs(120);
 const POLL: Duration = Duration::from_micros(500);
 
 /// What a command ended with and wrote.

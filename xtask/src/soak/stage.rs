@@ -13,6 +13,7 @@ use super::parent::{Parent, gone, kill};
 use super::score::{Deed, Status, Step};
 use super::truth::{Traces, explained};
 use super::words::{console, succeeds, words};
+use crate::faults::errors::is_of_the_library;
 use crate::faults::left::World;
 use crate::faults::tracer;
 
@@ -241,7 +242,7 @@ impl Stage {
         if hung {
             played.violations.push("it never ends".into());
         }
-        if errors.contains("panicked") {
+        if errors.contains("panicked") && !is_of_the_library(&errors) {
             played.violations.push(format!("it panics: {}", errors.trim()));
         }
         if played.code != 0 && !is_mute && errors.trim().is_empty() && step.deed != Deed::Exec {
