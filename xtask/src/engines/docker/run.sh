@@ -45,6 +45,7 @@ type_in '' '#'
 type_in 'echo typed\r' '^typed'
 type_in 'sh -c "echo asleep; sleep 100"\r' '^asleep'
 type_in '\003' '\^C'
+until_it sh -c 'tail -n 1 screen | grep "# "'
 type_in 'exit 5\r' '^status'
 screen
 
