@@ -13,7 +13,9 @@ has_cgroup_v2 || skip "cgroup v1"
 podman run --rm --network none --memory 64m --memory-reservation 32m --memory-swap 128m --cpus 0.5 --cpu-shares 512 --pids-limit 99 --cpuset-cpus 0 box sh -c 'cd /sys/fs/cgroup; for f in memory.max memory.low memory.swap.max cpu.max cpu.weight pids.max cpuset.cpus; do echo $f $(cat $f); done'
 podman run --rm --network none --cgroup-conf memory.high=104857600 box cat /sys/fs/cgroup/memory.high
 podman run --rm --network none --device-read-bps /dev/vda:1mb box cat /sys/fs/cgroup/io.max
-podman run --rm --network none --cgroups split box sh -c 'cat /proc/self/cgroup'
+# Split is the cgroup that Podman is in, and does not go together with the parent that we give to others.
+! has_systemd || systemd-run --quiet --collect --scope --slice="$GROUP.slice" --property=Delegate=yes \
+    /usr/bin/podman run --rm --network none --cgroups split --cgroupns host box sed 's/.*scope/scope/' /proc/self/cgroup
 
 # case: update changes them
 # machine
