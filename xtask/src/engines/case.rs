@@ -64,14 +64,19 @@ pub(super) const MARKED: &str = "# machine";
 const SKIPPED: i32 = 77;
 const SKIP_MARK: &str = "SKIPPED: ";
 
-/// Reads a file of cases. What stands before the first one is about the file.
+/// The mark of a case that varies.
+const VARIES: &str = "# varies: ";
+
+/// Reads a file of cases. What stands before the first one is about the file: all of them may vary.
 pub(super) fn read(subject: &str, text: &'static str) -> Vec<Case> {
     let mut cases: Vec<Case> = Vec::new();
+    let head = text.lines().take_while(|line| !line.starts_with("# case: "));
+    let all_vary = head.filter_map(|line| line.strip_prefix(VARIES)).next();
     for line in text.lines() {
         if let Some(name) = line.strip_prefix("# case: ") {
             let title = format!("{subject}: {name}");
             let (script, alike) = (String::new(), Vec::new());
-            cases.push(Case { title, script, alike, places: Places::Here, varies: None });
+            cases.push(Case { title, script, alike, places: Places::Here, varies: all_vary });
         } else if let Some(case) = cases.last_mut() {
             case.add(line);
         }
@@ -83,7 +88,7 @@ impl Case {
     fn add(&mut self, line: &'static str) {
         if let Some(expression) = line.strip_prefix("# alike: ") {
             self.alike.push(expression);
-        } else if let Some(reason) = line.strip_prefix("# varies: ") {
+        } else if let Some(reason) = line.strip_prefix(VARIES) {
             self.varies = Some(reason);
         } else if line == MARKED {
             self.places = Places::HereAndMachine;
@@ -199,6 +204,8 @@ mod tests {
         let alike = |turn| Verdict { case: one, outcome: Outcome::Alike, turn };
         assert!(!alike(1).is_open());
         assert_eq!(alike(1).remark(), None);
+        let all = read("docker run", "# About.\n# varies: by chance\n\n# case: one\n# case: two\n");
+        assert!(all.iter().all(|case| case.varies == Some("by chance")));
         assert_eq!(alike(2).remark().unwrap(), "alike at turn 2: docker run: one: by chance");
         assert_eq!(different(two, 1).tally(), Tally::BROKEN);
     }

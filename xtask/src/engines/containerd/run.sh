@@ -1,4 +1,6 @@
 # containerd: ctr run.
+#
+# varies: containerd may lose what is printed right before the end (github.com/concourse/concourse/issues/6775)
 
 # case: a command's exit status is ctr's
 # machine
