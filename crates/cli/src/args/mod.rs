@@ -8,6 +8,7 @@
 pub mod command;
 mod criu;
 mod read;
+mod row;
 mod scan;
 mod seccomp;
 pub mod table;
