@@ -21,3 +21,4 @@ pub mod spec_template;
 pub mod exit;
 pub mod log;
 pub mod quote;
+mod trace_file;

@@ -6,6 +6,7 @@ mod common;
 
 use std::fs;
 
+use common::trace::Trace;
 use common::{Brig, Bundle, HostMounts, drop_namespace, namespace_of, set_namespace, unique};
 use rustix::process::{getegid, geteuid};
 use serde_json::{Value, json};
@@ -91,6 +92,23 @@ fn one_id_needs_nobodys_help() {
     let expected = format!("0\n0\n 0 {} 1\ndeny\n1\nbrig\n0:0\n65534:65534\n", geteuid().as_raw());
     let ended = brig.finish(command).text();
     assert_eq!(ended.replace("\nrunc\n", "\nbrig\n"), expected);
+}
+
+#[test]
+fn what_takes_an_ordinary_user_how_long_is_told_too() {
+    if cannot_run() {
+        return;
+    }
+    let bundle = Bundle::with_args(&["true"]).edit(rootless);
+    let outer = Brig::new();
+    let (path, id) = (outer.scratch("trace.json"), unique("c"));
+    let brig = Brig::new().with(&["--trace", path.to_str().unwrap()]);
+    let ended = brig.run(&["run", "--timing", "--bundle", bundle.path().to_str().unwrap(), &id]).ok();
+    assert!(ended.stderr.contains("brig-init "), "{}", ended.stderr);
+    let trace = Trace::read(&path);
+    let has = |process: &str, name: &str| trace.phases(process).iter().any(|phase| phase.name == name);
+    assert!(has(&format!("brig run {id}"), "write the id maps"), "{trace:?}");
+    assert!(has(&format!("brig-init of brig run {id}"), "switch the root"), "{trace:?}");
 }
 
 #[test]

@@ -36,6 +36,7 @@ pub mod rootfs;
 
 pub mod step;
 pub mod talk;
+pub mod timeline;
 
 pub use step::Step;
 pub use talk::{Ask, Fault, Reply};

@@ -4,8 +4,10 @@
 //! beside the first byte of the message that names them.
 
 use alloc::borrow::Cow;
+use alloc::vec::Vec;
 
 use crate::step::Step;
+use crate::timeline::Reading;
 use crate::{wire_enum, wire_struct};
 
 wire_enum! {
@@ -40,6 +42,8 @@ wire_enum! {
         Begins(step: Step) = 13,
         /// One way: something was asked for that this kernel or these rights do not allow, and that may be left out.
         Note(fault: Fault<'a>) = 10,
+        /// One way, and only where the parent wants to know: where the time went until now. Before the last word.
+        Timeline(readings: Vec<Reading>) = 14,
     }
 }
 

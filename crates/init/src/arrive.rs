@@ -23,15 +23,17 @@ pub(crate) struct Arrival {
 }
 
 /// Makes this process ready to work, and receives its task.
-pub(crate) fn arrive(parent: &Parent, preserved: u32) -> Outcome<Arrival> {
+pub(crate) fn arrive(parent: &mut Parent, preserved: u32) -> Outcome<Arrival> {
     die_with_parent()?;
     close_others(parent, preserved).at(Step::Arrive)?;
+    parent.watch();
     // It had to survive our own execve, and must not survive the next.
     rustix::io::fcntl_setfd(parent.socket(), FdFlags::CLOEXEC).at(Step::Arrive)?;
     // An embedding program may block signals, and Rust programs ignore SIGPIPE; the user's program expects neither.
     signal::unblock_all().at(Step::Arrive)?;
     signal::reset(Signal::PIPE.as_raw()).at(Step::Arrive)?;
-    let (message, descriptors) = parent.receive(USUAL_TASK).at(Step::Arrive)?;
+    let task = parent.waiting(Step::SendTask, || parent.receive(USUAL_TASK));
+    let (message, descriptors) = task.at(Step::Arrive)?;
     Ok(Arrival { message, descriptors: descriptors.into_iter() })
 }
 

@@ -38,6 +38,7 @@ pub(crate) fn set_labels(process: &Process<'_>, proc: Option<&OwnedFd>) -> Outco
 
 /// From root to the user: the order is the point, and is explained at each [`Step`].
 pub(crate) fn drop_privileges(process: &Process<'_>, parent: &Parent, _: &Inside) -> Outcome<Unprivileged> {
+    parent.enters(Step::Bounding, 0);
     if let Some(capabilities) = &process.capabilities {
         drop_bounding(capabilities).at(Step::Bounding)?;
     }

@@ -64,7 +64,7 @@ pub(crate) fn become_first(
     }
     parent.network_is_up()?;
     parent.begins(Step::ReadonlyRoot)?;
-    finish_rootfs(task, &root, late, proc.as_ref(), &inside)?;
+    finish_rootfs(task, &root, late, proc.as_ref(), parent, &inside)?;
 
     let filter = seccomp::take(&task.process, parent)?;
     parent.begins(Step::NoNewPrivileges)?;
@@ -83,15 +83,18 @@ fn enter_rest(task: &InitTask<'_>, parent: &Parent) -> Outcome<()> {
         setns::unshare(CGROUP).at(Step::CgroupNamespace)?;
     }
     if let Some(wanted) = &task.keyring {
+        parent.enters(Step::Keyring, 0);
         keyring::join(wanted, parent)?;
     }
     if task.loopback {
+        parent.enters(Step::Loopback, 0);
         let socket = socket_with(AddressFamily::INET, SocketType::DGRAM, SocketFlags::CLOEXEC, None)
             .at(Step::Loopback)?;
         netdevice::loopback_up(&socket).at(Step::Loopback)?;
         fds::leave_to_execve(socket);
     }
     if task.network {
+        parent.enters(Step::Network, 0);
         let socket = socket_with(AddressFamily::NETLINK, SocketType::RAW, SocketFlags::CLOEXEC, None)
             .at(Step::Network)?;
         parent.set_up_network(socket.as_fd())?;
@@ -114,13 +117,16 @@ fn switch_root(task: &InitTask<'_>, root: &OwnedFd, parent: &Parent) -> Outcome<
         rootfs::make_cwd(root.as_fd(), &task.process.cwd)?;
     }
     if task.runtime_hooks {
+        parent.enters(Step::RuntimeHooks, 0);
         parent.ask(Step::RuntimeHooks, &Ask::RunHooks)?;
     }
     if !task.hooks.create_container.is_empty() {
+        parent.enters(Step::CreateContainerHook, 0);
         parent.walls_are_finished()?;
         process::fchdir(root).at(Step::CreateContainerHook)?;
         hooks::run(&task.hooks, When::CreateContainer, &[], parent.alone)?;
     }
+    parent.enters(Step::PivotRoot, 0);
     pivot::switch(&task.rootfs, root)
 }
 
@@ -130,6 +136,7 @@ fn finish_rootfs(
     root: &OwnedFd,
     late: rootfs::Late,
     proc: Option<&OwnedFd>,
+    parent: &Parent,
     inside: &Inside,
 ) -> Outcome<()> {
     for (index, mount) in late {
@@ -146,10 +153,13 @@ fn finish_rootfs(
         system::setdomainname(domainname.to_bytes()).at(Step::Domainname)?;
     }
     if let Some(proc) = proc {
+        parent.enters(Step::Sysctl, 0);
         sysctl::write(&task.sysctls, proc)?;
     }
+    parent.enters(Step::ReadonlyPath, 0);
     let tree = paths::Tree::open(&task.rootfs, root, inside)?;
     paths::protect(&task.rootfs.readonly_paths, &tree)?;
+    parent.enters(Step::MaskedPath, 0);
     paths::mask(&task.rootfs.masked_paths, &tree)?;
     tree.close();
     pivot::propagate(&task.rootfs, inside)

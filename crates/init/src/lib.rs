@@ -15,6 +15,7 @@ extern crate alloc;
 mod fault;
 mod fds;
 mod parent;
+mod timeline;
 
 mod arrive;
 mod exec;

@@ -1,7 +1,7 @@
 //! The executable: starts without a C library, hands its one descriptor to the library, ends in the user's program.
 //!
-//! `brig-init SOCKET:PRESERVED[:told]`: the number of the handshake's descriptor, how many descriptors from 3 on are the
-//! user's, and whether the parent wants to be told of steps.
+//! `brig-init SOCKET:PRESERVED[:told][:timed]`: the number of the handshake's descriptor, how many descriptors from 3 on are the
+//! user's, and what the parent wants to know of steps.
 #![no_std]
 #![no_main]
 #![deny(unsafe_code)]
@@ -27,9 +27,13 @@ fn start(argument: &[u8]) -> ! {
 
 fn parse(argument: &[u8]) -> Option<(RawFd, u32, Steps)> {
     let (socket, rest) = core::str::from_utf8(argument).ok()?.split_once(':')?;
-    let (preserved, steps) = match rest.strip_suffix(":told") {
-        Some(preserved) => (preserved, Steps::Told),
-        None => (rest, Steps::Silent),
+    let (preserved, wanted) = rest.split_once(':').unwrap_or((rest, ""));
+    let steps = match wanted {
+        "" => Steps::Silent,
+        "told" => Steps::Told,
+        "timed" => Steps::Timed,
+        "told:timed" => Steps::ToldAndTimed,
+        _ => return None,
     };
     Some((socket.parse().ok()?, preserved.parse().ok()?, steps))
 }

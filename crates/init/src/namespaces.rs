@@ -39,6 +39,7 @@ pub(crate) fn enter(
         join(entry, &namespaces)?;
     }
     if entry.unshare & TIME != 0 {
+        parent.enters(Step::TimeNamespace, 0);
         setns::unshare(TIME).at(Step::TimeNamespace)?;
         if let Some(offsets) = &entry.time_offsets {
             procfs::host()
@@ -50,6 +51,7 @@ pub(crate) fn enter(
         second_clone(namespaces, parent)?;
     }
     if entry.become_root {
+        parent.enters(Step::BecomeRoot, 0);
         become_root(entry, parent)?;
     }
     if entry.unshare_as_root != 0 {
@@ -82,6 +84,7 @@ fn join(entry: &Entry<'_>, namespaces: &[OwnedFd]) -> Outcome<()> {
 
 /// Only the copy returns. The original tells the parent who that is; the copy waits until the parent knows.
 fn second_clone(namespaces: u32, parent: &Parent) -> Outcome<()> {
+    parent.enters(Step::SecondClone, 0);
     match brig_sys::clone::sibling(parent.alone, namespaces).at(Step::SecondClone)? {
         Twin::Original(pid, pidfd) => {
             let pid = pid.as_raw_nonzero().get().cast_unsigned();
@@ -91,6 +94,9 @@ fn second_clone(namespaces: u32, parent: &Parent) -> Outcome<()> {
         }
         Twin::Copy => {
             arrive::die_with_parent()?;
+            if let Some(timeline) = parent.timeline() {
+                timeline.go_on_in_copy(Step::SecondClone);
+            }
             parent.wait_for_done(Step::SecondClone)
         }
     }

@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 use core::cell::Cell;
 use core::mem::MaybeUninit;
 
+use brig_handshake::timeline::Mark;
 use brig_handshake::wire::{self, Wire};
 use brig_handshake::{Ask, Fault, Reply, Step};
 use brig_sys::clone::Alone;
@@ -15,6 +16,7 @@ use rustix::net::{
 };
 
 use crate::fault::{At, Outcome};
+use crate::timeline::Timeline;
 
 /// The most descriptors that the kernel lets travel in one message (unix(7), SCM_MAX_FD).
 const MOST_DESCRIPTORS: usize = 253;
@@ -23,19 +25,25 @@ const MOST_DESCRIPTORS: usize = 253;
 const USUAL_PROGRAM: usize = 4 << 10;
 const USUAL_REPLY: usize = 16;
 
-/// Whether the parent hears of steps before they are taken (`--debug`).
+/// What the parent hears of steps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Steps {
-    /// It does.
-    Told,
-    /// It does not, which saves the messages.
+    /// Nothing, which saves the messages.
     Silent,
+    /// Each before it is taken (`--debug`).
+    Told,
+    /// In the end, how long each took (`--trace`, `--timing`).
+    Timed,
+    /// Both.
+    ToldAndTimed,
 }
 
 /// The parent, behind its socket.
 pub(crate) struct Parent {
     socket: OwnedFd,
     steps: Steps,
+    /// What each step took, if the parent wants to know.
+    timeline: Option<Timeline>,
     /// Past the gate, where nobody listens any more.
     gone: bool,
     /// This process may be copied.
@@ -64,6 +72,7 @@ impl Parent {
         Self {
             socket,
             steps,
+            timeline: None,
             gone: false,
             alone,
             network_unanswered: Cell::new(false),
@@ -75,6 +84,18 @@ impl Parent {
 
     pub(crate) fn socket(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
+    }
+
+    /// From now on it is watched what each step takes, if that is wanted.
+    pub(crate) fn watch(&mut self) {
+        if matches!(self.steps, Steps::Timed | Steps::ToldAndTimed) {
+            self.timeline = Some(Timeline::new());
+        }
+    }
+
+    /// That, if it is wanted.
+    pub(crate) const fn timeline(&self) -> Option<&Timeline> {
+        self.timeline.as_ref()
     }
 
     /// Asks and waits for [`Reply::Done`].
@@ -101,7 +122,8 @@ impl Parent {
         let program = match self.program.take() {
             Program::Follows => {
                 let read = |room: &mut [u8]| io::read(&self.socket, room);
-                Program::Here(self.message(USUAL_PROGRAM, read).at(Step::Seccomp)?)
+                let program = self.waiting(Step::CompileFilter, || self.message(USUAL_PROGRAM, read));
+                Program::Here(program.at(Step::Seccomp)?)
             }
             here @ (Program::Here(_) | Program::None) => here,
         };
@@ -142,7 +164,7 @@ impl Parent {
     /// Waits for the [`Reply::Done`] to something that was told before.
     pub(crate) fn wait_for_done(&self, step: Step) -> Outcome<()> {
         self.read_up_to_answers()?;
-        match self.plain_reply().at(step)? {
+        match self.waiting(step, || self.plain_reply()).at(step)? {
             Reply::Done => Ok(()),
             Reply::Failed | Reply::NoSource(_) => crate::leave(255),
         }
@@ -158,7 +180,7 @@ impl Parent {
         self.walls_are_finished()?;
         self.read_up_to_answers()?;
         self.tell(&Ask::OpenSource(mount), opened.as_slice()).at(Step::MountSource)?;
-        match self.reply().at_entry(Step::MountSource, mount)? {
+        match self.waiting(Step::MountSource, || self.reply()).at_entry(Step::MountSource, mount)? {
             (Reply::Done, Some(tree)) => Ok(Ok(tree)),
             (Reply::NoSource(errno), _) => Ok(Err(Errno::from_raw_os_error(errno))),
             _ => crate::leave(255),
@@ -201,6 +223,20 @@ impl Parent {
         let mut descriptors = Vec::new();
         let message = self.message(usual, |room| self.receive_some(room, &mut descriptors))?;
         Ok((message, descriptors))
+    }
+
+    /// Waits for what the parent does in `step`.
+    pub(crate) fn waiting<T>(&self, step: Step, wait: impl FnOnce() -> T) -> T {
+        self.mark(Mark::Waits, step, 0);
+        let come = wait();
+        self.mark(Mark::Resumes, step, 0);
+        come
+    }
+
+    fn mark(&self, mark: Mark, step: Step, index: u32) {
+        if let Some(timeline) = &self.timeline {
+            timeline.read(mark, step, index);
+        }
     }
 
     /// The next message. What comes with its end is kept for the one behind it, which has no descriptors: only an answer has
@@ -255,6 +291,7 @@ impl Parent {
 
     /// Says that only the gate and execve are left, and that nobody is to wait for us any longer.
     pub(crate) fn at_gate(&mut self) -> Outcome<()> {
+        self.tell_timeline().at(Step::Gate)?;
         self.tell(&Ask::AtGate, &[]).at(Step::Gate)
     }
 
@@ -267,17 +304,29 @@ impl Parent {
     pub(crate) fn fail(&self, fault: &Fault<'_>) {
         if self.gone {
             crate::payload::last_words(fault);
-        } else if self.tell(&Ask::Failed(fault.clone()), &[]).is_err() {
+        } else if self.tell_timeline().and_then(|()| self.tell(&Ask::Failed(fault.clone()), &[])).is_err() {
             // It was killed, and we are about to be: nobody asked the user's standard error to hear of that.
         }
     }
 
-    /// Tells of a step that is about to be taken, if that is wanted.
+    fn tell_timeline(&self) -> Result<(), Errno> {
+        let Some(timeline) = &self.timeline else { return Ok(()) };
+        timeline.read(Mark::Ends, Step::Gate, 0);
+        self.tell(&Ask::Timeline(timeline.take()), &[])
+    }
+
+    /// Tells of a step that is about to be taken, and reads the clock, if that is wanted.
     pub(crate) fn begins(&self, step: Step) -> Outcome<()> {
+        self.enters(step, 0);
         match self.steps {
-            Steps::Told => self.tell(&Ask::Begins(step), &[]).at(step),
-            Steps::Silent => Ok(()),
+            Steps::Told | Steps::ToldAndTimed => self.tell(&Ask::Begins(step), &[]).at(step),
+            Steps::Silent | Steps::Timed => Ok(()),
         }
+    }
+
+    /// Reads the clock at the begin of a step, or of one entry of its list, if that is wanted.
+    pub(crate) fn enters(&self, step: Step, index: u32) {
+        self.mark(Mark::Begins, step, index);
     }
 
     /// Something was left out; the container starts all the same.

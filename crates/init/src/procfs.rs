@@ -56,31 +56,38 @@ fn verify(proc: &OwnedFd) -> Result<(), Errno> {
 
 /// Writes `value` to the file `path` of `proc`, which may not lead over another mount or a link.
 pub(crate) fn write(proc: &OwnedFd, path: &CStr, value: &[u8]) -> Result<(), Errno> {
-    let file = fs::openat2(
-        proc,
-        path,
-        OFlags::WRONLY | OFlags::CLOEXEC,
-        Mode::empty(),
-        ResolveFlags::BENEATH
-            | ResolveFlags::NO_XDEV
-            | ResolveFlags::NO_SYMLINKS
-            | ResolveFlags::NO_MAGICLINKS,
-    )?;
+    put(open(proc, path, OFlags::WRONLY)?, value)
+}
+
+fn put(file: OwnedFd, value: &[u8]) -> Result<(), Errno> {
     match io::write(&file, value)? {
         count if count == value.len() => Ok(()),
         _ => Err(Errno::IO),
     }
 }
 
+fn open(proc: &OwnedFd, path: &CStr, access: OFlags) -> Result<OwnedFd, Errno> {
+    let resolve = ResolveFlags::BENEATH
+        | ResolveFlags::NO_XDEV
+        | ResolveFlags::NO_SYMLINKS
+        | ResolveFlags::NO_MAGICLINKS;
+    fs::openat2(proc, path, access | OFlags::CLOEXEC, Mode::empty(), resolve)
+}
+
 /// Writes to a file of this process's own directory in `proc`.
 pub(crate) fn write_own(proc: &OwnedFd, file: &CStr, value: &[u8]) -> Result<(), Errno> {
+    put(open_own(proc, file, OFlags::WRONLY)?, value)
+}
+
+/// Opens a file of this process's own directory in `proc`.
+pub(crate) fn open_own(proc: &OwnedFd, file: &CStr, access: OFlags) -> Result<OwnedFd, Errno> {
     // "self" is a link, and links are not followed: read it, and go where it says. The kernel writes it; it is a number.
     let own = fs::readlinkat(proc, c"self", Vec::new())?;
     let mut path = own.into_bytes();
     path.push(b'/');
     path.extend_from_slice(file.to_bytes_with_nul());
     let path = CStr::from_bytes_with_nul(&path).map_err(|_| Errno::INVAL)?;
-    write(proc, path, value)
+    open(proc, path, access)
 }
 
 /// Whether `name` exists in `proc`.

@@ -26,13 +26,15 @@ pub(crate) type Late = Vec<(u32, OwnedFd)>;
 
 /// Mounts everything and makes `/dev`. Returns the rootfs: every later path is resolved beneath it.
 pub(crate) fn build(rootfs: &Rootfs<'_>, parent: &Parent) -> Outcome<(OwnedFd, Late)> {
-    let root = prepare(rootfs)?;
+    let root = prepare(rootfs, parent)?;
     let mut late = Late::new();
     for (place, mount) in (0..).zip(&rootfs.mounts) {
+        parent.enters(Step::Mount, mount.index);
         let made = mounts::mount(mount, place, root.as_fd(), parent)?;
         late.extend(made.map(|made| (mount.index, made)));
     }
     if let Some(devices) = &rootfs.devices {
+        parent.enters(Step::DeviceNode, 0);
         devices::make(devices, root.as_fd())?;
     }
     Ok((root, late))
@@ -43,7 +45,7 @@ pub(crate) fn make_cwd(root: BorrowedFd<'_>, cwd: &CStr) -> Outcome<()> {
     beneath::resolve_or_make(root, cwd, Kind::Directory).map(drop).at(Step::MakeCwd)
 }
 
-fn prepare(rootfs: &Rootfs<'_>) -> Outcome<OwnedFd> {
+fn prepare(rootfs: &Rootfs<'_>, parent: &Parent) -> Outcome<OwnedFd> {
     if matches!(rootfs.switch, RootSwitch::Chroot | RootSwitch::Stay) {
         return open_tree(CWD, &*rootfs.path, OpenTreeFlags::OPEN_TREE_CLOEXEC).at(Step::BindRootfs);
     }
@@ -52,6 +54,7 @@ fn prepare(rootfs: &Rootfs<'_>) -> Outcome<OwnedFd> {
         // Only a shared tree needs this, since pivot_root(2) refuses a shared parent.
         change_holder(&rootfs.path, MountPropagationFlags::PRIVATE).at(Step::Propagation)?;
     }
+    parent.enters(Step::BindRootfs, 0);
     bind_on_itself(&rootfs.path).at(Step::BindRootfs)
 }
 

@@ -29,6 +29,10 @@ impl Filter<'_> {
         let Some((wanted, program)) = self.0.as_ref().filter(|(wanted, _)| wanted.load == now) else {
             return Ok(());
         };
+        parent.enters(Step::Seccomp, 0);
+        if let Some(timeline) = parent.timeline() {
+            timeline.stop();
+        }
         match seccomp::set_mode_filter(wanted.flags, program).at(Step::Seccomp)? {
             Some(listener) => {
                 parent.ask(Step::Seccomp, &Ask::TakeListener(listener.as_raw_fd().cast_unsigned()))

@@ -19,6 +19,7 @@ use crate::rootfs::{attach, clone_tree};
 
 /// Makes the pair, stands on its one end, and hands the other to the parent.
 pub(crate) fn take(terminal: &Terminal, root: &OwnedFd, parent: &Parent, _: &Inside) -> Outcome<()> {
+    parent.enters(Step::Terminal, 0);
     let (master, peer) = pair(root).at(Step::Terminal)?;
     if terminal.columns != 0 && terminal.rows != 0 {
         let size = Winsize { ws_row: terminal.rows, ws_col: terminal.columns, ws_xpixel: 0, ws_ypixel: 0 };

@@ -144,7 +144,7 @@ impl Container {
     /// # Errors
     /// As for [`Container::start`]; `Deadline`, `Cancelled`.
     pub fn start_within(&self, patience: &Patience) -> Result<()> {
-        start::start(&self.store, &self.id, patience).map(drop)
+        start::start(&self.store, &self.id, patience, None).map(drop)
     }
 
     /// One more process in it, to be described and then spawned.

@@ -7,6 +7,7 @@ mod debug;
 mod desk;
 mod kept;
 mod pid_file;
+mod planned;
 mod request;
 mod restored;
 mod streams;
@@ -14,15 +15,11 @@ mod unit;
 
 use std::borrow::Cow;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::Path;
 
 use brig_cgroup::Cgroup;
 use brig_handshake::{Step, Task};
-use brig_plan::options::{Options, Stdio};
 use brig_plan::plan::{Plan, UnitKind, UnitPlan};
-use brig_plan::{load, spec};
-use rustix::fs::{CWD, Mode, OFlags, fstat, openat};
-use rustix::io::{Errno, read};
+use rustix::fs::{CWD, Mode, OFlags, openat};
 use rustix::process::geteuid;
 
 use crate::delete::{self, Remains};
@@ -32,7 +29,7 @@ use crate::network::HostSide;
 use crate::notify::{self, Notify};
 use crate::parent::{self, Until};
 use crate::pid::Identity;
-use crate::probe::{self, Probed};
+use crate::probe::Probed;
 use crate::record::{self, Intent, PidNamespace, RECORD, Timestamp};
 use crate::restore::Images;
 use crate::spawn::{self, Entry, Parked, Started};
@@ -40,44 +37,17 @@ use crate::status::Status;
 use crate::store::{ContainerId, Place, Store};
 use crate::talk::Messages;
 use crate::terminal::Terminals;
-use crate::{gate, intel_rdt, oom, seccomp, state, words};
+use crate::{gate, intel_rdt, oom, seccomp, state, timeline, words};
 
 pub(crate) use cgroup::in_kernel;
 use desk::InitDesk;
 pub use pid_file::write_pid_file;
+pub(crate) use planned::read_config;
+pub use planned::with_plan;
 pub use request::{Created, Request, Streams};
 
 /// `CLONE_NEWPID`.
 const PID: u32 = 0x2000_0000;
-
-/// Reads and plans a bundle without touching anything: what `explain` prints.
-///
-/// # Errors
-/// `Refused`, `Os`, `Cgroup`.
-pub fn with_plan<T>(
-    id: &ContainerId,
-    store: &Store,
-    request: &Request<'_>,
-    with: impl FnOnce(&Plan<'_>, Probed) -> Result<T>,
-) -> Result<T> {
-    let text;
-    let read;
-    let spec = match request.config {
-        Some(spec) => spec,
-        None => {
-            text = read_config(request.bundle)?;
-            read = load::config(&text)?;
-            &read
-        }
-    };
-    probe::rootfs(spec, request.bundle)?;
-    let probed = probe::host(spec, id, request)?;
-    let plan = plan(spec, &probed, id, store, request)?;
-    if log::log_enabled!(log::Level::Debug) {
-        debug::log_plan(&plan);
-    }
-    with(&plan, probed)
-}
 
 /// Creates a container.
 ///
@@ -94,7 +64,8 @@ pub(crate) fn make(
     request: &Request<'_>,
     images: Option<&Images<'_>>,
 ) -> Result<Created> {
-    with_plan(id, store, request, |plan, probed| {
+    let made = with_plan(id, store, request, |plan, probed| {
+        timeline::step(request.timeline, Step::Intent);
         for warning in &plan.warnings {
             log::warn!("{warning}");
         }
@@ -107,60 +78,13 @@ pub(crate) fn make(
             Err(error) => {
                 // Its cgroup knows, and goes next.
                 let error = words::of_error(making.cgroup.iter().fold(error, oom::explain), plan);
+                timeline::begins(request.timeline, "take back what was made");
                 making.undo();
                 Err(error)
             }
         }
-    })
-}
-
-fn plan<'a>(
-    spec: &spec::Spec<'a>,
-    probed: &Probed,
-    id: &ContainerId,
-    store: &Store,
-    request: &Request<'_>,
-) -> Result<Plan<'a>> {
-    let text = |path: &Path| path.to_string_lossy().into_owned();
-    let (bundle, directory) = (text(request.bundle), text(&store.root().join(id.as_str())));
-    let options = Options {
-        id: id.as_str(),
-        bundle: &bundle,
-        state_directory: &directory,
-        no_pivot: request.no_pivot,
-        no_new_keyring: request.no_new_keyring,
-        preserve_fds: request.preserve_fds,
-        listen_fds: request.listen_fds,
-        notify_socket: request.notify_socket,
-        stdio: match request.streams {
-            Streams::Inherited => Stdio::Inherited,
-            Streams::Passed(_) => Stdio::Passed,
-            Streams::Foreground(_) | Streams::Terminal { .. } => Stdio::Foreground,
-            Streams::ConsoleSocket(_) => Stdio::ConsoleSocket,
-        },
-        gate: request.gate,
-        networks: request.networks,
-        rootless_cgroups: request.rootless_cgroups,
-        systemd: request.systemd,
-    };
-    Ok(brig_plan::plan(spec, &probed.host, &options)?)
-}
-
-/// config.json of a bundle, whole.
-pub(crate) fn read_config(bundle: &Path) -> Result<Vec<u8>> {
-    let path = bundle.join("config.json");
-    let failed = |errno| match errno {
-        Errno::NOENT if !bundle.exists() => Error::os(format_args!("chdir {}", bundle.display()), errno),
-        Errno::NOENT => Error::os("JSON specification file config.json not found", Errno::NOENT),
-        errno => Error::os(format_args!("open {}", path.display()), errno),
-    };
-    let file = openat(CWD, &path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).map_err(failed)?;
-    let size = usize::try_from(fstat(&file).map_err(failed)?.st_size).unwrap_or(0);
-    let mut text = Vec::with_capacity(size + 1);
-    while text.len() != size && read(&file, rustix::buffer::spare_capacity(&mut text)).map_err(failed)? > 0 {
-        text.reserve(1);
-    }
-    Ok(text)
+    });
+    timeline::over(request.timeline, made)
 }
 
 /// A container on its way.
@@ -231,6 +155,7 @@ impl<'m> Making<'m> {
             }
         }
         let plan = self.plan;
+        timeline::step(self.request.timeline, Step::MakeCgroup);
         let created = match &plan.cgroup.unit {
             Some(unit) => {
                 log::debug!("{}: unit {} of systemd", Step::MakeCgroup.name(), unit.name);
@@ -247,14 +172,25 @@ impl<'m> Making<'m> {
 
     /// Class of service, namespaces to join, and the gate.
     fn prepare(&mut self) -> Result<Option<OwnedFd>> {
+        if self.plan.intel_rdt.is_some() {
+            timeline::step(self.request.timeline, Step::MakeClass);
+        }
         self.make_class().map_err(in_context)?;
+        if !self.plan.start.join.is_empty() {
+            timeline::begins(self.request.timeline, "open the namespaces to join");
+        }
         self.joined = self.open_namespaces()?;
-        if self.request.gate { self.make_gate().map(Some) } else { Ok(None) }
+        if !self.request.gate {
+            return Ok(None);
+        }
+        timeline::begins(self.request.timeline, "make the gate");
+        self.make_gate().map(Some)
     }
 
     /// Clones `brig-init` into the cgroup. What was parked there has then done its duty.
     fn spawn(&mut self, gate: Option<&OwnedFd>, parked: Option<&Parked>) -> Result<Created> {
         if let Some(images) = self.images {
+            timeline::waits(self.request.timeline, "have CRIU make the processes");
             return self.restore(images, parked);
         }
         let wanted = spawn::Request {
@@ -265,6 +201,7 @@ impl<'m> Making<'m> {
             oom_score_adj: self.plan.limits.oom_score_adj,
             unit: self.unit.as_ref(),
             patience: &self.request.patience,
+            timeline: self.request.timeline,
         };
         let mut cgroup = self.cgroup.take();
         let started = spawn::start(&wanted, cgroup.as_mut(), |started| {
@@ -279,6 +216,9 @@ impl<'m> Making<'m> {
 
     /// Sends the task and answers until there is a container.
     fn converse(&self, started: Started, gate: Option<&OwnedFd>) -> Result<Created> {
+        if self.plan.intel_rdt.is_some() {
+            timeline::step(self.request.timeline, Step::JoinClass);
+        }
         self.join_class(&started).map_err(in_context)?;
         let filter = self.send(&started, gate).inspect_err(|_| spawn::end(started.pidfd.as_fd()))?;
         let mut desk = InitDesk {
@@ -304,6 +244,7 @@ impl<'m> Making<'m> {
 
     /// Sends the task, then the filter's program, which it returns: brig-init does not wait for that.
     fn send(&self, started: &Started, gate: Option<&OwnedFd>) -> Result<Cow<'static, [u8]>> {
+        timeline::step(self.request.timeline, Step::SendTask);
         let mut descriptors: Vec<BorrowedFd<'_>> = Vec::new();
         if let Streams::Passed(streams) = &self.request.streams {
             descriptors.extend(streams);
@@ -315,6 +256,7 @@ impl<'m> Making<'m> {
         let (Some(loading), Some(profile)) = (&self.plan.task.process.seccomp, &self.plan.filter) else {
             return Ok(Cow::Borrowed(&[]));
         };
+        timeline::step(self.request.timeline, Step::CompileFilter);
         // runc's words, which its test suite looks for.
         log::debug!("seccomp filter flags: {}", loading.flags);
         let program = seccomp::program(self.store, profile)?;
@@ -330,6 +272,7 @@ impl<'m> Making<'m> {
         if hooks.is_empty() {
             return Ok(());
         }
+        timeline::begins(self.request.timeline, "run poststart hooks");
         let number = created.pid.as_raw_nonzero().get().cast_unsigned();
         let document = state::document(&self.plan.facts, Status::Running, Some(number));
         let patience = &self.request.patience;

@@ -23,7 +23,8 @@ use crate::status::{self, Status};
 use crate::store::{ContainerId, Store};
 use crate::talk::Messages;
 use crate::terminal::{self, Terminals};
-use crate::{intel_rdt, listener, oom, state, words};
+use crate::timeline::Timeline;
+use crate::{intel_rdt, listener, oom, state, timeline, words};
 
 /// What the caller of exec chose.
 #[derive(Debug)]
@@ -42,6 +43,8 @@ pub struct Request<'r> {
     pub pidfd_socket: Option<&'r Path>,
     /// How long it may take. At its end the process is killed.
     pub patience: Patience,
+    /// Where to note what takes how long.
+    pub timeline: Option<&'r Timeline>,
 }
 
 /// What to do about a container that is paused.
@@ -58,6 +61,7 @@ pub enum Paused {
 /// # Errors
 /// `NotFound`, `WrongStatus`, `Paused`, `Refused`, `Step`, `Cgroup`, `Deadline`, `Os`.
 pub fn exec(store: &Store, id: &ContainerId, request: Request<'_>) -> Result<Created> {
+    timeline::begins(request.timeline, "read the record");
     let (place, file) = store.load(id, Part::Whole)?;
     let record = file.ready()?;
     let entry = match status::of_record(&place, &record)? {
@@ -84,6 +88,7 @@ pub fn exec(store: &Store, id: &ContainerId, request: Request<'_>) -> Result<Cre
         process: request.process.clone(),
         preserve_fds: request.preserve_fds,
     };
+    timeline::begins(request.timeline, "plan");
     let plan = brig_plan::exec::exec(&template, &wanted)?;
     for warning in &plan.warnings {
         log::warn!("{warning}");
@@ -98,7 +103,8 @@ pub fn exec(store: &Store, id: &ContainerId, request: Request<'_>) -> Result<Cre
         request: &request,
         init: &init,
     };
-    running.start().map_err(|error| oom::explain_further(error, &record))
+    let started = running.start().map_err(|error| oom::explain_further(error, &record));
+    timeline::over(request.timeline, started)
 }
 
 struct Running<'x> {
@@ -123,6 +129,7 @@ impl Running<'_> {
             oom_score_adj: self.plan.limits.oom_score_adj,
             unit: self.record.unit.as_ref(),
             patience: &self.request.patience,
+            timeline: self.request.timeline,
         };
         match spawn::start(&wanted, cgroup.as_mut(), |started| self.converse(started)) {
             // Its cgroup refuses processes, because the container moved its own further down: join them there.
@@ -165,6 +172,7 @@ impl Running<'_> {
 
     fn converse(&self, started: Started) -> Result<Created> {
         self.join_class(&started)?;
+        timeline::step(self.request.timeline, Step::SendTask);
         let mut descriptors: Vec<BorrowedFd<'_>> = Vec::new();
         if let Streams::Passed(streams) = &self.request.streams {
             descriptors.extend(streams);
@@ -265,6 +273,10 @@ impl Desk for ExecDesk<'_> {
 
     fn patience(&self) -> &Patience {
         &self.running.request.patience
+    }
+
+    fn timeline(&self) -> Option<&Timeline> {
+        self.running.request.timeline
     }
 
     fn words(&self, fault: &Fault<'_>) -> Error {

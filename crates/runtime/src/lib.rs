@@ -33,6 +33,7 @@ pub mod probe;
 pub mod record;
 pub mod seccomp;
 pub mod store;
+pub mod timeline;
 
 pub mod container;
 
@@ -77,3 +78,4 @@ pub use container::asynchronous;
 pub use container::{Builder, Container, Exec, Launch, Process, Stdio};
 pub use error::{Error, Kind, Result};
 pub use patience::{Canceller, Patience};
+pub use timeline::Timeline;

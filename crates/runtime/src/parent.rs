@@ -4,6 +4,7 @@
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::Instant;
 
+use brig_handshake::timeline::Reading;
 use brig_handshake::{Ask, Fault, Reply, Step};
 use brig_sys::rlimit::prlimit;
 use rustix::io::Errno;
@@ -16,6 +17,7 @@ use crate::patience::Patience;
 use crate::pid::wait_exit;
 use crate::spawn::{self, Started};
 use crate::talk::{self, Heard};
+use crate::timeline::{self, Teller, Timeline};
 
 /// What differs between the first process and the others.
 pub(crate) trait Desk {
@@ -52,6 +54,9 @@ pub(crate) trait Desk {
     /// How long all of it may take.
     fn patience(&self) -> &Patience;
 
+    /// Where to note what takes how long.
+    fn timeline(&self) -> Option<&Timeline>;
+
     /// A fault in words.
     fn words(&self, fault: &Fault<'_>) -> Error;
 
@@ -84,10 +89,12 @@ fn converse(started: &mut Started, desk: &mut dyn Desk, until: Until) -> Result<
     let mut at_gate = false;
     desk.prepare(started.pid)?;
     loop {
+        timeline::waits(desk.timeline(), "wait for brig-init");
         match hear(started, last, desk.patience())? {
             Said::Something => {}
             Said::Farewell if at_gate => {
                 log::debug!("brig-init[{}] has become the program", started.pid.as_raw_nonzero());
+                desk.timeline().iter().for_each(|timeline| timeline.has_executed());
                 return Ok(());
             }
             Said::Farewell => return Err(died(started, last)),
@@ -97,6 +104,9 @@ fn converse(started: &mut Started, desk: &mut dyn Desk, until: Until) -> Result<
         last = Some(step);
         if log::log_enabled!(log::Level::Debug) {
             record(&ask, started.pid);
+        }
+        if let Some(work) = work_of(&ask) {
+            timeline::step(desk.timeline(), work);
         }
         match ask {
             Ask::AtGate => {
@@ -109,6 +119,7 @@ fn converse(started: &mut Started, desk: &mut dyn Desk, until: Until) -> Result<
             Ask::Failed(fault) => return Err(desk.words(&fault)),
             Ask::Note(fault) => desk.note(&fault),
             Ask::Begins(_) => {}
+            Ask::Timeline(readings) => is_told(started, &readings, desk),
             Ask::Spawned(pid) => {
                 adopt(started, pid)?;
                 let prepared = desk.prepare(started.pid);
@@ -164,6 +175,34 @@ fn hear(started: &mut Started, last: Option<Step>, patience: &Patience) -> Resul
     }
 }
 
+/// What the parent does about it, if that takes time.
+fn work_of(ask: &Ask<'_>) -> Option<Step> {
+    match ask {
+        Ask::Begins(_) | Ask::Timeline(_) | Ask::Note(_) | Ask::Failed(_) | Ask::Spawned(_) => None,
+        Ask::AtGate => Some(Step::Record),
+        Ask::MapIds => Some(Step::MapIds),
+        Ask::OpenSource(_)
+        | Ask::SetUpNetwork
+        | Ask::FinishWalls
+        | Ask::RunHooks
+        | Ask::TakeTerminal
+        | Ask::TakeListener(_)
+        | Ask::Ready => Some(step_of(ask)),
+    }
+}
+
+fn is_told(started: &Started, readings: &[Reading], desk: &dyn Desk) {
+    let Some(timeline) = desk.timeline() else { return };
+    let number = |pid: Pid| pid.as_raw_nonzero().get().cast_unsigned();
+    let teller = Teller { first: number(started.first), now: number(started.pid) };
+    timeline.is_told(readings, teller, &|step, index| {
+        // Of other steps one phase is the whole list.
+        let is_entry = step == Step::Mount;
+        let words = is_entry.then(|| desk.words(&timeline::at_entry(step, index)));
+        words.as_ref().map_or((None, None), timeline::subject_of)
+    });
+}
+
 /// Says that something was done, or that it was not.
 fn answer(started: &Started, step: Step, done: Result<()>) -> Result<()> {
     let reply = if done.is_ok() { Reply::Done } else { Reply::Failed };
@@ -211,7 +250,7 @@ fn record(ask: &Ask<'_>, pid: Pid) {
     match ask {
         Ask::Begins(_) => log::debug!("brig-init[{pid}]: {name}"),
         Ask::AtGate => log::debug!("brig-init[{pid}]: nothing is left but the gate and execve"),
-        Ask::Failed(_) | Ask::Note(_) => {}
+        Ask::Failed(_) | Ask::Note(_) | Ask::Timeline(_) => {}
         Ask::Spawned(_)
         | Ask::MapIds
         | Ask::OpenSource(_)
@@ -235,7 +274,7 @@ fn step_of(ask: &Ask<'_>) -> Step {
         Ask::TakeTerminal => Step::Terminal,
         Ask::TakeListener(_) => Step::Seccomp,
         Ask::Ready => Step::Ready,
-        Ask::AtGate => Step::Gate,
+        Ask::AtGate | Ask::Timeline(_) => Step::Gate,
         Ask::Begins(step) => *step,
         Ask::Failed(fault) | Ask::Note(fault) => fault.step,
     }
@@ -308,7 +347,7 @@ mod tests {
         let mut child = Command::new("true").spawn().unwrap();
         let pid = Pid::from_raw(child.id().cast_signed()).unwrap();
         let pidfd = pidfd_open(pid, PidfdFlags::empty()).unwrap();
-        let mut started = Started { pid, pidfd, line: Line::new(ours) };
+        let mut started = Started { pid, first: pid, pidfd, line: Line::new(ours) };
         assert!(matches!(hear(&mut started, None, &Patience::ENDLESS), Ok(Said::Farewell)));
         drop(theirs);
         child.wait().unwrap();

@@ -18,7 +18,8 @@ use crate::error::{Error, Kind, Result, best_effort};
 use crate::patience::Patience;
 use crate::record::Unit;
 use crate::talk::{self, Line, Messages};
-use crate::{executable, systemd};
+use crate::timeline::Timeline;
+use crate::{executable, systemd, timeline};
 
 /// `CLONE_NEWUSER`.
 const USER: u32 = 0x1000_0000;
@@ -27,6 +28,8 @@ const USER: u32 = 0x1000_0000;
 #[derive(Debug)]
 pub(crate) struct Started {
     pub(crate) pid: Pid,
+    /// What was cloned first: the same, until there is a second clone.
+    pub(crate) first: Pid,
     pub(crate) pidfd: OwnedFd,
     pub(crate) line: Line,
 }
@@ -48,6 +51,8 @@ pub(crate) struct Request<'r> {
     pub(crate) unit: Option<&'r Unit<'r>>,
     /// How long all of it may take.
     pub(crate) patience: &'r Patience,
+    /// Where to note what takes how long.
+    pub(crate) timeline: Option<&'r Timeline>,
 }
 
 /// A `brig-init` that never gets a task: the process that a scope of systemd has to begin with. It has memory of its own, so
@@ -101,14 +106,19 @@ pub(crate) fn start<T>(
     with: impl FnOnce(Started) -> Result<T>,
 ) -> Result<T> {
     let failed = |errno| Error::step(Step::Clone, "", errno);
+    timeline::step(request.timeline, Step::Clone);
     are_preserved(request.preserved)?;
     let executable = executable::open()?;
     let (ours, theirs) =
         talk::pair(if request.patience.is_endless() { LOOK } else { CLOSER_LOOK }).map_err(failed)?;
-    let steps = if log::log_enabled!(log::Level::Debug) { ":told" } else { "" };
-    let argument =
-        CString::new(format!("{}:{}{steps}", std::os::fd::AsRawFd::as_raw_fd(&theirs), request.preserved))
-            .map_err(|_| failed(Errno::INVAL))?;
+    let told = if log::log_enabled!(log::Level::Debug) { ":told" } else { "" };
+    let timed = if request.timeline.is_some() { ":timed" } else { "" };
+    let argument = CString::new(format!(
+        "{}:{}{told}{timed}",
+        std::os::fd::AsRawFd::as_raw_fd(&theirs),
+        request.preserved
+    ))
+    .map_err(|_| failed(Errno::INVAL))?;
     let when = if request.namespaces & USER == 0 { When::AtOnce } else { When::WhenMapped };
     let mut spawn =
         Spawn::new(executable.as_fd(), c"brig-init", &argument, theirs.as_fd(), ours.as_fd(), when);
@@ -119,7 +129,7 @@ pub(crate) fn start<T>(
     let line = Line::new(ours);
     prepare(request, pid, &line)?;
     let Some(pidfd) = guard.pidfd.take() else { return Err(failed(Errno::BADF)) };
-    with(Started { pid, pidfd, line })
+    with(Started { pid, first: pid, pidfd, line })
 }
 
 /// Refuses to preserve what our caller did not leave to us: `brig-init`'s own descriptors would take its place. Ours are all
@@ -189,6 +199,7 @@ fn clone_into(
     }
     let (pid, pidfd) = spawn.start(namespaces, None).map(|child| (child.pid, child.pidfd)).map_err(failed)?;
     log::debug!("{}: {refused}", Step::JoinCgroup.name());
+    timeline::step(request.timeline, Step::JoinCgroup);
     let joined = match (cgroup.join(pid), request.unit) {
         (Err(error), Some(unit)) if error.is_permission() => systemd::attach(unit, pid),
         (joined, _) => joined.map_err(Error::from),
@@ -206,6 +217,7 @@ fn prepare(request: &Request<'_>, pid: Pid, line: &Line) -> Result<()> {
     if request.namespaces & USER == 0 {
         return Ok(());
     }
+    timeline::step(request.timeline, Step::MapIds);
     if let Some(maps) = request.id_maps {
         map_ids(pid, maps)?;
     }

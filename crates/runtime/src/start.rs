@@ -12,7 +12,8 @@ use crate::pid::Identity;
 use crate::record::{Part, Record};
 use crate::status::{self, Status};
 use crate::store::{ContainerId, Store};
-use crate::{gate, kill, state};
+use crate::timeline::Timeline;
+use crate::{gate, kill, state, timeline};
 
 const SIGKILL: i32 = 9;
 
@@ -21,7 +22,13 @@ const SIGKILL: i32 = 9;
 /// # Errors
 /// `NotFound`; `WrongStatus` in runc's words; `Hook`, after which the container is stopped; `Cancelled`, `Deadline` where there are
 /// poststart hooks to wait for: the container runs, or is stopped if they had begun.
-pub fn start(store: &Store, id: &ContainerId, patience: &Patience) -> Result<Identity> {
+pub fn start(
+    store: &Store,
+    id: &ContainerId,
+    patience: &Patience,
+    timeline: Option<&Timeline>,
+) -> Result<Identity> {
+    timeline::begins(timeline, "read the record");
     let (place, file) = store.load(id, Part::Head)?;
     let record = file.ready()?;
     match status::of_record(&place, &record)? {
@@ -33,6 +40,7 @@ pub fn start(store: &Store, id: &ContainerId, patience: &Patience) -> Result<Ide
             return Err(Error::wrong_status("cannot start a container in the creating state"));
         }
     }
+    timeline::begins(timeline, "open the gate");
     let opened = gate::open(&place).or_else(|error| match place.record(Part::Head)? {
         Some(_) => Err(error),
         // It was deleted this moment, and the gate with it.
@@ -40,13 +48,15 @@ pub fn start(store: &Store, id: &ContainerId, patience: &Patience) -> Result<Ide
     })?;
     if !record.poststart.is_empty() {
         // They come behind the user's program, and so behind the startContainer hooks.
+        timeline::waits(timeline, "wait for startContainer hooks and the program");
         gate::await_passed(&opened, patience)?;
+        timeline::begins(timeline, "run poststart hooks");
     }
     // runtime-spec, runtime.md, "Lifecycle": a poststart hook that fails stops the container.
     poststart(&record, patience).inspect_err(|_| {
         best_effort(kill::record_kill(&record, SIGKILL), "the hook's error is the one to report");
     })?;
-    Ok(record.init)
+    timeline::over(timeline, Ok(record.init))
 }
 
 /// Runs the poststart hooks of a container whose program has been started.

@@ -31,6 +31,7 @@ pub(crate) mod number {
     pub(crate) const RT_SIGPROCMASK: usize = 14;
     pub(crate) const IOCTL: usize = 16;
     pub(crate) const FCNTL: usize = 72;
+    pub(crate) const GETRUSAGE: usize = 98;
     pub(crate) const PERSONALITY: usize = 135;
     pub(crate) const PRCTL: usize = 157;
     pub(crate) const SCHED_SETAFFINITY: usize = 203;
@@ -43,6 +44,7 @@ pub(crate) mod number {
     pub(crate) const SECCOMP: usize = 317;
     pub(crate) const BPF: usize = 321;
     pub(crate) const EXECVE: usize = 59;
+    pub(crate) const CLOCK_GETTIME: usize = 228;
     pub(crate) const EXIT_GROUP: usize = 231;
     pub(crate) const PRLIMIT64: usize = 302;
     pub(crate) const SIGNALFD4: usize = 289;
@@ -68,7 +70,9 @@ pub(crate) mod number {
     pub(crate) const SECCOMP: usize = 277;
     pub(crate) const BPF: usize = 280;
     pub(crate) const EXECVE: usize = 221;
+    pub(crate) const CLOCK_GETTIME: usize = 113;
     pub(crate) const EXIT_GROUP: usize = 94;
+    pub(crate) const GETRUSAGE: usize = 165;
     pub(crate) const PRLIMIT64: usize = 261;
     pub(crate) const SIGNALFD4: usize = 74;
 }

@@ -16,7 +16,9 @@ pub mod setns;
 pub mod signal;
 
 pub mod bpf;
+pub mod clock_gettime;
 pub mod close_range;
+pub mod getrusage;
 pub mod ioprio;
 pub mod keyctl;
 pub mod mempolicy;

@@ -22,6 +22,8 @@ pub struct Global {
     pub systemd_cgroup: bool,
     /// `--rootless`.
     pub rootless: Rootless,
+    /// `--trace`: file to which is added what takes how long.
+    pub trace: Option<PathBuf>,
     /// The obsolete `--criu` was given: warn that it is ignored.
     pub criu: bool,
 }
@@ -92,7 +94,7 @@ pub enum Command {
     /// `stats`
     Stats(StatsArgs),
     /// `start`
-    Start(IdArgs),
+    Start(StartArgs),
     /// `state`
     State(IdArgs),
     /// `update`
@@ -127,6 +129,17 @@ pub struct CreateArgs {
     pub no_new_keyring: bool,
     /// Descriptors to pass on behind stdio and `$LISTEN_FDS`.
     pub preserve_fds: u32,
+    /// Print what takes how long.
+    pub timing: bool,
+}
+
+/// `start`.
+#[derive(Debug, PartialEq, Eq)]
+pub struct StartArgs {
+    /// The container.
+    pub id: String,
+    /// Print what takes how long.
+    pub timing: bool,
 }
 
 /// `run`.
@@ -183,6 +196,8 @@ pub struct ExecArgs {
     pub cgroups: Vec<SubCgroup>,
     /// Run in a paused container too.
     pub ignore_paused: bool,
+    /// Print what takes how long.
+    pub timing: bool,
 }
 
 /// The process of `exec`.

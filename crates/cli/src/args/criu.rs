@@ -40,6 +40,8 @@ pub struct RestoreArgs {
     pub lsm_profile: Option<String>,
     /// SELinux mount context.
     pub lsm_mount_context: Option<String>,
+    /// Print what takes how long.
+    pub timing: bool,
 }
 
 /// What `checkpoint` and `restore` have in common.

@@ -25,6 +25,7 @@ pub(super) fn global(found: &Found) -> Read<Global> {
         root: found.path("root"),
         systemd_cgroup: found.switch("systemd-cgroup"),
         rootless: rootless(found.text("rootless"))?,
+        trace: found.path("trace"),
         criu: found.has("criu"),
     })
 }
@@ -70,11 +71,12 @@ fn create_args(found: &mut Found) -> CreateArgs {
         no_pivot: found.switch("no-pivot"),
         no_new_keyring: found.switch("no-new-keyring"),
         preserve_fds: found.int("preserve-fds").unwrap_or(0),
+        timing: found.switch("timing"),
     }
 }
 
 pub(super) fn start(mut found: Found) -> Read<Command> {
-    Ok(Command::Start(IdArgs { id: id(&mut found) }))
+    Ok(Command::Start(StartArgs { id: id(&mut found), timing: found.switch("timing") }))
 }
 
 pub(super) fn state(mut found: Found) -> Read<Command> {
@@ -196,6 +198,7 @@ pub(super) fn exec(mut found: Found) -> Read<Command> {
         preserve_fds: found.int("preserve-fds").unwrap_or(0),
         cgroups: sub_cgroups(&found.texts("cgroup"))?,
         ignore_paused: found.switch("ignore-paused"),
+        timing: found.switch("timing"),
     }))
 }
 
@@ -314,6 +317,7 @@ pub(super) fn restore(mut found: Found) -> Read<Command> {
         no_pivot: found.switch("no-pivot"),
         lsm_profile: found.text("lsm-profile"),
         lsm_mount_context: found.text("lsm-mount-context"),
+        timing: found.switch("timing"),
     }))
 }
 

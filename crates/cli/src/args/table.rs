@@ -19,6 +19,7 @@ pub static GLOBAL: &[Flag] = &[
     bytes("root", "directory for the state of containers, best on a tmpfs").default("/run/brig"),
     switch("systemd-cgroup", "let systemd make the cgroups; cgroupsPath is then slice:prefix:name"),
     text("rootless", "go on when cgroups are not permitted: true, false or auto").default("auto"),
+    bytes("trace", "add to this file what takes how long, for the viewers of browsers and Perfetto"),
     bytes("criu", ""),
     switch("version", "print the version").short("v"),
 ];
@@ -37,6 +38,7 @@ const NO_NEW_KEYRING: Flag =
 const PRESERVE_FDS: Flag =
     int("preserve-fds", 0, I32_MAX, "pass this many file descriptors behind stdio and $LISTEN_FDS")
         .default("0");
+const TIMING: Flag = switch("timing", "print on standard error where the milliseconds went");
 const IMAGE_PATH: Flag = bytes("image-path", "directory of the checkpoint's images").default("checkpoint");
 const WORK_PATH: Flag = bytes("work-path", "directory of CRIU's work files and logs");
 const TCP_ESTABLISHED: Flag = switch("tcp-established", "allow open TCP connections");
@@ -81,7 +83,7 @@ pub static COMMANDS: &[CommandRow] = &[
         description: "Builds the container that the bundle's config.json describes and leaves its process waiting for\n\
                       `start`. The id must be unique on this host.",
         order: WordOrder::FlagsAnywhere, count: Count::Exactly(1), read: read::create,
-        flags: &[BUNDLE, CONSOLE_SOCKET, PIDFD_SOCKET, PID_FILE, NO_PIVOT, NO_NEW_KEYRING, PRESERVE_FDS],
+        flags: &[BUNDLE, CONSOLE_SOCKET, PIDFD_SOCKET, PID_FILE, NO_PIVOT, NO_NEW_KEYRING, PRESERVE_FDS, TIMING],
     },
     CommandRow {
         name: "delete", alias: None, summary: "remove what a stopped container holds",
@@ -132,6 +134,7 @@ pub static COMMANDS: &[CommandRow] = &[
             PRESERVE_FDS,
             text("cgroup", "run in a cgroup below the container's: [<controller>[,<controller>...]:]<path> (repeatable)"),
             switch("ignore-paused", "also run in a paused container"),
+            TIMING,
         ],
     },
     CommandRow {
@@ -184,6 +187,7 @@ pub static COMMANDS: &[CommandRow] = &[
             MANAGE_CGROUPS_MODE, BUNDLE, DETACH, PID_FILE, NO_SUBREAPER, NO_PIVOT, EMPTY_NS, AUTO_DEDUP, LAZY_PAGES,
             text("lsm-profile", "security profile to restore with, as TYPE:NAME"),
             text("lsm-mount-context", "SELinux mount context to restore with"),
+            TIMING,
         ],
     },
     CommandRow {
@@ -198,7 +202,7 @@ pub static COMMANDS: &[CommandRow] = &[
         flags: &[
             BUNDLE, CONSOLE_SOCKET, PIDFD_SOCKET, DETACH,
             switch("keep", "do not delete the container when its process ends"),
-            PID_FILE, NO_SUBREAPER, NO_PIVOT, NO_NEW_KEYRING, PRESERVE_FDS,
+            PID_FILE, NO_SUBREAPER, NO_PIVOT, NO_NEW_KEYRING, PRESERVE_FDS, TIMING,
         ],
     },
     CommandRow {
@@ -224,8 +228,8 @@ pub static COMMANDS: &[CommandRow] = &[
     },
     CommandRow {
         name: "start", alias: None, summary: "start the process of a created container",
-        usage: ONE_ID, description: "",
-        order: WordOrder::FlagsAnywhere, count: Count::Exactly(1), read: read::start, flags: &[],
+        usage: FLAGS_AND_ID, description: "",
+        order: WordOrder::FlagsAnywhere, count: Count::Exactly(1), read: read::start, flags: &[TIMING],
     },
     CommandRow {
         name: "state", alias: None, summary: "print the state of a container",

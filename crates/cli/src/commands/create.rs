@@ -1,5 +1,6 @@
 //! `create`. Runs in: parent.
 
+use brig_runtime::Timeline;
 use brig_runtime::create::Streams;
 
 use super::{Outcome, setup::Setup};
@@ -8,8 +9,8 @@ use crate::{
     exit::Exit,
 };
 
-pub(super) fn run(global: &Global, args: CreateArgs) -> Outcome {
-    let setup = Setup::new(global, &args)?;
+pub(super) fn run(global: &Global, args: CreateArgs, timeline: Option<&Timeline>) -> Outcome {
+    let setup = Setup::new(global, &args, timeline)?;
     let streams = match &args.console_socket {
         Some(socket) => Streams::ConsoleSocket(socket),
         None => Streams::Inherited,

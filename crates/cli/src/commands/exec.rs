@@ -12,7 +12,7 @@ use brig_plan::{
     load,
 };
 use brig_runtime::{
-    Error, Patience,
+    Error, Patience, Timeline,
     create::{self, Created, Streams},
     exec::{self, Paused, Request},
     foreground::{self, Signals},
@@ -20,7 +20,7 @@ use brig_runtime::{
 };
 use rustix::process::{Signal, pidfd_send_signal};
 
-use super::{Outcome, io_words, store};
+use super::{Outcome, io_words, store, watched};
 use crate::{
     args::{
         Global,
@@ -29,7 +29,7 @@ use crate::{
     exit::{Exit, Failure},
 };
 
-pub(super) fn run(global: &Global, args: ExecArgs) -> Outcome {
+pub(super) fn run(global: &Global, args: ExecArgs, timeline: Option<&Timeline>) -> Outcome {
     let id = ContainerId::new(&args.id)?;
     let store = store::open(global)?;
     let text = match &args.process {
@@ -46,6 +46,7 @@ pub(super) fn run(global: &Global, args: ExecArgs) -> Outcome {
         store,
         id,
         args: &args,
+        timeline,
     };
     match args.detach {
         true => exec.detached(process),
@@ -60,6 +61,7 @@ struct Exec<'e> {
     args: &'e ExecArgs,
     pid_file: Option<PathBuf>,
     cgroups: Vec<String>,
+    timeline: Option<&'e Timeline>,
 }
 
 impl Exec<'_> {
@@ -79,6 +81,7 @@ impl Exec<'_> {
         let signals = Signals::block()?;
         let terminal = OnceCell::new();
         let created = self.start(process, Streams::Foreground(&terminal))?;
+        watched::program_runs(self.timeline);
         Ok(Exit::Process(foreground::attend(&created, &signals, terminal.get())?))
     }
 
@@ -92,6 +95,7 @@ impl Exec<'_> {
             paused: if self.args.ignore_paused { Paused::Allow } else { Paused::Refuse },
             pidfd_socket: self.args.pidfd_socket.as_deref(),
             patience: Patience::ENDLESS,
+            timeline: self.timeline,
         };
         let created = exec::exec(&self.store, &self.id, request)?;
         let Some(path) = &self.pid_file else { return Ok(created) };

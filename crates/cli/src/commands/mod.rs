@@ -26,10 +26,13 @@ mod state;
 mod stats;
 mod store;
 mod update;
+mod watched;
 
 use std::io::{self, Write as _};
 
-use brig_runtime::errno::errno_text;
+use brig_runtime::{Timeline, errno::errno_text};
+
+use watched::Watched;
 
 use crate::{
     args::{Command, Global},
@@ -45,17 +48,26 @@ type Outcome = Result<Exit, Failure>;
 /// # Errors
 /// [`Failure`], with the message for the log.
 pub fn dispatch(name: &str, global: &Global, command: Command) -> Outcome {
+    let watched = Watched::new(global, &command)?;
+    let outcome = carry_out(name, global, command, watched.as_ref().map(Watched::timeline));
+    if let Some(watched) = watched {
+        watched.finish(&outcome);
+    }
+    outcome
+}
+
+fn carry_out(name: &str, global: &Global, command: Command, timeline: Option<&Timeline>) -> Outcome {
     let failed = |what: &str| format!("{name} {what} failed");
     match command {
         Command::Checkpoint(args) => checkpoint::run(global, args),
         Command::Create(args) => {
-            create::run(global, args).map_err(|failure| failure.prefixed(&failed("create")))
+            create::run(global, args, timeline).map_err(|failure| failure.prefixed(&failed("create")))
         }
         Command::Delete(args) => delete::run(global, args),
         Command::Demo(args) => demo::run(global, args),
         Command::Doctor(args) => doctor::run(global, args),
         Command::Events(args) => events::run(global, args),
-        Command::Exec(args) => exec::run(global, args)
+        Command::Exec(args) => exec::run(global, args, timeline)
             .map_err(|failure| Failure { exit: Exit::ExecFailure, ..failure.prefixed("exec failed") }),
         Command::Explain(args) => explain::run(global, args),
         Command::Features => features::run(),
@@ -65,9 +77,9 @@ pub fn dispatch(name: &str, global: &Global, command: Command) -> Outcome {
         Command::List(args) => list::run(global, args),
         Command::Pause(args) => pause::run(global, args),
         Command::Ps(args) => ps::run(global, args),
-        Command::Restore(args) => restore::run(global, args),
+        Command::Restore(args) => restore::run(global, args, timeline),
         Command::Resume(args) => resume::run(global, args),
-        Command::Run(args) => match run::run(global, args) {
+        Command::Run(args) => match run::run(global, args, timeline) {
             // The container's program could not be executed: as runc's, that is one bare line, and no record in the log.
             Err(Failure { message, exit: exit @ Exit::Process(_), .. }) => {
                 print_error(&message);
@@ -78,7 +90,7 @@ pub fn dispatch(name: &str, global: &Global, command: Command) -> Outcome {
         Command::Seccomp(args) => seccomp::run(&args)
             .map_err(|failure| Failure { exit: Exit::Trouble, ..failure.prefixed("seccomp") }),
         Command::Spec(args) => spec::run(args),
-        Command::Start(args) => start::run(global, args),
+        Command::Start(args) => start::run(global, args, timeline),
         Command::Stats(args) => stats::run(global, args),
         Command::State(args) => state::run(global, args),
         Command::Update(args) => update::run(global, args),

@@ -3,6 +3,7 @@
 use std::cell::OnceCell;
 use std::path::Path;
 
+use brig_runtime::Timeline;
 use brig_runtime::create::{self, Created, Request, Streams};
 use brig_runtime::criu::Progress;
 use brig_runtime::delete;
@@ -13,14 +14,14 @@ use brig_runtime::store::{ContainerId, Store};
 use super::{
     Outcome,
     checkpoint::{images, options, warn_without_root},
-    progress, store,
+    progress, store, watched,
 };
 use crate::{
     args::{Global, command::RestoreArgs},
     exit::{Exit, Failure},
 };
 
-pub(super) fn run(global: &Global, args: RestoreArgs) -> Outcome {
+pub(super) fn run(global: &Global, args: RestoreArgs, timeline: Option<&Timeline>) -> Outcome {
     foreground::keep_descriptors(3);
     warn_without_root("restore");
     let (store, id) = (store::open(global)?, ContainerId::new(&args.id)?);
@@ -29,7 +30,7 @@ pub(super) fn run(global: &Global, args: RestoreArgs) -> Outcome {
             Some(socket) => Streams::ConsoleSocket(socket),
             None => Streams::Inherited,
         };
-        make(global, &args, &store, &id, streams)?;
+        make(global, &args, (&store, &id), streams, timeline)?;
         return Ok(Exit::Success);
     }
     if args.console_socket.is_some() {
@@ -40,8 +41,10 @@ pub(super) fn run(global: &Global, args: RestoreArgs) -> Outcome {
     }
     let signals = Signals::block()?;
     let terminal = OnceCell::new();
-    let created = make(global, &args, &store, &id, Streams::Foreground(&terminal))?;
+    let created = make(global, &args, (&store, &id), Streams::Foreground(&terminal), timeline)?;
+    watched::program_runs(timeline);
     let code = foreground::attend(&created, &signals, terminal.get()).map_err(store::failure);
+    watched::delete_begins(timeline);
     if let Err(error) = delete::delete(&store, &id, delete::Mode::Force) {
         log::warn!("unable to destroy container: {error}");
     }
@@ -52,9 +55,9 @@ pub(super) fn run(global: &Global, args: RestoreArgs) -> Outcome {
 fn make(
     global: &Global,
     args: &RestoreArgs,
-    store: &Store,
-    id: &ContainerId,
+    (store, id): (&Store, &ContainerId),
     streams: Streams<'_>,
+    timeline: Option<&Timeline>,
 ) -> Result<Created, Failure> {
     let bundle = store::absolute(args.bundle.as_deref().unwrap_or(Path::new(".")))?;
     let pid_file = args.pid_file.as_deref().map(store::absolute).transpose()?;
@@ -64,6 +67,7 @@ fn make(
         rootless_cgroups: store::rootless(global),
         in_user_namespace: store::in_user_namespace(),
         systemd: store::systemd(global),
+        timeline,
         ..Request::of(&bundle)
     };
     let folder = images(&args.criu);

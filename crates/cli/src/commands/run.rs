@@ -2,21 +2,22 @@
 
 use std::cell::OnceCell;
 
+use brig_runtime::Timeline;
 use brig_runtime::create::Streams;
 use brig_runtime::foreground::{self, Signals};
 
 use super::{
     Outcome,
     setup::{Setup, notify_socket},
-    store,
+    store, watched,
 };
 use crate::{
     args::{Global, command::RunArgs},
     exit::{Exit, Failure},
 };
 
-pub(super) fn run(global: &Global, args: RunArgs) -> Outcome {
-    let setup = Setup::new(global, &args.create)?;
+pub(super) fn run(global: &Global, args: RunArgs, timeline: Option<&Timeline>) -> Outcome {
+    let setup = Setup::new(global, &args.create, timeline)?;
     if args.detach {
         let streams = match &args.create.console_socket {
             Some(socket) => Streams::ConsoleSocket(socket),
@@ -46,7 +47,9 @@ pub(super) fn run(global: &Global, args: RunArgs) -> Outcome {
             }
         });
     }
+    watched::program_runs(timeline);
     let code = foreground::attend(&created, &signals, terminal.get()).map_err(store::failure);
+    watched::delete_begins(timeline);
     if !matches!(code, Ok(0)) {
         setup.report_oom();
     }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use brig_plan::plan::Whose;
 use brig_runtime::create::{self, Created, Request, Streams};
 use brig_runtime::store::ContainerId;
-use brig_runtime::{delete, foreground, oom};
+use brig_runtime::{Timeline, delete, foreground, oom};
 
 use super::store;
 use crate::{
@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Everything about a container to be created that needs a look at the caller's surroundings.
-pub(super) struct Setup {
+pub(super) struct Setup<'t> {
     pub(super) id: ContainerId,
     pub(super) store: brig_runtime::store::Store,
     bundle: PathBuf,
@@ -24,10 +24,15 @@ pub(super) struct Setup {
     listen_fds: u32,
     rootless: bool,
     systemd: Option<Whose>,
+    timeline: Option<&'t Timeline>,
 }
 
-impl Setup {
-    pub(super) fn new(global: &Global, args: &CreateArgs) -> Result<Self, Failure> {
+impl<'t> Setup<'t> {
+    pub(super) fn new(
+        global: &Global,
+        args: &CreateArgs,
+        timeline: Option<&'t Timeline>,
+    ) -> Result<Self, Failure> {
         let listen_fds = listen_fds();
         foreground::keep_descriptors(3_u32.saturating_add(listen_fds).saturating_add(args.preserve_fds));
         Ok(Self {
@@ -38,6 +43,7 @@ impl Setup {
             listen_fds,
             rootless: store::rootless(global),
             systemd: store::systemd(global),
+            timeline,
         })
     }
 
@@ -92,6 +98,7 @@ impl Setup {
             rootless_cgroups: self.rootless,
             in_user_namespace: store::in_user_namespace(),
             systemd: self.systemd,
+            timeline: self.timeline,
             ..Request::of(&self.bundle)
         }
     }

@@ -7,6 +7,8 @@ pub mod state;
 pub mod stats;
 pub mod table;
 pub mod time;
+pub mod timing;
+pub mod trace;
 pub mod usage;
 
 use serde::Serialize;

@@ -583,3 +583,4 @@ pub(crate) mod cgroup;
 pub(crate) mod checkpoint;
 pub(crate) mod network;
 pub(crate) mod terminal;
+pub(crate) mod trace;

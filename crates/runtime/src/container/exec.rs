@@ -15,6 +15,7 @@ use crate::create::{Created, Streams};
 use crate::error::Result;
 use crate::exec::{self, Paused, Request};
 use crate::patience::Patience;
+use crate::timeline::Timeline;
 
 /// A process to be, in a container. It is like the container's own, but for what is said here.
 #[derive(Debug)]
@@ -34,6 +35,7 @@ pub struct Exec<'c> {
     cgroups: Vec<String>,
     paused: Paused,
     patience: Patience,
+    timeline: Option<&'c Timeline>,
 }
 
 impl<'c> Exec<'c> {
@@ -53,6 +55,7 @@ impl<'c> Exec<'c> {
             cgroups: Vec::new(),
             paused: Paused::Refuse,
             patience: Patience::ENDLESS,
+            timeline: None,
         }
     }
 
@@ -140,6 +143,12 @@ impl<'c> Exec<'c> {
         self
     }
 
+    /// Notes there what takes how long until the program runs: the phases of this process and of `brig-init`.
+    pub fn timeline(mut self, timeline: &'c Timeline) -> Self {
+        self.timeline = Some(timeline);
+        self
+    }
+
     /// Starts it. It has become the program when this returns: what was wrong with that is the error.
     ///
     /// # Errors
@@ -201,6 +210,7 @@ impl<'c> Exec<'c> {
             paused: self.paused,
             pidfd_socket: None,
             patience: self.patience.clone(),
+            timeline: self.timeline,
         };
         Ok((exec::exec(&self.container.store, &self.container.id, request)?, pipes))
     }

@@ -22,6 +22,7 @@ use crate::error::Result;
 use crate::patience::Patience;
 use crate::restore::{self, Images};
 use crate::store::{ContainerId, Store};
+use crate::timeline::Timeline;
 
 /// A container to be, and everything that is not in its configuration.
 #[derive(Debug)]
@@ -40,6 +41,7 @@ pub struct Launch<'a> {
     rootless_cgroups: bool,
     systemd: Option<Whose>,
     patience: Patience,
+    timeline: Option<&'a Timeline>,
 }
 
 impl<'a> Launch<'a> {
@@ -58,6 +60,7 @@ impl<'a> Launch<'a> {
             rootless_cgroups: !geteuid().is_root(),
             systemd: None,
             patience: Patience::ENDLESS,
+            timeline: None,
         }
     }
 
@@ -135,6 +138,12 @@ impl<'a> Launch<'a> {
     /// How long creating it may take, hooks included. When that is over what was begun is taken back.
     pub fn patience(mut self, patience: Patience) -> Self {
         self.patience = patience;
+        self
+    }
+
+    /// Notes there what takes how long: the phases of this process and of `brig-init` until the program runs, or waits.
+    pub fn timeline(mut self, timeline: &'a Timeline) -> Self {
+        self.timeline = Some(timeline);
         self
     }
 
@@ -244,6 +253,7 @@ impl<'a> Launch<'a> {
                 rootless_cgroups: self.rootless_cgroups,
                 systemd: self.systemd,
                 patience: self.patience.clone(),
+                timeline: self.timeline,
                 ..Request::of(&bundle)
             };
             match how {

@@ -21,6 +21,7 @@ use crate::parent::{self, Desk};
 use crate::patience::Patience;
 use crate::status::Status;
 use crate::terminal::Terminals;
+use crate::timeline::{self, Timeline};
 use crate::{sources, spawn, state, words};
 
 /// `CLONE_NEWNET`.
@@ -108,6 +109,7 @@ impl Desk for InitDesk<'_, '_> {
     }
 
     fn prepare(&mut self, pid: Pid) -> Result<()> {
+        timeline::begins(self.timeline(), "prepare the record");
         self.making.place.prepare_record(&self.making.record(pid)?, &self.making.plan.exec, &self.filter)
     }
 
@@ -128,6 +130,10 @@ impl Desk for InitDesk<'_, '_> {
 
     fn patience(&self) -> &Patience {
         &self.making.request.patience
+    }
+
+    fn timeline(&self) -> Option<&Timeline> {
+        self.making.request.timeline
     }
 
     fn words(&self, fault: &Fault<'_>) -> Error {

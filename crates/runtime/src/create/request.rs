@@ -14,6 +14,7 @@ use brig_plan::spec::Spec;
 use crate::foreground::HostTerminal;
 use crate::notify::Notify;
 use crate::patience::Patience;
+use crate::timeline::Timeline;
 
 /// What the caller of create chose.
 #[derive(Debug)]
@@ -54,6 +55,8 @@ pub struct Request<'r> {
     pub systemd: Option<Whose>,
     /// How long it may take. At its end what was begun is taken back.
     pub patience: Patience,
+    /// Where to note what takes how long.
+    pub timeline: Option<&'r Timeline>,
 }
 
 impl<'r> Request<'r> {
@@ -76,6 +79,7 @@ impl<'r> Request<'r> {
             in_user_namespace: None,
             systemd: None,
             patience: Patience::ENDLESS,
+            timeline: None,
         }
     }
 }

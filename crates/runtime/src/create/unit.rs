@@ -12,6 +12,7 @@
 use std::time::{Duration, Instant};
 
 use brig_cgroup::{Began, Cgroup, DeviceProgram, Failure, Scope, Starting, SystemdError};
+use brig_handshake::Step;
 use brig_handshake::task::Walls;
 use brig_plan::plan::{UnitKind, UnitPlan};
 use rustix::process::Pid;
@@ -20,7 +21,7 @@ use super::cgroup::{in_cgroup, in_kernel, set};
 use super::{Created, Making};
 use crate::error::{Error, Result, best_effort};
 use crate::spawn::{self, Parked};
-use crate::{record, systemd};
+use crate::{record, systemd, timeline};
 
 impl Making<'_> {
     /// Makes the unit, and in it the container. What can be prepared is, while systemd works.
@@ -46,12 +47,14 @@ impl Making<'_> {
         let gate = self.prepare()?;
         let program = self.load_devices()?;
         self.finish(unit, starting, parked)?;
+        timeline::step(self.request.timeline, Step::Walls);
         self.finish_walls(program.as_ref())?;
         self.spawn(gate.as_ref(), parked)
     }
 
     /// Waits for the unit. From then on it is ours to stop.
     fn finish(&mut self, unit: &UnitPlan, starting: Starting<'_>, parked: Option<&Parked>) -> Result<()> {
+        timeline::waits(self.request.timeline, "wait for systemd");
         match starting.finish() {
             Ok(began) => {
                 if unit.kind == UnitKind::Scope || began == Began::Anew {

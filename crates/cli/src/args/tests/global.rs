@@ -4,8 +4,10 @@ use super::*;
 
 #[test]
 fn global_flags_stand_before_the_command() {
-    let (global, command) =
-        read("--root /r --log=/l -log-format json --systemd-cgroup -debug --rootless=true state c1").unwrap();
+    let (global, command) = read(
+        "--root /r --log=/l -log-format json --systemd-cgroup -debug --rootless=true --trace /t state c1",
+    )
+    .unwrap();
     assert_eq!(
         global,
         Global {
@@ -15,6 +17,7 @@ fn global_flags_stand_before_the_command() {
             root: Some(PathBuf::from("/r")),
             systemd_cgroup: true,
             rootless: Rootless::Yes,
+            trace: Some(PathBuf::from("/t")),
             criu: false,
         }
     );

@@ -1,0 +1,94 @@
+//! Where the time goes, for a parent that wants to know: a reading at each border between two steps, kept until the last word.
+//! Runs in: brig-init, from the closing of descriptors to the gate, but not under a filter of the container's: that knows nothing of
+//! the calls that are made here.
+
+use alloc::vec::Vec;
+use core::cell::{Cell, RefCell};
+
+use brig_handshake::Step;
+use brig_handshake::timeline::{Mark, Reading, Used};
+use brig_sys::{clock_gettime, getrusage};
+use rustix::fd::OwnedFd;
+use rustix::fs::OFlags;
+use rustix::io::{self, Errno};
+
+use crate::procfs;
+
+/// What comes after so many borders belongs to the last step: more would not fit into one message.
+const MOST: usize = 2048;
+/// An ordinary start has a quarter of these.
+const USUAL: usize = 128;
+
+/// See the module.
+pub(crate) struct Timeline {
+    readings: RefCell<Vec<Reading>>,
+    /// The host's, from which a copy of this process gets a file of its own.
+    proc: Option<OwnedFd>,
+    /// Tells for how long this process wanted a processor; where the kernel does.
+    schedstat: Cell<Option<OwnedFd>>,
+    is_over: Cell<bool>,
+}
+
+impl Timeline {
+    /// Begins. The host's /proc has to be in sight.
+    pub(crate) fn new() -> Self {
+        let proc = procfs::host().ok();
+        let timeline = Self {
+            schedstat: Cell::new(own_schedstat(proc.as_ref())),
+            proc,
+            readings: RefCell::new(Vec::with_capacity(USUAL)),
+            is_over: Cell::new(false),
+        };
+        timeline.read(Mark::Begins, Step::Arrive, 0);
+        timeline
+    }
+
+    /// One reading. What cannot be read is left out, and belongs to the step before.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn read(&self, mark: Mark, step: Step, index: u32) {
+        if self.is_over.get() {
+            return;
+        }
+        if let (Ok((wall, used)), Ok(mut readings)) = (self.now(), self.readings.try_borrow_mut())
+            && readings.len() < MOST
+        {
+            readings.push(Reading { mark, step, index, wall, used });
+        }
+    }
+
+    /// In a copy of the process that began.
+    pub(crate) fn go_on_in_copy(&self, step: Step) {
+        self.schedstat.set(own_schedstat(self.proc.as_ref()));
+        self.read(Mark::Copied, step, 0);
+    }
+
+    /// Nothing is read any more: a filter is in force.
+    pub(crate) fn stop(&self) {
+        self.is_over.set(true);
+    }
+
+    /// Everything that was read.
+    pub(crate) fn take(&self) -> Vec<Reading> {
+        self.readings.take()
+    }
+
+    fn now(&self) -> Result<(u64, Used), Errno> {
+        let getrusage::Counts { minor, major, voluntary, involuntary } = getrusage::of_thread()?;
+        let queued = self.queued();
+        let cpu = clock_gettime::thread_cpu()?;
+        Ok((clock_gettime::monotonic()?, Used { cpu, queued, voluntary, involuntary, minor, major }))
+    }
+
+    fn queued(&self) -> Option<u64> {
+        let file = self.schedstat.take()?;
+        let mut text = [0; 80];
+        let count = io::pread(&file, &mut text, 0);
+        self.schedstat.set(Some(file));
+        Used::queued_in(text.get(..count.ok()?)?)
+    }
+}
+
+fn own_schedstat(proc: Option<&OwnedFd>) -> Option<OwnedFd> {
+    procfs::open_own(proc?, c"schedstat", OFlags::RDONLY).ok()
+}
