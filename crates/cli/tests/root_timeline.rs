@@ -222,6 +222,29 @@ fn a_filter_that_kills_who_reads_a_clock_kills_nobody() {
     }
 }
 
+#[test]
+fn a_container_with_a_clock_of_its_own_is_told_on_the_clock_of_the_machine() {
+    if common::cannot_run() {
+        return;
+    }
+    let bundle = Bundle::with_args(&["sleep", "1000"]).edit(|config| {
+        common::set_namespace(config, "time", None);
+        config["linux"]["timeOffsets"] = json!({ "monotonic": { "secs": 1_000_000 } });
+    });
+    let outer = Brig::new();
+    let path = place(&outer);
+    let brig = traced(&path);
+    let id = brig.start(&bundle);
+    brig.run(&["exec", &id, "true"]).ok();
+    let trace = Trace::read(&path);
+    for command in ["create", "exec"] {
+        let whole = trace.whole(&format!("brig {command} {id}"));
+        let inside = trace.whole(&format!("brig-init of brig {command} {id}"));
+        // A copy's clock is set anew, which is exact to some microseconds.
+        assert!(whole.began < inside.began && inside.ended < whole.ended + 1_000_000, "{whole:?} {inside:?}");
+    }
+}
+
 /// What strace(1) sees of a run.
 fn calls_of(options: &[&str], bundle: &Bundle) -> Option<String> {
     let brig = Brig::new().with(options);

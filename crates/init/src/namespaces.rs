@@ -37,6 +37,9 @@ pub(crate) fn enter(
         process::set_dumpable_behavior(DumpableBehavior::NotDumpable).at(Step::JoinNamespaces)?;
         let namespaces = descriptors.by_ref().take(fds.namespaces as usize).collect::<Vec<_>>();
         join(entry, &namespaces)?;
+        if let Some(timeline) = parent.timeline() {
+            timeline.set_clock();
+        }
     }
     if entry.unshare & TIME != 0 {
         parent.enters(Step::TimeNamespace, 0);

@@ -18,6 +18,9 @@ use crate::procfs;
 const MOST: usize = 2048;
 /// An ordinary start has a quarter of these.
 const USUAL: usize = 128;
+/// Nobody makes a time namespace for less than a millisecond.
+const SMALLEST_SHIFT: i64 = 1_000_000;
+const LOOKS: u8 = 3;
 
 /// See the module.
 pub(crate) struct Timeline {
@@ -26,6 +29,10 @@ pub(crate) struct Timeline {
     proc: Option<OwnedFd>,
     /// Tells for how long this process wanted a processor; where the kernel does.
     schedstat: Cell<Option<OwnedFd>>,
+    /// How far the clock on the wall is ahead of the calendar on the host…
+    ahead: i64,
+    /// …and how much further ahead it is in the time namespace that this is by now in.
+    shift: Cell<i64>,
     is_over: Cell<bool>,
 }
 
@@ -36,6 +43,8 @@ impl Timeline {
         let timeline = Self {
             schedstat: Cell::new(own_schedstat(proc.as_ref())),
             proc,
+            ahead: ahead_of_calendar(),
+            shift: Cell::new(0),
             readings: RefCell::new(Vec::with_capacity(USUAL)),
             is_over: Cell::new(false),
         };
@@ -57,8 +66,16 @@ impl Timeline {
         }
     }
 
+    /// This may be another time namespace than before.
+    pub(crate) fn set_clock(&self) {
+        let shift = ahead_of_calendar() - self.ahead;
+        // Two clocks are never read at once.
+        self.shift.set(if shift.abs() < SMALLEST_SHIFT { 0 } else { shift });
+    }
+
     /// In a copy of the process that began.
     pub(crate) fn go_on_in_copy(&self, step: Step) {
+        self.set_clock();
         self.schedstat.set(own_schedstat(self.proc.as_ref()));
         self.read(Mark::Copied, step, 0);
     }
@@ -77,7 +94,8 @@ impl Timeline {
         let getrusage::Counts { minor, major, voluntary, involuntary } = getrusage::of_thread()?;
         let queued = self.queued();
         let cpu = clock_gettime::thread_cpu()?;
-        Ok((clock_gettime::monotonic()?, Used { cpu, queued, voluntary, involuntary, minor, major }))
+        let wall = clock_gettime::monotonic()?.wrapping_sub(self.shift.get().cast_unsigned());
+        Ok((wall, Used { cpu, queued, voluntary, involuntary, minor, major }))
     }
 
     fn queued(&self) -> Option<u64> {
@@ -87,6 +105,17 @@ impl Timeline {
         self.schedstat.set(Some(file));
         Used::queued_in(text.get(..count.ok()?)?)
     }
+}
+
+/// Nanoseconds from the calendar to the monotonic clock, of the closest of some looks: between two calls a process may have to wait.
+fn ahead_of_calendar() -> i64 {
+    let look = || {
+        let before = clock_gettime::realtime().ok()?.cast_signed();
+        let monotonic = clock_gettime::monotonic().ok()?.cast_signed();
+        let apart = clock_gettime::realtime().ok()?.cast_signed() - before;
+        Some((apart, monotonic - before))
+    };
+    (0..LOOKS).filter_map(|_| look()).min().map_or(0, |(_, ahead)| ahead)
 }
 
 fn own_schedstat(proc: Option<&OwnedFd>) -> Option<OwnedFd> {

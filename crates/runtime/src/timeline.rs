@@ -78,6 +78,23 @@ pub struct Spent {
 }
 
 /// Keeps phases for who lends it. To be used by one thread at a time: what two do at once cannot be told apart.
+///
+/// ```
+/// # mod rootfs { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/common/rootfs.in")); }
+/// # fn main() -> brig_runtime::Result<()> {
+/// # let Some(folder) = rootfs::Rootfs::new() else { return Ok(()) };
+/// # let (store, rootfs) = (folder.store(), folder.path());
+/// use brig_runtime::{Container, Timeline, timeline::Actor};
+///
+/// let timeline = Timeline::new();
+/// Container::builder(rootfs).command(["true"]).launch().timeline(&timeline).status(&store, "one")?;
+/// let phases = timeline.phases();
+/// let slowest = phases.iter().filter(|phase| phase.actor == Actor::Init).max_by_key(|phase| phase.took);
+/// println!("of all that was done inside, this took longest: {slowest:?}");
+/// # assert!(slowest.is_some());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Default)]
 pub struct Timeline(Mutex<Kept>);
 

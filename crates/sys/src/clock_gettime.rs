@@ -5,8 +5,17 @@ use rustix::io::Result;
 
 use crate::call::{call, number};
 
+const CLOCK_REALTIME: usize = 0;
 const CLOCK_MONOTONIC: usize = 1;
 const CLOCK_THREAD_CPUTIME_ID: usize = 3;
+
+/// `int clock_gettime(CLOCK_REALTIME, struct timespec *now)`, in nanoseconds: the one clock that a time namespace leaves alone.
+///
+/// # Errors
+/// The kernel's answer.
+pub fn realtime() -> Result<u64> {
+    clock_gettime(CLOCK_REALTIME)
+}
 
 /// `int clock_gettime(CLOCK_MONOTONIC, struct timespec *now)`, in nanoseconds.
 ///
