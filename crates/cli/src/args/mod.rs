@@ -12,6 +12,7 @@ mod row;
 mod scan;
 mod seccomp;
 pub mod table;
+mod update;
 mod value;
 
 #[cfg(test)]
