@@ -41,7 +41,7 @@ fn assert_adds_up(phases: &[&Event]) {
         let part = |key: &str| phase.args[key].as_f64().unwrap_or(0.0);
         let sum = part("cpu_us") + part("queued_us") + part("blocked_us");
         // The clocks are read one after the other: what lies between is counted by one of them only.
-        let (took, slack) = (phase.took() as f64 / 1000.0, 200.0);
+        let (took, slack) = (phase.micros(), 200.0);
         assert!((sum - took).abs() <= slack + took / 10.0, "{sum} of {took}: {phase:?}");
     }
 }

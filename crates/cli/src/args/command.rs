@@ -29,6 +29,15 @@ pub struct Global {
     pub criu: bool,
 }
 
+/// Whether what takes how long is printed (`--timing`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Timing {
+    /// It is, on standard error.
+    Printed,
+    /// It is not.
+    NotPrinted,
+}
+
 /// How log records are written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum LogFormat {
@@ -131,7 +140,7 @@ pub struct CreateArgs {
     /// Descriptors to pass on behind stdio and `$LISTEN_FDS`.
     pub preserve_fds: u32,
     /// Print what takes how long.
-    pub timing: bool,
+    pub timing: Timing,
 }
 
 /// `start`.
@@ -140,7 +149,7 @@ pub struct StartArgs {
     /// The container.
     pub id: String,
     /// Print what takes how long.
-    pub timing: bool,
+    pub timing: Timing,
 }
 
 /// `run`.
@@ -198,7 +207,7 @@ pub struct ExecArgs {
     /// Run in a paused container too.
     pub ignore_paused: bool,
     /// Print what takes how long.
-    pub timing: bool,
+    pub timing: Timing,
 }
 
 /// The process of `exec`.

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use super::command::Timing;
+
 /// `checkpoint`.
 #[derive(Debug, PartialEq, Eq)]
 pub struct CheckpointArgs {
@@ -41,7 +43,7 @@ pub struct RestoreArgs {
     /// SELinux mount context.
     pub lsm_mount_context: Option<String>,
     /// Print what takes how long.
-    pub timing: bool,
+    pub timing: Timing,
 }
 
 /// What `checkpoint` and `restore` have in common.

@@ -71,12 +71,20 @@ fn create_args(found: &mut Found) -> CreateArgs {
         no_pivot: found.switch("no-pivot"),
         no_new_keyring: found.switch("no-new-keyring"),
         preserve_fds: found.int("preserve-fds").unwrap_or(0),
-        timing: found.switch("timing"),
+        timing: timing(found),
+    }
+}
+
+fn timing(found: &Found) -> Timing {
+    match found.switch("timing") {
+        true => Timing::Printed,
+        false => Timing::NotPrinted,
     }
 }
 
 pub(super) fn start(mut found: Found) -> Read<Command> {
-    Ok(Command::Start(StartArgs { id: id(&mut found), timing: found.switch("timing") }))
+    let timing = timing(&found);
+    Ok(Command::Start(StartArgs { id: id(&mut found), timing }))
 }
 
 pub(super) fn state(mut found: Found) -> Read<Command> {
@@ -198,7 +206,7 @@ pub(super) fn exec(mut found: Found) -> Read<Command> {
         preserve_fds: found.int("preserve-fds").unwrap_or(0),
         cgroups: sub_cgroups(&found.texts("cgroup"))?,
         ignore_paused: found.switch("ignore-paused"),
-        timing: found.switch("timing"),
+        timing: timing(&found),
     }))
 }
 
@@ -317,7 +325,7 @@ pub(super) fn restore(mut found: Found) -> Read<Command> {
         no_pivot: found.switch("no-pivot"),
         lsm_profile: found.text("lsm-profile"),
         lsm_mount_context: found.text("lsm-mount-context"),
-        timing: found.switch("timing"),
+        timing: timing(&found),
     }))
 }
 

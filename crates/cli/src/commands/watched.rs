@@ -6,7 +6,7 @@ use brig_runtime::Timeline;
 
 use super::{Outcome, print_error};
 use crate::{
-    args::{Command, Global},
+    args::{Command, Global, command::Timing},
     exit::Failure,
     log::colours_are_wanted,
     output::{Colour, timing, trace},
@@ -35,21 +35,15 @@ pub(super) struct Watched {
     timeline: Timeline,
     /// The command and its container.
     title: String,
-    table: Table,
+    table: Timing,
     file: Option<TraceFile>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Table {
-    Printed,
-    NotPrinted,
 }
 
 impl Watched {
     /// Begins; `None` where nobody wants to know.
     pub(super) fn new(global: &Global, command: &Command) -> Result<Option<Self>, Failure> {
         let (name, id, table) = about(command);
-        if global.trace.is_none() && table == Table::NotPrinted {
+        if global.trace.is_none() && table == Timing::NotPrinted {
             return Ok(None);
         }
         let file = global.trace.as_deref().map(TraceFile::open).transpose()?;
@@ -72,7 +66,7 @@ impl Watched {
         if let Some(Err(failure)) = written {
             log::warn!("{}", failure.message);
         }
-        if self.table == Table::Printed {
+        if self.table == Timing::Printed {
             let is_coloured = io::stderr().is_terminal() && colours_are_wanted();
             let colour = if is_coloured { Colour::On } else { Colour::Off };
             print_error(timing::table(&self.title, &phases, PROGRAM, colour).trim_end());
@@ -81,17 +75,16 @@ impl Watched {
 }
 
 /// Its name, its container, and whether it has `--timing`.
-fn about(command: &Command) -> (&'static str, Option<&str>, Table) {
-    let of = |timing: bool| if timing { Table::Printed } else { Table::NotPrinted };
-    let silent = Table::NotPrinted;
+fn about(command: &Command) -> (&'static str, Option<&str>, Timing) {
+    let silent = Timing::NotPrinted;
     match command {
         Command::Checkpoint(args) => ("checkpoint", Some(&args.id), silent),
-        Command::Create(args) => ("create", Some(&args.id), of(args.timing)),
+        Command::Create(args) => ("create", Some(&args.id), args.timing),
         Command::Delete(args) => ("delete", Some(&args.id), silent),
         Command::Demo(_) => ("demo", None, silent),
         Command::Doctor(_) => ("doctor", None, silent),
         Command::Events(args) => ("events", Some(&args.id), silent),
-        Command::Exec(args) => ("exec", Some(&args.id), of(args.timing)),
+        Command::Exec(args) => ("exec", Some(&args.id), args.timing),
         Command::Explain(_) => ("explain", None, silent),
         Command::Features => ("features", None, silent),
         Command::Help(_) => ("help", None, silent),
@@ -99,12 +92,12 @@ fn about(command: &Command) -> (&'static str, Option<&str>, Table) {
         Command::List(_) => ("list", None, silent),
         Command::Pause(args) => ("pause", Some(&args.id), silent),
         Command::Ps(args) => ("ps", Some(&args.id), silent),
-        Command::Restore(args) => ("restore", Some(&args.id), of(args.timing)),
+        Command::Restore(args) => ("restore", Some(&args.id), args.timing),
         Command::Resume(args) => ("resume", Some(&args.id), silent),
-        Command::Run(args) => ("run", Some(&args.create.id), of(args.create.timing)),
+        Command::Run(args) => ("run", Some(&args.create.id), args.create.timing),
         Command::Seccomp(_) => ("seccomp", None, silent),
         Command::Spec(_) => ("spec", None, silent),
-        Command::Start(args) => ("start", Some(&args.id), of(args.timing)),
+        Command::Start(args) => ("start", Some(&args.id), args.timing),
         Command::State(args) => ("state", Some(&args.id), silent),
         Command::Stats(_) => ("stats", None, silent),
         Command::Update(args) => ("update", Some(&args.id), silent),

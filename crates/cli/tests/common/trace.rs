@@ -22,6 +22,13 @@ impl Event {
         self.ended - self.began
     }
 
+    /// The same in microseconds.
+    pub(crate) fn micros(&self) -> f64 {
+        #[allow(clippy::cast_precision_loss, reason = "no command takes months")]
+        let micros = self.took() as f64 / 1000.0;
+        micros
+    }
+
     fn contains(&self, other: &Self) -> bool {
         self.began <= other.began && other.ended <= self.ended
     }

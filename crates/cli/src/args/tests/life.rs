@@ -17,7 +17,7 @@ fn what_containerd_types_is_understood() {
             no_pivot: true,
             no_new_keyring: true,
             preserve_fds: 0,
-            timing: false,
+            timing: Timing::NotPrinted,
         }
     );
     let args = exec("exec --process /p.json --pid-file /x.pid --detach c1");

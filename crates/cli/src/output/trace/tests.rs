@@ -1,3 +1,5 @@
+//! Events of a timeline, parsed again.
+
 use brig_runtime::timeline::{Actor, Nature, Phase, Spent};
 use serde_json::Value;
 
