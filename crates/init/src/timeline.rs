@@ -92,10 +92,19 @@ impl Timeline {
 
     fn now(&self) -> Result<(u64, Used), Errno> {
         let getrusage::Counts { minor, major, voluntary, involuntary } = getrusage::of_thread()?;
-        let queued = self.queued();
-        let cpu = clock_gettime::thread_cpu()?;
-        let wall = clock_gettime::monotonic()?.wrapping_sub(self.shift.get().cast_unsigned());
-        Ok((wall, Used { cpu, queued, voluntary, involuntary, minor, major }))
+        let mut queued = self.queued();
+        let mut looks = 0;
+        loop {
+            let (cpu, wall) = (clock_gettime::thread_cpu()?, clock_gettime::monotonic()?);
+            // A processor that was waited for in between would be in one account and not in the other.
+            let after = self.queued();
+            looks += 1;
+            if after == queued || looks > LOOKS {
+                let wall = wall.wrapping_sub(self.shift.get().cast_unsigned());
+                return Ok((wall, Used { cpu, queued, voluntary, involuntary, minor, major }));
+            }
+            queued = after;
+        }
     }
 
     fn queued(&self) -> Option<u64> {

@@ -216,6 +216,10 @@ impl Doing {
     }
 }
 
+/// How often the clocks are read anew because a processor was waited for in between: that time would be in one account and not in the
+/// other.
+const LOOKS: u8 = 3;
+
 /// One reading of the clocks of this thread.
 #[derive(Debug)]
 struct Point {
@@ -227,9 +231,16 @@ struct Point {
 impl Kept {
     fn now(&mut self) -> Option<Point> {
         let thread = gettid().as_raw_nonzero().get().cast_unsigned();
-        let queued = self.queued(thread);
-        let used = used(queued);
-        Some(Point { thread, wall: clock_gettime::monotonic().ok()?, used })
+        let mut queued = self.queued(thread);
+        for _ in 0..LOOKS {
+            let (used, wall) = (used(queued), clock_gettime::monotonic().ok()?);
+            let after = self.queued(thread);
+            if after == queued {
+                return Some(Point { thread, wall, used });
+            }
+            queued = after;
+        }
+        Some(Point { thread, wall: clock_gettime::monotonic().ok()?, used: used(queued) })
     }
 
     fn queued(&mut self, thread: u32) -> Option<u64> {
