@@ -15,7 +15,8 @@ use brig_plan::spec::{
 };
 use rustix::process::{getegid, geteuid};
 
-use super::{Container, Launch, Size, Stdio};
+use super::stdio::{Wanted, stream_setters};
+use super::{Container, Launch};
 use crate::error::Result;
 use crate::patience::Patience;
 use crate::store::Store;
@@ -29,8 +30,7 @@ use crate::store::Store;
 pub struct Builder {
     spec: Spec<'static>,
     bundle: PathBuf,
-    streams: [Stdio; 3],
-    terminal: Option<Size>,
+    streams: Wanted,
     networks: Vec<Network>,
     patience: Patience,
 }
@@ -42,8 +42,7 @@ impl Builder {
         Self {
             spec: default_spec(&rootfs, (ids.0 != 0).then_some(ids), is_v2()),
             bundle: rootfs,
-            streams: Default::default(),
-            terminal: None,
+            streams: Wanted::default(),
             networks: Vec::new(),
             patience: Patience::ENDLESS,
         }
@@ -204,29 +203,7 @@ impl Builder {
         self
     }
 
-    /// Standard input of its first process; `/dev/null` where nothing is said.
-    pub fn stdin(mut self, stdio: impl Into<Stdio>) -> Self {
-        self.streams[0] = stdio.into();
-        self
-    }
-
-    /// Standard output; `/dev/null` where nothing is said.
-    pub fn stdout(mut self, stdio: impl Into<Stdio>) -> Self {
-        self.streams[1] = stdio.into();
-        self
-    }
-
-    /// Standard error; `/dev/null` where nothing is said.
-    pub fn stderr(mut self, stdio: impl Into<Stdio>) -> Self {
-        self.streams[2] = stdio.into();
-        self
-    }
-
-    /// It gets a terminal of this size, on all three streams.
-    pub fn terminal(mut self, size: Size) -> Self {
-        self.terminal = Some(size);
-        self
-    }
+    stream_setters!();
 
     /// How long creating it may take. When that is over what was begun is taken back.
     pub fn patience(mut self, patience: Patience) -> Self {
@@ -241,19 +218,8 @@ impl Builder {
 
     /// The same as a [`Launch`], for what has no word here.
     pub fn launch(self) -> Launch<'static> {
-        let [stdin, stdout, stderr] = self.streams;
-        let mut launch = Launch::spec(self.bundle, self.spec)
-            .stdin(stdin)
-            .stdout(stdout)
-            .stderr(stderr)
-            .patience(self.patience);
-        for network in self.networks {
-            launch = launch.network(network);
-        }
-        match self.terminal {
-            Some(size) => launch.terminal(size),
-            None => launch,
-        }
+        let launch = Launch::spec(self.bundle, self.spec).streams(self.streams).patience(self.patience);
+        self.networks.into_iter().fold(launch, Launch::network)
     }
 
     /// Creates it; its program waits for [`Container::start`].

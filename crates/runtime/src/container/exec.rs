@@ -10,8 +10,8 @@ use brig_plan::spec;
 use super::Container;
 use super::child::Child;
 use super::process::Process;
-use super::stdio::{self, Ends, Pipes, Size, Stdio, Terminal};
-use crate::create::{Created, Streams};
+use super::stdio::{Pipes, Terminal, Wanted, stream_setters};
+use crate::create::Created;
 use crate::error::Result;
 use crate::exec::{self, Paused, Request};
 use crate::patience::Patience;
@@ -30,8 +30,7 @@ pub struct Exec<'c> {
     groups: Vec<u32>,
     capabilities: Vec<String>,
     no_new_privileges: Option<bool>,
-    streams: [Stdio; 3],
-    terminal: Option<Size>,
+    streams: Wanted,
     cgroups: Vec<String>,
     paused: Paused,
     patience: Patience,
@@ -50,8 +49,7 @@ impl<'c> Exec<'c> {
             groups: Vec::new(),
             capabilities: Vec::new(),
             no_new_privileges: None,
-            streams: Default::default(),
-            terminal: None,
+            streams: Wanted::default(),
             cgroups: Vec::new(),
             paused: Paused::Refuse,
             patience: Patience::ENDLESS,
@@ -101,29 +99,7 @@ impl<'c> Exec<'c> {
         self
     }
 
-    /// Its standard input; `/dev/null` where nothing is said.
-    pub fn stdin(mut self, stdio: impl Into<Stdio>) -> Self {
-        self.streams[0] = stdio.into();
-        self
-    }
-
-    /// Its standard output; `/dev/null` where nothing is said.
-    pub fn stdout(mut self, stdio: impl Into<Stdio>) -> Self {
-        self.streams[1] = stdio.into();
-        self
-    }
-
-    /// Its standard error; `/dev/null` where nothing is said.
-    pub fn stderr(mut self, stdio: impl Into<Stdio>) -> Self {
-        self.streams[2] = stdio.into();
-        self
-    }
-
-    /// It gets a terminal of this size, on all three streams: [`Process::take_terminal`].
-    pub fn terminal(mut self, size: Size) -> Self {
-        self.terminal = Some(size);
-        self
-    }
+    stream_setters!();
 
     /// Starts in a cgroup below the container's, in the form of `brig exec --cgroup`: `PATH`, or `CONTROLLERS:PATH`.
     pub fn cgroup(mut self, path: impl Into<String>) -> Self {
@@ -164,11 +140,7 @@ impl<'c> Exec<'c> {
     /// # Errors
     /// As for [`Exec::spawn`] and [`Process::output`].
     pub fn output(mut self) -> Result<Output> {
-        for stream in &mut self.streams[1..] {
-            if matches!(stream, Stdio::Null) {
-                *stream = Stdio::Piped;
-            }
-        }
+        self.streams.pipe_output();
         let patience = self.patience.clone();
         self.spawn()?.output(&patience)
     }
@@ -182,29 +154,23 @@ impl<'c> Exec<'c> {
         self.spawn()?.wait_for(&patience)
     }
 
-    fn start(self) -> Result<(Created, Pipes)> {
-        let (ends, pipes) = match self.terminal {
-            Some(_) => (None, Pipes::default()),
-            None => {
-                let (ends, pipes) = stdio::open(self.streams)?;
-                (Some(ends), pipes)
-            }
-        };
+    fn start(mut self) -> Result<(Created, Pipes)> {
+        let (ends, pipes) = self.streams.open()?;
         let changes = || Changes {
             args: self.command.iter().map(String::as_str).collect(),
             cwd: self.current_dir.as_deref(),
             env: self.env.iter().map(String::as_str).collect(),
-            terminal: self.terminal.is_some(),
+            terminal: self.streams.has_terminal(),
             user: self.user,
             additional_gids: self.groups.clone(),
             capabilities: self.capabilities.iter().map(String::as_str).collect(),
             no_new_privileges: self.no_new_privileges,
             ..Changes::default()
         };
-        let whole = self.whole.clone().map(|process| Requested::Whole(with_terminal(process, self.terminal)));
+        let whole = self.whole.clone().map(|process| Requested::Whole(self.streams.terminal_of(process)));
         let request = Request {
             process: whole.unwrap_or_else(|| Requested::Changed(changes())),
-            streams: streams(ends.as_ref(), self.terminal),
+            streams: ends.streams(),
             preserve_fds: 0,
             cgroups: &self.cgroups,
             paused: self.paused,
@@ -214,21 +180,6 @@ impl<'c> Exec<'c> {
         };
         Ok((exec::exec(&self.container.store, &self.container.id, request)?, pipes))
     }
-}
-
-/// A process that has a terminal exactly if one was asked for: who holds the streams decides.
-pub(super) fn with_terminal(mut process: spec::Process<'_>, size: Option<Size>) -> spec::Process<'_> {
-    process.terminal = size.is_some();
-    if let Some(Size { rows, columns }) = size {
-        process.console_size = Some(spec::ConsoleSize { height: rows.into(), width: columns.into() });
-    }
-    process
-}
-
-/// Who holds the streams: three descriptors, or else a terminal.
-pub(super) fn streams(ends: Option<&Ends>, size: Option<Size>) -> Streams<'_> {
-    let Size { rows, columns } = size.unwrap_or(Size { rows: 0, columns: 0 });
-    ends.map_or(Streams::Terminal { rows, columns }, |ends| Streams::Passed(ends.borrowed()))
 }
 
 /// What was created, as its caller holds it.

@@ -14,9 +14,9 @@ use brig_plan::spec::{LinuxNamespace, Spec};
 use rustix::process::geteuid;
 
 use super::Container;
-use super::exec::{process, streams, with_terminal};
+use super::exec::process;
 use super::namespaces::Namespaces;
-use super::stdio::{self, Pipes, Size, Stdio};
+use super::stdio::{Wanted, stream_setters};
 use crate::create::{self, Request};
 use crate::error::Result;
 use crate::patience::Patience;
@@ -31,8 +31,7 @@ pub struct Launch<'a> {
     bundle: PathBuf,
     /// `None`: the bundle's `config.json`.
     spec: Option<Box<Spec<'a>>>,
-    streams: [Stdio; 3],
-    terminal: Option<Size>,
+    streams: Wanted,
     joined: Vec<Arc<Namespaces>>,
     cgroups_path: Option<String>,
     networks: Vec<Network>,
@@ -50,8 +49,7 @@ impl<'a> Launch<'a> {
         Self {
             bundle: bundle.into(),
             spec: None,
-            streams: Default::default(),
-            terminal: None,
+            streams: Wanted::default(),
             joined: Vec::new(),
             cgroups_path: None,
             networks: Vec::new(),
@@ -69,29 +67,7 @@ impl<'a> Launch<'a> {
         Self { spec: Some(Box::new(spec)), ..Self::bundle(bundle) }
     }
 
-    /// Standard input of its first process; `/dev/null` where nothing is said.
-    pub fn stdin(mut self, stdio: impl Into<Stdio>) -> Self {
-        self.streams[0] = stdio.into();
-        self
-    }
-
-    /// Standard output; `/dev/null` where nothing is said.
-    pub fn stdout(mut self, stdio: impl Into<Stdio>) -> Self {
-        self.streams[1] = stdio.into();
-        self
-    }
-
-    /// Standard error; `/dev/null` where nothing is said.
-    pub fn stderr(mut self, stdio: impl Into<Stdio>) -> Self {
-        self.streams[2] = stdio.into();
-        self
-    }
-
-    /// It gets a terminal of this size, on all three streams, whatever `process.terminal` says; without this it gets none.
-    pub fn terminal(mut self, size: Size) -> Self {
-        self.terminal = Some(size);
-        self
-    }
+    stream_setters!();
 
     /// It joins these namespaces, instead of what `linux.namespaces` says of their kinds.
     pub fn join(mut self, namespaces: &Arc<Namespaces>) -> Self {
@@ -188,16 +164,17 @@ impl<'a> Launch<'a> {
     /// # Errors
     /// As for [`Launch::status`].
     pub fn output(mut self, store: &Store, id: &str) -> Result<Output> {
-        for stream in &mut self.streams[1..] {
-            if matches!(stream, Stdio::Null) {
-                *stream = Stdio::Piped;
-            }
-        }
+        self.streams.pipe_output();
         let patience = self.patience.clone();
         let container = self.run(store, id)?;
         let output = container.init().map(|init| init.output(&patience));
         container.destroy()?;
         output.unwrap_or_else(|| Err(crate::Error::not_running()))
+    }
+
+    pub(super) fn streams(mut self, streams: Wanted) -> Self {
+        self.streams = streams;
+        self
     }
 
     /// The configuration, as it will be carried out.
@@ -217,7 +194,7 @@ impl<'a> Launch<'a> {
     }
 
     fn adapted<'s>(&self, mut spec: Spec<'s>) -> Spec<'s> {
-        spec.process = spec.process.map(|process| with_terminal(process, self.terminal));
+        spec.process = spec.process.map(|process| self.streams.terminal_of(process));
         if let Some(linux) = &mut spec.linux {
             if let Some(path) = &self.cgroups_path {
                 linux.cgroups_path = path.clone().into();
@@ -234,18 +211,12 @@ impl<'a> Launch<'a> {
 
     fn make(mut self, store: &Store, id: &str, how: &How<'_>) -> Result<Container> {
         let id = ContainerId::new(id)?;
-        let (ends, pipes) = match self.terminal {
-            Some(_) => (None, Pipes::default()),
-            None => {
-                let (ends, pipes) = stdio::open(std::mem::take(&mut self.streams))?;
-                (Some(ends), pipes)
-            }
-        };
+        let (ends, pipes) = self.streams.open()?;
         let bundle = absolute(&self.bundle)?;
         let created = self.with_spec(|spec| {
             let request = Request {
                 config: Some(spec),
-                streams: streams(ends.as_ref(), self.terminal),
+                streams: ends.streams(),
                 gate: matches!(how, How::Created),
                 no_pivot: self.no_pivot,
                 no_new_keyring: self.no_new_keyring,

@@ -4,10 +4,12 @@
 use std::io::{self, PipeReader, PipeWriter, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use brig_plan::spec::{ConsoleSize, Process};
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use rustix::io::Errno;
 use rustix::termios::{Winsize, tcgetwinsize, tcsetwinsize};
 
+use crate::create::Streams;
 use crate::error::{Error, Result};
 
 /// What a standard stream of a process is. Anything that owns a descriptor can be one: a pipe's end, a file, a socket, vsock too.
@@ -109,16 +111,91 @@ pub(super) struct Pipes {
 
 /// Its own ends, to be held until it has them.
 #[derive(Debug)]
-pub(super) struct Ends([OwnedFd; 3]);
+pub(super) enum Ends {
+    Passed([OwnedFd; 3]),
+    /// `brig-init` opens it.
+    Terminal(Size),
+}
 
 impl Ends {
-    pub(super) fn borrowed(&self) -> [BorrowedFd<'_>; 3] {
-        self.0.each_ref().map(AsFd::as_fd)
+    /// Who holds the streams, for the request.
+    pub(super) fn streams(&self) -> Streams<'_> {
+        match self {
+            Self::Passed(ends) => Streams::Passed(ends.each_ref().map(AsFd::as_fd)),
+            Self::Terminal(Size { rows, columns }) => Streams::Terminal { rows: *rows, columns: *columns },
+        }
     }
 }
 
+/// What a process is to have: three streams, or a terminal instead of them.
+#[derive(Debug, Default)]
+pub(super) struct Wanted {
+    pub(super) streams: [Stdio; 3],
+    pub(super) terminal: Option<Size>,
+}
+
+impl Wanted {
+    /// Pipes for what it writes, where nothing else was said.
+    pub(super) fn pipe_output(&mut self) {
+        let silent = self.streams[1..].iter_mut().filter(|stream| matches!(stream, Stdio::Null));
+        silent.for_each(|stream| *stream = Stdio::Piped);
+    }
+
+    pub(super) const fn has_terminal(&self) -> bool {
+        self.terminal.is_some()
+    }
+
+    /// `process` with a terminal exactly if one was asked for: who holds the streams decides.
+    pub(super) fn terminal_of<'p>(&self, mut process: Process<'p>) -> Process<'p> {
+        process.terminal = self.has_terminal();
+        if let Some(Size { rows, columns }) = self.terminal {
+            process.console_size = Some(ConsoleSize { height: rows.into(), width: columns.into() });
+        }
+        process
+    }
+
+    /// Opens the streams, once; of a terminal there is nothing yet to be opened.
+    pub(super) fn open(&mut self) -> Result<(Ends, Pipes)> {
+        match self.terminal {
+            Some(size) => Ok((Ends::Terminal(size), Pipes::default())),
+            None => open(std::mem::take(&mut self.streams)),
+        }
+    }
+}
+
+/// The methods with which one asks for them, for a type that has a [`Wanted`] as `streams`.
+macro_rules! stream_setters {
+    () => {
+        /// Its standard input; `/dev/null` where nothing is said.
+        pub fn stdin(mut self, stdio: impl Into<$crate::container::Stdio>) -> Self {
+            self.streams.streams[0] = stdio.into();
+            self
+        }
+
+        /// Its standard output; `/dev/null` where nothing is said.
+        pub fn stdout(mut self, stdio: impl Into<$crate::container::Stdio>) -> Self {
+            self.streams.streams[1] = stdio.into();
+            self
+        }
+
+        /// Its standard error; `/dev/null` where nothing is said.
+        pub fn stderr(mut self, stdio: impl Into<$crate::container::Stdio>) -> Self {
+            self.streams.streams[2] = stdio.into();
+            self
+        }
+
+        /// It gets a terminal of this size, on all three streams: [`Process::take_terminal`](crate::Process::take_terminal).
+        /// Without this it gets none, whatever `process.terminal` says.
+        pub fn terminal(mut self, size: $crate::container::Size) -> Self {
+            self.streams.terminal = Some(size);
+            self
+        }
+    };
+}
+pub(super) use stream_setters;
+
 /// Opens what was asked for, in the order of the numbers.
-pub(super) fn open(wanted: [Stdio; 3]) -> Result<(Ends, Pipes)> {
+fn open(wanted: [Stdio; 3]) -> Result<(Ends, Pipes)> {
     let mut pipes = Pipes::default();
     let [stdin, stdout, stderr] = wanted;
     let piped = || io::pipe().map_err(|error| Error::io("pipe", &error));
@@ -140,7 +217,7 @@ pub(super) fn open(wanted: [Stdio; 3]) -> Result<(Ends, Pipes)> {
     };
     let stdout = output(stdout, 1, &mut pipes.stdout)?;
     let stderr = output(stderr, 2, &mut pipes.stderr)?;
-    Ok((Ends([stdin, stdout, stderr]), pipes))
+    Ok((Ends::Passed([stdin, stdout, stderr]), pipes))
 }
 
 fn plain(wanted: Stdio, number: usize) -> Result<OwnedFd> {
