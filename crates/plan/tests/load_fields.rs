@@ -213,19 +213,13 @@ fn every_field_of_resources_is_read() {
         "cpu": {"shares": 1, "quota": -2, "burst": 3, "period": 4, "realtimeRuntime": -5, "realtimePeriod": 6,
             "cpus": "0", "mems": "1", "idle": 1},
         "pids": {"limit": 0},
-        "blockIO": {"weight": 1, "leafWeight": 2,
-            "weightDevice": [{"major": 3, "minor": 4, "weight": 5, "leafWeight": 6}],
-            "throttleReadBpsDevice": [{"major": 1, "minor": 2, "rate": 3}],
-            "throttleWriteBpsDevice": [{"major": 4, "minor": 5, "rate": 6}],
-            "throttleReadIOPSDevice": [{"major": 7, "minor": 8, "rate": 9}],
-            "throttleWriteIOPSDevice": [{"major": 10, "minor": 11, "rate": 12}]},
+        "blockIO": {"weight": 1},
         "hugepageLimits": [{"pageSize": "2MB", "limit": 9}],
         "network": {"classID": 7, "priorities": [{"name": "eth0", "priority": 8}]},
         "rdma": {"mlx5_1": {"hcaHandles": 3, "hcaObjects": 0}},
         "unified": {"memory.high": "max"}}"#,
     )
     .unwrap();
-    let throttle = |major, minor, rate| vec![LinuxThrottleDevice { major, minor, rate }];
     let expected = LinuxResources {
         devices: vec![
             LinuxDeviceCgroup {
@@ -260,20 +254,7 @@ fn every_field_of_resources_is_read() {
             idle: Some(1),
         }),
         pids: Some(LinuxPids { limit: Some(0) }),
-        block_io: Some(LinuxBlockIo {
-            weight: Some(1),
-            leaf_weight: Some(2),
-            weight_device: vec![LinuxWeightDevice {
-                major: 3,
-                minor: 4,
-                weight: Some(5),
-                leaf_weight: Some(6),
-            }],
-            throttle_read_bps_device: throttle(1, 2, 3),
-            throttle_write_bps_device: throttle(4, 5, 6),
-            throttle_read_iops_device: throttle(7, 8, 9),
-            throttle_write_iops_device: throttle(10, 11, 12),
-        }),
+        block_io: Some(LinuxBlockIo { weight: Some(1), ..LinuxBlockIo::default() }),
         hugepage_limits: vec![LinuxHugepageLimit { page_size: "2MB".into(), limit: 9 }],
         network: Some(LinuxNetwork {
             class_id: Some(7),
@@ -283,6 +264,35 @@ fn every_field_of_resources_is_read() {
         unified: vec![("memory.high".into(), "max".into())],
     };
     assert_eq!(resources, expected);
+    assert_resources_written(resources);
+}
+
+#[test]
+fn every_field_of_block_io_is_read() {
+    let resources = load::resources(
+        br#"{"blockIO": {"weight": 1, "leafWeight": 2,
+            "weightDevice": [{"major": 3, "minor": 4, "weight": 5, "leafWeight": 6}],
+            "throttleReadBpsDevice": [{"major": 1, "minor": 2, "rate": 3}],
+            "throttleWriteBpsDevice": [{"major": 4, "minor": 5, "rate": 6}],
+            "throttleReadIOPSDevice": [{"major": 7, "minor": 8, "rate": 9}],
+            "throttleWriteIOPSDevice": [{"major": 10, "minor": 11, "rate": 12}]}}"#,
+    )
+    .unwrap();
+    let throttle = |major, minor, rate| vec![LinuxThrottleDevice { major, minor, rate }];
+    let expected = LinuxBlockIo {
+        weight: Some(1),
+        leaf_weight: Some(2),
+        weight_device: vec![LinuxWeightDevice { major: 3, minor: 4, weight: Some(5), leaf_weight: Some(6) }],
+        throttle_read_bps_device: throttle(1, 2, 3),
+        throttle_write_bps_device: throttle(4, 5, 6),
+        throttle_read_iops_device: throttle(7, 8, 9),
+        throttle_write_iops_device: throttle(10, 11, 12),
+    };
+    assert_eq!(resources.block_io, Some(expected));
+    assert_resources_written(resources);
+}
+
+fn assert_resources_written(resources: LinuxResources<'_>) {
     let linux = Linux { resources: Some(resources), ..Linux::default() };
     assert_written(&Spec { linux: Some(linux), ..Spec::default() });
 }

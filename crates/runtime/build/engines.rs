@@ -68,11 +68,18 @@ fn fingerprint(sources: &Path) -> Result<u128, String> {
     Ok(hash(&all))
 }
 
+/// All files in `folder` and below it, sorted.
 fn files(folder: &Path) -> Result<Vec<PathBuf>, String> {
     let failed = |error: std::io::Error| format!("{}: {error}", folder.display());
-    let entries = fs::read_dir(folder).map_err(failed)?;
-    let mut paths: Vec<PathBuf> =
-        entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>().map_err(failed)?;
+    let mut paths = Vec::new();
+    for entry in fs::read_dir(folder).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        if path.is_dir() {
+            paths.extend(files(&path)?);
+        } else {
+            paths.push(path);
+        }
+    }
     paths.sort();
     Ok(paths)
 }

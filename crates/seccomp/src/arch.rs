@@ -1,8 +1,8 @@
 //! The ABIs of the OCI spec and what a filter must know of each: audit number, byte order, word size, syscall numbers.
-//! Runs in: the parent. Pure data; the numbers themselves are in `syscalls.rs`, generated.
+//! Runs in: the parent. Pure data; the numbers themselves are in `syscalls`, generated.
 
 use crate::interp::ByteOrder;
-use crate::syscalls::{ENDS, NAMES, NUMBERS};
+use crate::syscalls::{ENDS, NAMES, NO, NUMBERS};
 
 /// Bit 30 of a syscall number marks the x32 ABI, which shares its audit number with x86_64.
 pub(crate) const X32_BIT: u32 = 0x4000_0000;
@@ -10,9 +10,7 @@ pub(crate) const X32_BIT: u32 = 0x4000_0000;
 /// First of the syscalls that only arm's kernel has (cacheflush, set_tls…), far above the others.
 pub(crate) const ARM_PRIVATE: u32 = 0x000f_0000;
 
-/// `syscalls.rs` marks a name that an ABI does not have with this number…
-const ABSENT: u16 = 0xffff;
-/// …and arm's private ones by being at or above this one.
+/// `syscalls` marks arm's private ones by being at or above this number.
 const PRIVATE: u16 = 0xf000;
 
 /// An ABI: `SCMP_ARCH_*`.
@@ -183,7 +181,7 @@ impl Arch {
     pub(crate) fn number_of(self, name: Name) -> Option<u32> {
         let facts = self.facts();
         match NUMBERS[facts.table][usize::from(name.0)] {
-            ABSENT => None,
+            NO => None,
             private if private >= PRIVATE => Some(ARM_PRIVATE + u32::from(private - PRIVATE)),
             number => Some(facts.base + u32::from(number)),
         }
