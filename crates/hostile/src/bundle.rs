@@ -1,15 +1,19 @@
 //! What the author of a bundle writes: config.json, process.json, resources.
 
+#[path = "../../plan/tests/plan/machine.rs"]
+mod machine;
+
 use brig_handshake::Task;
 use brig_handshake::wire::{decode, encode};
 use brig_plan::exec::{ExecRequest, Requested, exec};
-use brig_plan::host::{Cgroups, Host};
+use brig_plan::host::Host;
 use brig_plan::limits::{Version, check, without_effect, writes};
 use brig_plan::options::{Options, Stdio};
 use brig_plan::plan::{ExecTemplate, Plan};
 use brig_plan::refusal::Refusal;
 use brig_plan::resources::{Resources, settle};
 use brig_plan::{load, plan, rules, systemd};
+use machine::{host, options};
 
 /// A whole config.json: whatever it says there is a plan that can be sent and explained, or a refusal that names a place.
 pub fn config(text: &[u8]) {
@@ -17,7 +21,7 @@ pub fn config(text: &[u8]) {
         Ok(spec) => spec,
         Err(refusal) => return names_a_place(&refusal, text),
     };
-    for host in [host(0), host(1000)] {
+    for host in [host(), Host { euid: 1000, egid: 1000, ..host() }] {
         for (stdio, gate) in [(Stdio::Inherited, false), (Stdio::ConsoleSocket, true)] {
             match plan(&spec, &host, &Options { stdio, gate, ..options() }) {
                 Ok(plan) => can_be_carried_out(&plan),
@@ -44,7 +48,7 @@ pub fn process(text: &[u8]) {
         Err(refusal) => return names_a_place(&refusal, text),
     };
     let spec = load::config(CONTAINER).unwrap();
-    let template = plan(&spec, &host(0), &options()).unwrap().exec;
+    let template = plan(&spec, &host(), &options()).unwrap().exec;
     for stdio in [Stdio::Inherited, Stdio::Foreground] {
         let request = ExecRequest { process: Requested::Whole(process.clone()), stdio, preserve_fds: 0 };
         match exec(&template, &request) {
@@ -100,36 +104,3 @@ fn names_a_place(refusal: &Refusal, text: &[u8]) {
 const CONTAINER: &[u8] =
     br#"{"ociVersion":"1.0.2","process":{"args":["/init"],"cwd":"/","env":["PATH=/bin"]},
     "root":{"path":"rootfs"},"linux":{"namespaces":[{"type":"mount"},{"type":"pid"}]}}"#;
-
-fn host(euid: u32) -> Host {
-    Host {
-        euid,
-        egid: euid,
-        in_user_namespace: false,
-        last_capability: 40,
-        cgroups: Cgroups::V2 { container: "/sys/fs/cgroup/brig/c".to_owned() },
-        resctrl: None,
-        apparmor: false,
-        selinux: false,
-        seccomp_flags: 0x3f,
-        host_network: true,
-    }
-}
-
-fn options() -> Options<'static> {
-    Options {
-        id: "c",
-        bundle: "/bundle",
-        state_directory: "/run/brig/c",
-        no_pivot: false,
-        no_new_keyring: false,
-        preserve_fds: 0,
-        listen_fds: 0,
-        notify_socket: false,
-        stdio: Stdio::Inherited,
-        gate: false,
-        networks: &[],
-        rootless_cgroups: false,
-        systemd: None,
-    }
-}

@@ -108,12 +108,12 @@ const MOUNT_OPTIONS: [&str; 63] = [
 ];
 
 #[cfg(test)]
+#[path = "../../../plan/tests/plan/machine.rs"]
+mod machine;
+
+#[cfg(test)]
 mod tests {
-    use brig_plan::{
-        host::{Cgroups, Host},
-        load,
-        options::{Options, Stdio},
-    };
+    use brig_plan::load;
     use serde_json::json;
 
     use super::*;
@@ -126,35 +126,9 @@ mod tests {
             "mounts": [{ "destination": "/a", "type": "tmpfs", "source": "/b", "options": [option] }],
             "linux": { "namespaces": [{ "type": "mount" }] },
         });
-        let host = Host {
-            euid: 0,
-            egid: 0,
-            in_user_namespace: false,
-            last_capability: 40,
-            cgroups: Cgroups::None,
-            resctrl: None,
-            apparmor: false,
-            selinux: false,
-            seccomp_flags: 0,
-            host_network: true,
-        };
-        let options = Options {
-            id: "a",
-            bundle: "/bundle",
-            state_directory: "/run/a",
-            no_pivot: false,
-            no_new_keyring: false,
-            preserve_fds: 0,
-            listen_fds: 0,
-            notify_socket: false,
-            stdio: Stdio::Inherited,
-            gate: false,
-            networks: &[],
-            rootless_cgroups: false,
-            systemd: None,
-        };
         let text = config.to_string();
-        match brig_plan::plan(&load::config(text.as_bytes()).unwrap(), &host, &options) {
+        match brig_plan::plan(&load::config(text.as_bytes()).unwrap(), &machine::host(), &machine::options())
+        {
             Ok(plan) => plan.explain().contains(&format!("[{option}")),
             // A word for another type of mount.
             Err(_) => false,

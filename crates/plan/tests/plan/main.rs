@@ -8,6 +8,7 @@ mod exec;
 mod explained;
 mod hooks;
 mod intel_rdt;
+mod machine;
 mod mounts;
 mod namespaces;
 mod network;
@@ -19,49 +20,16 @@ mod whole;
 
 use brig_handshake::Text;
 use brig_handshake::wire;
-use brig_plan::host::{Cgroups, Host};
-use brig_plan::options::{Options, Stdio};
+use brig_plan::host::Host;
+use brig_plan::options::Options;
 use brig_plan::plan::Plan;
 use brig_plan::refusal::Refusal;
 use brig_plan::{load, plan};
-
-/// Root on a machine with control groups version 2 alone.
-fn host() -> Host {
-    Host {
-        euid: 0,
-        egid: 0,
-        in_user_namespace: false,
-        last_capability: 40,
-        cgroups: Cgroups::V2 { container: "/sys/fs/cgroup/brig/c".to_owned() },
-        resctrl: None,
-        apparmor: false,
-        selinux: false,
-        seccomp_flags: 0x3f,
-        host_network: true,
-    }
-}
+use machine::{host, options};
 
 /// An ordinary user there.
 fn user() -> Host {
     Host { euid: 1000, egid: 100, ..host() }
-}
-
-fn options() -> Options<'static> {
-    Options {
-        id: "c",
-        bundle: "/bundle",
-        state_directory: "/run/brig/c",
-        no_pivot: false,
-        no_new_keyring: false,
-        preserve_fds: 0,
-        listen_fds: 0,
-        notify_socket: false,
-        stdio: Stdio::Inherited,
-        gate: false,
-        networks: &[],
-        rootless_cgroups: false,
-        systemd: None,
-    }
 }
 
 /// The plan of the smallest config.json with further members, made for `host`.
