@@ -4,6 +4,7 @@
 //! Only what a test file uses is compiled into it; what one leaves out another needs.
 #![allow(
     dead_code,
+    unused_imports,
     clippy::print_stdout,
     reason = "each test file uses a part of this, and says what it skips"
 )]
@@ -17,21 +18,14 @@ use std::{
     os::unix::process::ExitStatusExt as _,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
-    sync::{
-        LazyLock,
-        atomic::{AtomicU32, Ordering},
-        mpsc,
-    },
+    sync::{LazyLock, mpsc},
     thread,
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use serde_json::{Value, json};
-
-/// No command of a test takes longer, unless it hangs.
-pub(crate) static DEADLINE: LazyLock<Duration> = LazyLock::new(|| patiently(60));
-/// How often is looked whether something has happened that cannot be waited for.
-const POLL: Duration = Duration::from_millis(5);
+use shared::POLL;
+pub(crate) use shared::{DEADLINE, cgroups_named, eventually, patiently, unique};
 
 /// Programs of busybox that are linked in a bundle.
 const APPLETS: [&str; 32] = [
@@ -39,13 +33,6 @@ const APPLETS: [&str; 32] = [
     "mkfifo", "mount", "nproc", "ps", "pwd", "readlink", "rm", "sh", "sleep", "stat", "stty", "test",
     "touch", "tr", "true", "tty", "umount", "uname", "wc",
 ];
-
-/// So many seconds, or several times as many on a slow machine, as `BRIG_TEST_PATIENCE` says: less than once as many where
-/// much is refused, and nothing comes that would be waited for.
-pub(crate) fn patiently(seconds: u64) -> Duration {
-    let patience = env::var("BRIG_TEST_PATIENCE").ok().and_then(|text| text.parse().ok()).unwrap_or(1.0);
-    Duration::from_secs(seconds).mul_f32(patience)
-}
 
 /// True, having said why, where no container can be made: `if common::cannot_run() { return; }`.
 pub(crate) fn cannot_run() -> bool {
@@ -61,13 +48,6 @@ pub(crate) fn cannot_run() -> bool {
 /// The machine's busybox.
 pub(crate) fn busybox() -> Option<PathBuf> {
     ["/bin/busybox", "/usr/bin/busybox"].map(PathBuf::from).into_iter().find(|path| path.exists())
-}
-
-/// A name that no other test has, in this process or in another.
-pub(crate) fn unique(name: &str) -> String {
-    static COUNT: AtomicU32 = AtomicU32::new(0);
-    let count = COUNT.fetch_add(1, Ordering::Relaxed);
-    format!("brig-test-{}-{count}-{name}", std::process::id())
 }
 
 /// A folder that goes when the test ends, however it ends.
@@ -347,16 +327,6 @@ fn wait(mut child: Child, command: &Command) -> ExitStatus {
     }
 }
 
-/// Waits until `holds` does; `what` is what is waited for.
-#[track_caller]
-pub(crate) fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
-    let deadline = Instant::now() + *DEADLINE;
-    while !holds() {
-        assert!(Instant::now() < deadline, "never happened: {what}");
-        thread::sleep(POLL);
-    }
-}
-
 /// The mounts of the caller's mount namespace at one moment. Meaningful where nobody else mounts: in a mount namespace of the
 /// tests' own, as `cargo xtask test` makes it.
 #[derive(Debug)]
@@ -379,26 +349,6 @@ impl HostMounts {
         let gone: Vec<_> = self.0.iter().filter(|line| !now.contains(line)).collect();
         assert!(new.is_empty() && gone.is_empty(), "mounts of the host: new {new:#?}, gone {gone:#?}");
     }
-}
-
-/// The directories of a container's cgroup that exist, in any hierarchy below `/sys/fs/cgroup`.
-pub(crate) fn cgroups_named(id: &str) -> Vec<PathBuf> {
-    fn look(directory: &Path, id: &str, depth: u32, found: &mut Vec<PathBuf>) {
-        for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
-            if !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-                continue;
-            }
-            if entry.file_name().to_string_lossy().contains(id) {
-                found.push(entry.path());
-            }
-            if depth > 0 {
-                look(&entry.path(), id, depth - 1, found);
-            }
-        }
-    }
-    let mut found = Vec::new();
-    look(Path::new("/sys/fs/cgroup"), id, 4, &mut found);
-    found
 }
 
 impl Bundle {
@@ -582,5 +532,6 @@ pub(crate) mod attack;
 pub(crate) mod cgroup;
 pub(crate) mod checkpoint;
 pub(crate) mod network;
+pub(crate) mod shared;
 pub(crate) mod terminal;
 pub(crate) mod trace;

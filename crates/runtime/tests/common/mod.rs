@@ -1,18 +1,21 @@
 //! What the tests of the library share.
 #![allow(
     dead_code,
+    unused_imports,
     clippy::print_stdout,
     clippy::unwrap_used,
     clippy::expect_used,
     reason = "each test file uses a part of this, and says what it skips"
 )]
 
-use std::path::PathBuf;
-use std::time::{Duration, Instant};
-
 use brig_runtime::{Builder, Container, Patience};
 
 include!("rootfs.in");
+
+#[path = "../../../cli/tests/common/shared.rs"]
+mod shared;
+
+pub(crate) use shared::{DEADLINE, cgroups_named, eventually, patiently, unique};
 
 /// SIGTERM, SIGKILL, SIGUSR1 (signal(7)).
 pub(crate) const TERM: i32 = 15;
@@ -28,22 +31,9 @@ pub(crate) fn as_root() -> Option<Rootfs> {
     Rootfs::new()
 }
 
-/// So many seconds, or several times as many on a slow machine, as `BRIG_TEST_PATIENCE` says.
-pub(crate) fn patiently(seconds: u64) -> Duration {
-    let patience = std::env::var("BRIG_TEST_PATIENCE").ok().and_then(|text| text.parse().ok()).unwrap_or(1);
-    Duration::from_secs(seconds) * patience
-}
-
 /// No test waits longer, unless something hangs.
 pub(crate) fn patience() -> Patience {
-    Patience::of(patiently(60))
-}
-
-/// A name that no other test has.
-pub(crate) fn unique(name: &str) -> String {
-    use std::sync::atomic::{AtomicU32, Ordering};
-    static COUNT: AtomicU32 = AtomicU32::new(0);
-    format!("brig-test-{}-{}-{name}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed))
+    Patience::of(*DEADLINE)
 }
 
 /// A container that is destroyed with this value, however the test ends.
@@ -76,36 +66,6 @@ impl Rootfs {
     pub(crate) fn sleeper(&self) -> Ours {
         Ours(self.script("sleep 1000").run(&self.store(), &unique("sleeper")).unwrap())
     }
-}
-
-/// Waits until `holds` does; `what` is what is waited for.
-#[track_caller]
-pub(crate) fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
-    let deadline = Instant::now() + patiently(30);
-    while !holds() {
-        assert!(Instant::now() < deadline, "never happened: {what}");
-        std::thread::sleep(Duration::from_millis(5));
-    }
-}
-
-/// The directories of a container's cgroup that exist, in any hierarchy below `/sys/fs/cgroup`.
-pub(crate) fn cgroups_named(id: &str) -> Vec<PathBuf> {
-    fn look(directory: &std::path::Path, id: &str, depth: u32, found: &mut Vec<PathBuf>) {
-        for entry in std::fs::read_dir(directory).into_iter().flatten().flatten() {
-            if !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-                continue;
-            }
-            if entry.file_name().to_string_lossy().contains(id) {
-                found.push(entry.path());
-            }
-            if depth > 0 {
-                look(&entry.path(), id, depth - 1, found);
-            }
-        }
-    }
-    let mut found = Vec::new();
-    look(std::path::Path::new("/sys/fs/cgroup"), id, 4, &mut found);
-    found
 }
 
 /// Standard output as text, of something that ended well.
