@@ -25,7 +25,7 @@ pub(super) fn about_brig(date: &str) -> String {
     }
     out += ".SH OPTIONS\nThese stand before the command.\n";
     push_flags(&mut out, flags(None));
-    out += SURROUNDINGS;
+    out += &[ENVIRONMENT, sections::STREAMS, FILES_AND_EXIT_STATUS].concat();
     out += ".SH EXAMPLES\n";
     out += &sections::examples("spec");
     out += &format!(".PP\n{}", sections::examples("run"));
@@ -136,7 +136,7 @@ fn push_flags<'f>(out: &mut String, flags: impl Iterator<Item = &'f Flag>) {
     }
 }
 
-const SURROUNDINGS: &str = "\
+const ENVIRONMENT: &str = "\
 .SH ENVIRONMENT
 .TP
 .B XDG_RUNTIME_DIR
@@ -146,18 +146,11 @@ unless
 .B \\-\\-root
 is given.
 .TP
-.B NOTIFY_SOCKET
-The container gets a socket for
-.BR sd_notify (3),
-and what it says there is passed on.
-.TP
-.BR LISTEN_FDS ,\\  LISTEN_PID
-Descriptors of
-.BR sd_listen_fds (3)
-are passed on to the container.
-.TP
 .B NO_COLOR
 No colours in the log, also on a terminal.
+";
+
+const FILES_AND_EXIT_STATUS: &str = "\
 .SH FILES
 .TP
 .I /run/brig

@@ -71,7 +71,8 @@ fn environment(name: &str) -> &'static str {
     }
 }
 
-const STREAMS: &str = "\
+/// What is passed on to a container.
+pub(super) const STREAMS: &str = "\
 .TP
 .B NOTIFY_SOCKET
 The container gets a socket for
