@@ -21,13 +21,12 @@ mod page;
 mod reader;
 mod transcript;
 
-use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Command, ExitCode, Stdio};
+use std::process::{Command, ExitCode};
 
 use crate::command::{Needed, is_root, provide};
 use crate::criu;
-use crate::engines::{KEEPER, PRELUDE, built_brig, pass_on};
+use crate::engines::{KEEPER, PRELUDE, built_brig, finish};
 use crate::sources::Tree;
 use crate::tally::Tally;
 use crate::test::Built;
@@ -128,14 +127,7 @@ fn secluded(root: &Path, brig: &Path, (page, text): (&str, &str), options: &[&st
     command.env("GROUP", format!("brig_docs_{}", std::process::id())).env("BRIG", brig);
     command.env("SOURCE", root).env("ALL", if options.contains(&ALL) { "1" } else { "0" });
     command.env("CRIU", if text.contains("needs=criu") { criu::folder() } else { None }.unwrap_or_default());
-    command.stdin(Stdio::piped()).stdout(Stdio::piped());
-    let mut child = command.process_group(0).spawn().map_err(|error| format!("sh: {error}"))?;
-    // Its standard input ends with us.
-    let input = child.stdin.take();
-    let sum = pass_on(&mut child);
-    let status = child.wait().map_err(|error| format!("sh: {error}"))?;
-    drop(input);
-    sum.filter(|sum| sum.failed > 0 || status.success()).ok_or_else(|| format!("it ended with {status}"))
+    finish(&mut command)
 }
 
 #[cfg(test)]

@@ -53,7 +53,7 @@ use crate::vm;
 use case::MARKED;
 use engine::Engine;
 use seclusion::Seclusion;
-pub(crate) use seclusion::pass_on;
+pub(crate) use seclusion::finish;
 pub(crate) use session::PRELUDE;
 use session::Session;
 

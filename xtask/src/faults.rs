@@ -33,12 +33,11 @@ pub(crate) mod tracer;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Command, ExitCode, Stdio};
+use std::process::{Command, ExitCode};
 
 use crate::command::{is_root, which};
-use crate::engines::{KEEPER, built_brig, pass_on};
+use crate::engines::{KEEPER, built_brig, finish};
 use crate::old::{FEATURES, Feature, Promises};
 use crate::tally::Tally;
 use crate::test::Built;
@@ -120,14 +119,8 @@ pub(crate) fn secluded(brig: &Path, what: &str, place: &str, words: &[String]) -
     let mut command = Command::new("sh");
     command.args(["-euc", KEEPER, "sh"]).arg(this).args([what, INSIDE]).args(words);
     command.env("INSIDE", include_str!("faults/inside.sh")).env("FAULTS", FOLDER).env("PLACE", place);
-    command.env("GROUP", group(what)).env("BRIG", brig).stdin(Stdio::piped()).stdout(Stdio::piped());
-    let mut child = command.process_group(0).spawn().map_err(|error| format!("sh: {error}"))?;
-    // Its standard input ends with us.
-    let input = child.stdin.take();
-    let sum = pass_on(&mut child);
-    let status = child.wait().map_err(|error| format!("sh: {error}"))?;
-    drop(input);
-    sum.filter(|sum| sum.failed > 0 || status.success()).ok_or_else(|| format!("it ended with {status}"))
+    command.env("GROUP", group(what)).env("BRIG", brig);
+    finish(&mut command)
 }
 
 fn group(what: &str) -> String {

@@ -38,7 +38,7 @@ impl<'a> Seclusion<'a> {
     /// # Errors
     /// It cannot be made, or what runs in it does not come to a sum.
     pub(super) fn run(&self, words: &[String]) -> Result<Tally, String> {
-        self.finish(&mut self.command(words)?)
+        finish(&mut self.command(words)?)
     }
 
     /// Runs a session that measures, with `environment` for it.
@@ -46,17 +46,7 @@ impl<'a> Seclusion<'a> {
     /// # Errors
     /// It does not come to an end.
     pub(super) fn measure(&self, words: &[String], environment: &[(&str, &str)]) -> Result<(), String> {
-        self.finish(self.command(words)?.envs(environment.iter().copied())).map(drop)
-    }
-
-    fn finish(&self, command: &mut Command) -> Result<Tally, String> {
-        let mut child = command.spawn().map_err(|error| format!("sh: {error}"))?;
-        let sum = pass_on(&mut child);
-        let status = child.wait().map_err(|error| format!("sh: {error}"))?;
-        match sum {
-            Some(sum) if sum.failed > 0 || status.success() => Ok(sum),
-            _ => Err(format!("the engine's namespaces ended with {status}")),
-        }
+        finish(self.command(words)?.envs(environment.iter().copied())).map(drop)
     }
 
     fn command(&self, words: &[String]) -> Result<Command, String> {
@@ -67,8 +57,6 @@ impl<'a> Seclusion<'a> {
         command.env("INSIDE", include_str!("inside.sh")).env("ENGINES", FOLDER).env("GROUP", &self.group);
         command.env("BRIG", self.brig).env("RUNC", reference().unwrap_or_default());
         command.env("PATIENCE", std::env::var(PATIENCE).unwrap_or_else(|_| "1".into()));
-        // A group of its own: ^C ends us, and the keeper sees that.
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).process_group(0);
         Ok(command)
     }
 }
@@ -78,8 +66,23 @@ pub(super) fn reference() -> Option<PathBuf> {
     std::env::var_os("RUNC").map(PathBuf::from).or_else(|| which("runc"))
 }
 
+/// Runs the keeper's shell to its end, and passes on what is said in the seclusion.
+///
+/// # Errors
+/// It cannot be run, or what runs in it does not come to a sum.
+pub(crate) fn finish(command: &mut Command) -> Result<Tally, String> {
+    // A group of its own: ^C ends us, and the keeper sees that, for its standard input ends with us.
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).process_group(0);
+    let mut child = command.spawn().map_err(|error| format!("sh: {error}"))?;
+    let input = child.stdin.take();
+    let sum = pass_on(&mut child);
+    let status = child.wait().map_err(|error| format!("sh: {error}"))?;
+    drop(input);
+    sum.filter(|sum| sum.failed > 0 || status.success()).ok_or_else(|| format!("it ended with {status}"))
+}
+
 /// Prints what `child` prints, but for the sum, which is its last line.
-pub(crate) fn pass_on(child: &mut Child) -> Option<Tally> {
+fn pass_on(child: &mut Child) -> Option<Tally> {
     let mut sum = None;
     for line in BufReader::new(child.stdout.take()?).lines() {
         let line = line.ok()?;

@@ -83,6 +83,8 @@ impl Bundle {
         }
         if self.is_in_user_namespace() {
             user_namespace(config);
+            config["process"]["user"]["uid"] = json!(1000);
+            config["process"]["user"]["gid"] = json!(1000);
         }
         if self == Self::Network {
             network(config);
@@ -131,14 +133,13 @@ fn walls(config: &mut Value, group: &str) {
     }
 }
 
-fn user_namespace(config: &mut Value) {
+/// A user namespace of its own, with subordinate ids.
+pub(crate) fn user_namespace(config: &mut Value) {
     let map = json!([{ "containerID": 0, "hostID": SUBORDINATE, "size": 65_536 }]);
     config["linux"]["uidMappings"] = map.clone();
     config["linux"]["gidMappings"] = map;
     let namespaces = config["linux"]["namespaces"].as_array_mut();
     namespaces.into_iter().for_each(|namespaces| namespaces.push(json!({ "type": "user" })));
-    config["process"]["user"]["uid"] = json!(1000);
-    config["process"]["user"]["gid"] = json!(1000);
 }
 
 fn network(config: &mut Value) {
@@ -149,10 +150,15 @@ fn network(config: &mut Value) {
         "bridge": { "name": "faults0", "make": { "addresses": ["10.88.0.1/24"] } },
     });
     config["annotations"] = json!({ "brig.network.eth0": wanted.to_string() });
+    config["hooks"] = hooks();
+}
+
+/// One of each kind, but for `prestart`.
+pub(crate) fn hooks() -> Value {
     let hook = json!([{ "path": "/bin/true" }]);
-    config["hooks"] = json!({
+    json!({
         "createRuntime": hook, "createContainer": hook, "startContainer": hook, "poststart": hook, "poststop": hook,
-    });
+    })
 }
 
 /// A rootfs with busybox and the probe.

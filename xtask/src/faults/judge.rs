@@ -15,14 +15,7 @@ const ABORTED: i32 = 134;
 
 /// What is wrong with what came of `act`; empty if nothing is. `unharmed` is what comes of it otherwise.
 pub(super) fn complaints(act: &Act, blow: (Site, Blow), played: &Played, unharmed: &str) -> Vec<String> {
-    let mut wrong = Vec::new();
-    if played.traced.hung {
-        wrong.push("it never ends".to_owned());
-    }
-    if let Some(said) = &played.not_deleted {
-        wrong.push(format!("delete --force fails: {}", said.trim()));
-    }
-    wrong.extend(played.left.iter().map(|what| format!("delete --force leaves {what}")));
+    let mut wrong = of_the_end(played);
     match &played.outcome {
         Some(Ok(now)) if now == unharmed => {}
         // Behind the gate nobody hears of it; what was killed there is a container that was killed.
@@ -39,6 +32,19 @@ pub(super) fn complaints(act: &Act, blow: (Site, Blow), played: &Played, unharme
     if played.state.code == -1 {
         wrong.push("state never ends".to_owned());
     }
+    wrong
+}
+
+/// What is wrong whatever was done: it hangs, or cannot be cleaned up after.
+pub(super) fn of_the_end(played: &Played) -> Vec<String> {
+    let mut wrong = Vec::new();
+    if played.traced.hung {
+        wrong.push("it never ends".to_owned());
+    }
+    if let Some(said) = &played.not_deleted {
+        wrong.push(format!("delete --force fails: {}", said.trim()));
+    }
+    wrong.extend(played.left.iter().map(|what| format!("delete --force leaves {what}")));
     wrong
 }
 

@@ -1,6 +1,7 @@
 //! Acts on a kernel that lacks a feature: they end as they do otherwise, or are refused by the feature's name.
 
 use super::acts::Act;
+use super::judge::of_the_end;
 use super::scene::Played;
 use crate::old::Feature;
 
@@ -20,14 +21,7 @@ pub(super) enum Ending {
 
 /// What came of `act` without `feature`. `unharmed` is what comes of it otherwise.
 pub(super) fn judge(act: &Act, feature: Feature, played: &Played, unharmed: &str) -> Ending {
-    let mut wrong = Vec::new();
-    if played.traced.hung {
-        wrong.push("it never ends".to_owned());
-    }
-    if let Some(said) = &played.not_deleted {
-        wrong.push(format!("delete --force fails: {}", said.trim()));
-    }
-    wrong.extend(played.left.iter().map(|what| format!("delete --force leaves {what}")));
+    let mut wrong = of_the_end(played);
     let mut refused = false;
     match &played.outcome {
         Some(Ok(now)) if without_filters(now) == without_filters(unharmed) => {}

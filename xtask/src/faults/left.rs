@@ -1,8 +1,8 @@
 //! What is there: processes, cgroups, mounts, interfaces, files. Looked at twice, the difference is what was left.
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::path::Path;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -30,10 +30,8 @@ impl World {
         lines("/proc/self/net/dev", &mut |line| {
             found.insert(format!("interface {}", line.split(':').next().unwrap_or_default().trim()))
         });
-        let top = Path::new("/sys/fs/cgroup");
-        let hierarchies = fs::read_dir(top).into_iter().flatten().flatten().map(|entry| entry.path());
-        for hierarchy in hierarchies.chain([top.to_owned()]) {
-            walk(&hierarchy.join(group), "cgroup", &mut found);
+        for place in groups(group) {
+            walk(&place, "cgroup", &mut found);
         }
         walk(folder, "file", &mut found);
         Self(found)
@@ -61,6 +59,31 @@ impl World {
         let count = |kind: &str| self.0.iter().filter(|what| what.split(' ').next() == Some(kind)).count();
         kinds.map(|kind| format!("{kind} {}", count(kind))).join(" ")
     }
+}
+
+/// Where cgroups of this name may be.
+fn groups(group: &str) -> impl Iterator<Item = PathBuf> {
+    let top = Path::new("/sys/fs/cgroup");
+    let hierarchies = fs::read_dir(top).into_iter().flatten().flatten().map(|entry| entry.path());
+    hierarchies.chain([top.to_owned()]).map(move |path| path.join(group))
+}
+
+/// Removes the cgroups above the containers' own. brig leaves them, and somebody's machine has no use for them.
+pub(crate) fn remove_groups(group: &str) {
+    for path in groups(group).filter(|path| path.exists()) {
+        fs::remove_dir(&path).unwrap_or_else(|error| eprintln!("xtask: {}: {error}", path.display()));
+    }
+}
+
+/// A file that a command writes to, empty.
+pub(crate) fn emptied(folder: &Path, name: &str) -> Result<File, String> {
+    File::create(folder.join(name)).map_err(|error| format!("{name}: {error}"))
+}
+
+/// What a command wrote there.
+pub(crate) fn read(folder: &Path, name: &str) -> String {
+    let bytes = fs::read(folder.join(name)).unwrap_or_default();
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// Orphans are ours.

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::acts::{Act, Makes, UNTIL_STOPPED};
 use super::bundles;
-use super::left::World;
+use super::left::{self, World};
 use super::tracer::{self, Harm, Traced};
 use crate::old::{self, Feature, How};
 
@@ -93,9 +93,9 @@ impl Scene {
             words.splice(0..0, old::words_before(feature)?);
         }
         let mut starter = tracer::starter(&words);
-        starter.stdout(self.open("walls")?).stderr(self.emptied("errors")?);
+        starter.stdout(self.open("walls")?).stderr(left::emptied(&self.folder, "errors")?);
         let traced = tracer::trace(starter, watched, harm, LIMIT)?;
-        let mut played = Played { errors: self.read("errors"), traced, ..Played::default() };
+        let mut played = Played { errors: left::read(&self.folder, "errors"), traced, ..Played::default() };
         played.state = self.brig(act, "state ID")?;
         if played.traced.code == 0 {
             played.outcome = Some(self.complete(act, &played.state));
@@ -135,7 +135,7 @@ impl Scene {
 
     /// What the probe printed, without what is different each time.
     fn walls(&self) -> String {
-        let text = self.read("walls");
+        let text = left::read(&self.folder, "walls");
         let lines = text.lines().map(|line| {
             let namespace = line.split_once(":[").map(|(kind, _)| kind);
             match namespace {
@@ -150,7 +150,7 @@ impl Scene {
     }
 
     fn pid_of_init(&self) -> Option<i32> {
-        self.read("pid").trim().parse().ok()
+        left::read(&self.folder, "pid").trim().parse().ok()
     }
 
     /// Runs one command of brig's to its end.
@@ -160,11 +160,11 @@ impl Scene {
         }
         // What a container writes goes where its walls are looked for.
         let is_start = ["create", "run", "start"].iter().any(|name| command.starts_with(name));
-        let stdout = if is_start { self.open("walls")? } else { self.emptied("stdout")? };
+        let stdout = if is_start { self.open("walls")? } else { left::emptied(&self.folder, "stdout")? };
         let words = self.words(act, command);
         let (program, words) = words.split_first().ok_or("no command")?;
         let mut run = Command::new(program);
-        run.args(words).stdin(Stdio::null()).stdout(stdout).stderr(self.emptied("stderr")?);
+        run.args(words).stdin(Stdio::null()).stdout(stdout).stderr(left::emptied(&self.folder, "stderr")?);
         let mut child = run.spawn().map_err(|error| format!("{program}: {error}"))?;
         let deadline = Instant::now() + LIMIT;
         let code = loop {
@@ -180,8 +180,8 @@ impl Scene {
                 None => thread::sleep(POLL),
             }
         };
-        let said = if is_start { String::new() } else { self.read("stdout") };
-        Ok(Ended { code, said, errors: self.read("stderr") })
+        let said = if is_start { String::new() } else { left::read(&self.folder, "stdout") };
+        Ok(Ended { code, said, errors: left::read(&self.folder, "stderr") })
     }
 
     fn until_stopped(&self, act: &Act) -> Result<Ended, String> {
@@ -233,34 +233,18 @@ impl Scene {
     }
 
     fn empty(&self, name: &str) -> Result<(), String> {
-        self.emptied(name).map(drop)
-    }
-
-    fn emptied(&self, name: &str) -> Result<File, String> {
-        File::create(self.folder.join(name)).map_err(|error| format!("{name}: {error}"))
+        left::emptied(&self.folder, name).map(drop)
     }
 
     fn open(&self, name: &str) -> Result<File, String> {
         let open = File::options().append(true).open(self.folder.join(name));
         open.map_err(|error| format!("{name}: {error}"))
     }
-
-    fn read(&self, name: &str) -> String {
-        let bytes = fs::read(self.folder.join(name)).unwrap_or_default();
-        String::from_utf8_lossy(&bytes).into_owned()
-    }
 }
 
-/// The cgroups above the containers' own. brig leaves them, and somebody's machine has no use for them.
 impl Drop for Scene {
     fn drop(&mut self) {
-        let top = Path::new("/sys/fs/cgroup");
-        let hierarchies = fs::read_dir(top).into_iter().flatten().flatten().map(|entry| entry.path());
-        for path in hierarchies.chain([top.to_owned()]).map(|path| path.join(&self.group)) {
-            if path.exists() {
-                fs::remove_dir(&path).unwrap_or_else(|error| eprintln!("xtask: {}: {error}", path.display()));
-            }
-        }
+        left::remove_groups(&self.group);
     }
 }
 

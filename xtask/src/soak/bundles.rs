@@ -7,7 +7,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use crate::command::{succeed, which};
-use crate::faults::bundles::{SUBORDINATE, fill, give};
+use crate::faults::bundles::{fill, give, hooks, user_namespace};
 
 /// What container it is. All sleep.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -83,14 +83,6 @@ impl Bundles {
     }
 }
 
-fn user_namespace(config: &mut Value) {
-    let map = json!([{ "containerID": 0, "hostID": SUBORDINATE, "size": 65_536 }]);
-    config["linux"]["uidMappings"] = map.clone();
-    config["linux"]["gidMappings"] = map;
-    let namespaces = config["linux"]["namespaces"].as_array_mut();
-    namespaces.into_iter().for_each(|namespaces| namespaces.push(json!({ "type": "user" })));
-}
-
 fn network(config: &mut Value, number: usize) {
     let wanted = json!({
         "type": "veth",
@@ -108,10 +100,7 @@ fn limits(config: &mut Value) {
         "defaultAction": "SCMP_ACT_ALLOW",
         "syscalls": [{ "names": ["acct", "swapon"], "action": "SCMP_ACT_ERRNO" }],
     });
-    let hook = json!([{ "path": "/bin/true" }]);
-    config["hooks"] = json!({
-        "createRuntime": hook, "createContainer": hook, "startContainer": hook, "poststart": hook, "poststop": hook,
-    });
+    config["hooks"] = hooks();
     for (file, name, limit) in [
         ("/sys/fs/cgroup/pids", "pids", json!({ "limit": 4000 })),
         ("/sys/fs/cgroup/memory", "memory", json!({ "limit": 256 << 20 })),

@@ -1,7 +1,7 @@
 //! Does one step after the other, and looks at what came of it.
 
 use std::collections::VecDeque;
-use std::fs::{self, File};
+use std::fs;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -14,7 +14,7 @@ use super::score::{Deed, Status, Step};
 use super::truth::{Traces, explained};
 use super::words::{console, succeeds, words};
 use crate::faults::errors::is_of_the_library;
-use crate::faults::left::World;
+use crate::faults::left::{self, World};
 use crate::faults::tracer;
 
 /// No command takes longer, and nothing else does.
@@ -228,7 +228,9 @@ impl Stage {
         let (mut hung, mut is_mute) = (false, false);
         if step.aim.is_some() {
             let mut starter = tracer::starter(&words);
-            starter.stdout(self.emptied("stdout")?).stderr(self.emptied("stderr")?);
+            starter
+                .stdout(left::emptied(&self.folder, "stdout")?)
+                .stderr(left::emptied(&self.folder, "stderr")?);
             let traced = tracer::trace(starter, None, step.aim, LIMIT)?;
             (played.code, played.struck, hung) = (traced.code, traced.struck, traced.hung);
             is_mute = step.is_killed() || traced.could_not_say;
@@ -238,7 +240,7 @@ impl Stage {
                 None => hung = true,
             }
         }
-        let errors = self.read("stderr");
+        let errors = left::read(&self.folder, "stderr");
         if hung {
             played.violations.push("it never ends".into());
         }
@@ -256,7 +258,10 @@ impl Stage {
         let (program, words) = words.split_first().ok_or("no command")?;
         let failed = |error| format!("{program}: {error}");
         let mut run = Command::new(program);
-        run.args(words).stdin(Stdio::null()).stdout(self.emptied("stdout")?).stderr(self.emptied("stderr")?);
+        run.args(words)
+            .stdin(Stdio::null())
+            .stdout(left::emptied(&self.folder, "stdout")?)
+            .stderr(left::emptied(&self.folder, "stderr")?);
         let mut child = run.spawn().map_err(failed)?;
         let deadline = Instant::now() + LIMIT;
         loop {
@@ -281,7 +286,7 @@ impl Stage {
             return None; // it deletes its container itself
         }
         let succeeds = succeeds(step.deed, before)?;
-        let errors = self.read("stderr");
+        let errors = left::read(&self.folder, "stderr");
         (succeeds != (code == 0))
             .then(|| format!("of a container that is {before:?} it ends with {code}: {}", errors.trim()))
     }
@@ -335,7 +340,10 @@ impl Stage {
         for id in ids.collect::<Vec<_>>() {
             match self.untraced(&self.words(Deed::DeleteForced, &id))? {
                 Some(0) => {}
-                code => wrong.push(format!("delete --force {id}: {code:?}: {}", self.read("stderr").trim())),
+                code => wrong.push(format!(
+                    "delete --force {id}: {code:?}: {}",
+                    left::read(&self.folder, "stderr").trim()
+                )),
             }
         }
         let parents = self.actors.iter().filter_map(|actor| actor.parent.as_ref()).chain(&self.kept);
@@ -365,26 +373,10 @@ impl Stage {
     fn words(&self, deed: Deed, id: &str) -> Vec<String> {
         self.head().into_iter().chain(words(deed, id, &self.folder)).collect()
     }
-
-    fn emptied(&self, name: &str) -> Result<File, String> {
-        File::create(self.folder.join(name)).map_err(|error| format!("{name}: {error}"))
-    }
-
-    fn read(&self, name: &str) -> String {
-        let bytes = fs::read(self.folder.join(name)).unwrap_or_default();
-        String::from_utf8_lossy(&bytes).into_owned()
-    }
 }
 
-/// The cgroups above the containers' own, which brig leaves.
 impl Drop for Stage {
     fn drop(&mut self) {
-        let top = Path::new("/sys/fs/cgroup");
-        let hierarchies = fs::read_dir(top).into_iter().flatten().flatten().map(|entry| entry.path());
-        for path in hierarchies.chain([top.to_owned()]).map(|path| path.join(&self.group)) {
-            if path.exists() {
-                fs::remove_dir(&path).unwrap_or_else(|error| eprintln!("xtask: {}: {error}", path.display()));
-            }
-        }
+        left::remove_groups(&self.group);
     }
 }
