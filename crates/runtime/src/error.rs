@@ -109,11 +109,6 @@ impl Error {
         Self::wrong_status("container not running")
     }
 
-    /// `container still running`
-    pub fn still_running() -> Self {
-        Self::wrong_status("container still running")
-    }
-
     /// `container not paused`
     pub fn not_paused() -> Self {
         Self::wrong_status("container not paused")

@@ -1,6 +1,11 @@
 //! What `list` prints. Runs in: parent.
 
-use super::{Colour, size::ago, state::StateDocument, table::columns};
+use super::{
+    Colour,
+    size::ago,
+    state::StateDocument,
+    table::{BETWEEN, columns, padded},
+};
 
 /// The table for people: one line per container under a heading.
 #[must_use]
@@ -24,19 +29,16 @@ pub fn list_live(documents: &[StateDocument<'_>], ages: &[u64], colour: Colour) 
             [document.id, document.status, document.owner, document.bundle].map(str::to_owned);
         [id, status, pid, ago(*age), owner, bundle]
     }));
-    let widths: [usize; 6] =
-        std::array::from_fn(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0));
     let mut table = String::new();
-    for (place, row) in rows.iter().enumerate() {
-        for (column, (cell, width)) in row.iter().zip(widths).enumerate() {
-            let padded = if column == 5 { cell.clone() } else { format!("{cell:width$}  ") };
-            table.push_str(&match (colour, place, column) {
-                (Colour::On, 0, _) => format!("\x1b[1m{padded}\x1b[0m"),
-                (Colour::On, _, 1) => format!("\x1b[{}m{padded}\x1b[0m", status_code(cell)),
-                _ => padded,
-            });
+    for (place, mut row) in padded(rows).into_iter().enumerate() {
+        if colour == Colour::On && place > 0 {
+            row[1] = format!("\x1b[{}m{}\x1b[0m", status_code(row[1].trim_end()), row[1]);
         }
-        table.push('\n');
+        let line = row.join(BETWEEN);
+        table += &match (colour, place) {
+            (Colour::On, 0) => format!("\x1b[1m{line}\x1b[0m\n"),
+            _ => line + "\n",
+        };
     }
     table
 }
@@ -94,7 +96,7 @@ ID  STATUS   PID  CREATED        OWNER  BUNDLE
 c1  running  42   2 minutes ago         /b
 ";
         assert_eq!(list_live(&[document("c1")], &[130], Colour::Off), expected);
-        assert!(list_live(&[document("c1")], &[130], Colour::On).contains("\x1b[32mrunning  \x1b[0m"));
+        assert!(list_live(&[document("c1")], &[130], Colour::On).contains("\x1b[32mrunning\x1b[0m  42"));
     }
 
     #[test]

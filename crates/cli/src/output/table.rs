@@ -1,4 +1,5 @@
-//! Text in columns, spaced as runc's `list` has them (Go's tabwriter: cells of 12 at least, three spaces between).
+//! Text in columns: spaced as runc's `list` has them (Go's tabwriter: cells of 12 at least, three spaces between), or closer, for
+//! whoever looks at a terminal.
 //! Runs in: parent.
 
 const LEAST_WIDTH: usize = 12;
@@ -7,10 +8,7 @@ const PADDING: usize = 3;
 /// The rows, each ended by a newline. The last column is not padded.
 #[must_use]
 pub fn columns<const N: usize>(rows: &[[&str; N]]) -> String {
-    let widths: [usize; N] = std::array::from_fn(|column| {
-        let widest = rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-        (widest + PADDING).max(LEAST_WIDTH)
-    });
+    let widths = widths(rows).map(|widest| (widest + PADDING).max(LEAST_WIDTH));
     let mut out = String::new();
     for row in rows {
         for (cell, width) in row.iter().zip(widths).take(N - 1) {
@@ -23,9 +21,29 @@ pub fn columns<const N: usize>(rows: &[[&str; N]]) -> String {
     out
 }
 
+/// Each cell as wide as its column, but for the last of a row: to be coloured, and joined with [`BETWEEN`].
+#[must_use]
+pub fn padded<const N: usize>(mut rows: Vec<[String; N]>) -> Vec<[String; N]> {
+    let widths = widths(&rows);
+    for row in &mut rows {
+        for (cell, width) in row.iter_mut().zip(widths).take(N - 1) {
+            *cell = format!("{cell:width$}");
+        }
+    }
+    rows
+}
+
+/// What stands between two [`padded`] cells.
+pub const BETWEEN: &str = "  ";
+
+fn widths<const N: usize>(rows: &[[impl AsRef<str>; N]]) -> [usize; N] {
+    let width = |row: &[_; N], column: usize| AsRef::<str>::as_ref(&row[column]).chars().count();
+    std::array::from_fn(|column| rows.iter().map(|row| width(row, column)).max().unwrap_or(0))
+}
+
 #[cfg(test)]
 mod tests {
-    use super::columns;
+    use super::{columns, padded};
 
     #[test]
     fn cells_are_twelve_wide_or_three_wider_than_the_widest() {
@@ -43,5 +61,7 @@ mod tests {
     #[test]
     fn width_counts_characters_not_bytes() {
         assert_eq!(columns(&[["größe", "x"]]), "größe       x\n");
+        let rows = [["größe", "x"], ["ab", "größe"]].map(|row| row.map(str::to_owned));
+        assert_eq!(padded(rows.to_vec()), [["größe", "x"], ["ab   ", "größe"]]);
     }
 }

@@ -5,7 +5,11 @@ use std::time::Duration;
 use brig_runtime::stats::{DeviceCount, Interface, Statistics};
 use serde_json::{Value, json};
 
-use super::{Colour, size::bytes};
+use super::{
+    Colour,
+    size::bytes,
+    table::{BETWEEN, padded},
+};
 
 /// What one container uses.
 #[derive(Debug, Clone, PartialEq)]
@@ -97,17 +101,14 @@ const HEADING: [&str; 7] =
 pub fn rows_table(rows: &[Row], colour: Colour) -> String {
     let heading = HEADING.map(str::to_owned);
     let cells: Vec<[String; 7]> = std::iter::once(heading).chain(rows.iter().map(Row::cells)).collect();
-    let widths: [usize; 7] =
-        std::array::from_fn(|column| cells.iter().map(|row| row[column].chars().count()).max().unwrap_or(0));
     let mut table = String::new();
-    for (place, row) in cells.iter().enumerate() {
-        let padded = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}"));
-        let line = padded.collect::<Vec<_>>().join("  ");
+    for (place, row) in padded(cells).into_iter().enumerate() {
+        let line = row.join(BETWEEN);
         let is_close = place.checked_sub(1).and_then(|place| rows.get(place)).is_some_and(Row::is_close);
         table.push_str(&match (colour, place) {
-            (Colour::On, 0) => format!("\x1b[1m{}\x1b[0m", line.trim_end()),
-            (Colour::On, _) if is_close => format!("\x1b[31m{}\x1b[0m", line.trim_end()),
-            _ => line.trim_end().to_owned(),
+            (Colour::On, 0) => format!("\x1b[1m{line}\x1b[0m"),
+            (Colour::On, _) if is_close => format!("\x1b[31m{line}\x1b[0m"),
+            _ => line,
         });
         table.push('\n');
     }
