@@ -62,7 +62,7 @@ impl World {
 }
 
 /// Where cgroups of this name may be.
-fn groups(group: &str) -> impl Iterator<Item = PathBuf> {
+pub(crate) fn groups(group: &str) -> impl Iterator<Item = PathBuf> {
     let top = Path::new("/sys/fs/cgroup");
     let hierarchies = fs::read_dir(top).into_iter().flatten().flatten().map(|entry| entry.path());
     hierarchies.chain([top.to_owned()]).map(move |path| path.join(group))

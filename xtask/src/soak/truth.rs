@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::parent::began;
 use super::score::Status;
+use crate::faults::left;
 
 /// Where a container leaves traces.
 #[derive(Debug)]
@@ -23,7 +24,7 @@ pub(super) struct Traces {
 /// # Errors
 /// What they tell is not so.
 pub(super) fn explained(code: i32, said: &str, errors: &str, traces: &Traces) -> Result<Status, String> {
-    let groups = groups(&traces.group);
+    let groups: Vec<PathBuf> = left::groups(&traces.group).filter(|path| path.is_dir()).collect();
     if code != 0 {
         return match errors.contains("does not exist") {
             false => Err(format!("state fails: {}", errors.trim())),
@@ -92,14 +93,6 @@ fn alive(status: Status, pid: i32, inside: &BTreeSet<i32>, frozen: bool, traces:
         | Status::Paused
         | Status::Stopped => None,
     }
-}
-
-/// The folders of a cgroup, in whatever hierarchy there is one.
-fn groups(group: &str) -> Vec<PathBuf> {
-    let top = Path::new("/sys/fs/cgroup");
-    let hierarchies = fs::read_dir(top).into_iter().flatten().flatten().map(|entry| entry.path());
-    let groups = hierarchies.chain([top.to_owned()]).map(|path| path.join(group));
-    groups.filter(|path| path.is_dir()).collect()
 }
 
 /// Of a group and those below it.
