@@ -1,6 +1,6 @@
 //! Resources, and other sections of `linux`.
 
-use super::{ROOT, judged, linux, process, table, top};
+use super::{ROOT, judged, linux, table, top};
 use brig_plan::load;
 use brig_plan::rules::{self, CgroupRights, Facts};
 
