@@ -1,7 +1,6 @@
 //! Propagation, flags, and bind mounts, id-mapped ones too.
 
 use std::fs;
-use std::os::unix::fs::chown;
 
 use super::{MOUNTS, bind, nested, seen, tmpfs};
 use crate::common::{self, Brig, Bundle, Folder, set_namespace};

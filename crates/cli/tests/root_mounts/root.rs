@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 
-use super::{MOUNTS, bind, seen, tmpfs};
+use super::{MOUNTS, seen};
 use crate::common::{self, Brig, Bundle, unique};
 use serde_json::json;
 
