@@ -281,6 +281,31 @@ fn with_no_new_privileges_the_filter_need_not_allow_what_brig_does_before() {
 }
 
 #[test]
+fn a_filter_that_is_older_than_a_call_of_brig_init_keeps_no_program_from_being_found_and_started() {
+    if common::cannot_run() {
+        return;
+    }
+    // As CRI-O's for the first container of a privileged pod.
+    let profile = json!({
+        "defaultAction": "SCMP_ACT_ALLOW",
+        "syscalls": [{ "names": ["close_range", "faccessat2"], "action": "SCMP_ACT_ERRNO" }],
+    });
+    let brig = Brig::new();
+    for (args, expected) in [(&["/bin/echo", "a path"], "a path\n"), (&["echo", "a name"], "a name\n")] {
+        let bundle = filtered(Bundle::with_args(args), &profile);
+        bundle.change(|config| config["process"]["noNewPrivileges"] = json!(false));
+        assert_eq!(brig.run_bundle(&bundle).text(), expected);
+        bundle.change(|config| config["process"]["args"] = json!(["sleep", "1000"]));
+        let id = brig.start(&bundle);
+        assert_eq!(brig.run(&[&["exec", &id], &args[..]].concat()).text(), expected, "exec");
+    }
+    let bundle = filtered(Bundle::with_args(&["/etc/passwd"]), &profile);
+    bundle.change(|config| config["process"]["noNewPrivileges"] = json!(false));
+    let ended = brig.run_bundle(&bundle);
+    assert!(ended.stderr.contains("permission denied"), "{ended:?}");
+}
+
+#[test]
 fn the_program_comes_before_every_answer() {
     if common::cannot_run() {
         return;

@@ -49,14 +49,16 @@ pub(crate) fn close_all_but(mut kept: [BorrowedFd<'_>; 2], preserved: u32) -> Re
 }
 
 /// Closes descriptors `first` to `last`, which nothing owns.
+///
+/// The kernel itself has no EPERM here: that is a filter, such as CRI-O's for the first container of a privileged pod.
 pub(crate) fn close(first: u32, last: u32) -> Result<(), Errno> {
     match close_range::close(first, last) {
-        Err(Errno::NOSYS) => close_without_range(c"/proc/self/fd", first, last),
+        Err(Errno::NOSYS | Errno::PERM) => close_without_range(c"/proc/self/fd", first, last),
         other => other,
     }
 }
 
-/// [`close`] before Linux 5.9: what `path` lists, or every number if the kernel does not vouch for that list.
+/// [`close`] without close_range(2): what `path` lists, or every number if the kernel does not vouch for that list.
 fn close_without_range(path: &CStr, first: u32, last: u32) -> Result<(), Errno> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     match fs::openat(CWD, path, flags, Mode::empty()) {
