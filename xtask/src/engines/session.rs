@@ -35,7 +35,7 @@ const PROGRAMS: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
 /// warns that we have no terminal. What a weight is of 512 shares, and of 256, which runc 1.4 reckons otherwise than runc 1.1. And
 /// what brig says behind runc's words: the entry of the configuration, and the cause.
 const ALIKE: [&str; 10] = [
-    r"s/\b[0-9a-f]{64}\b/<id>/g",
+    r"s/(\b|_)[0-9a-f]{64}\b/\1<id>/g",
     r"s/\b[0-9a-f]{12}\b/<short id>/g",
     r#"s/^time="[0-9T:.Z+-]*" //"#,
     "/error waiting for container: context canceled/d",
