@@ -57,6 +57,8 @@ rm "$ENGINES/logged"
 rm -f events
 ctr events >events &
 watcher=$!
+# Until it listens, nothing is heard of what is changed.
+until_it sh -c 'ctr namespaces label default heard="$(date +%N)"; [ -s events ]'
 status run --rm --memory-limit 16777216 $BOX one sh -c 'x=a; while :; do x=$x$x; done' 2>/dev/null
 run -d $BOX one sleep 1000
 ctr tasks pause one
