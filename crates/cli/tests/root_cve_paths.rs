@@ -234,9 +234,18 @@ fn cve_2025_52565_a_console_is_the_terminal_itself_whatever_links_say() {
 /// Tries to write whatever there is of the cgroups.
 const WRITE: &str = "cd /sys/fs/cgroup; for place in . */ */*/; do
     mkdir $place/evil 2>/dev/null && echo made $place/evil;
-    for file in cgroup.procs notify_on_release release_agent cgroup.subtree_control memory.max memory.limit_in_bytes; do
+    for file in cgroup.procs MORE; do
         test -e $place/$file && echo 1 2>/dev/null >$place/$file && echo wrote $place/$file;
     done; done; grep -c ' /sys/fs/cgroup[^ ]* rw' /proc/self/mountinfo; true";
+/// More files that he would like to write: of his own group they would be his end.
+const MORE: &str = "notify_on_release release_agent cgroup.subtree_control memory.max memory.limit_in_bytes";
+
+/// The options of the mount of cgroups.
+fn cgroup_options(config: &mut serde_json::Value) -> &mut Vec<serde_json::Value> {
+    let mounts = config["mounts"].as_array_mut().unwrap();
+    let cgroup = mounts.iter_mut().find(|mount| mount["destination"] == "/sys/fs/cgroup").unwrap();
+    cgroup["options"].as_array_mut().unwrap()
+}
 
 #[test]
 fn cve_2023_25809_read_only_cgroups_are_that_without_a_cgroup_namespace_too() {
@@ -244,15 +253,29 @@ fn cve_2023_25809_read_only_cgroups_are_that_without_a_cgroup_namespace_too() {
         return;
     }
     for namespace in ["none", "own"] {
-        let bundle = Bundle::script(WRITE).in_user_namespace().edit(|config| {
+        let bundle = Bundle::script(&WRITE.replace("MORE", MORE)).in_user_namespace().edit(|config| {
             if namespace == "none" {
                 drop_namespace(config, "cgroup");
             }
-            let mounts = config["mounts"].as_array_mut().unwrap();
-            let cgroup = mounts.iter_mut().find(|mount| mount["destination"] == "/sys/fs/cgroup").unwrap();
-            assert!(cgroup["options"].as_array().unwrap().contains(&json!("ro")));
+            assert!(cgroup_options(config).contains(&json!("ro")));
         });
         let ended = Brig::new().run_bundle(&bundle).ok();
         assert_eq!(ended.stdout, "0\n", "{namespace}: {ended:?}");
     }
+}
+
+#[test]
+fn cve_2023_25809_the_attack_works_where_cgroups_are_writable() {
+    if common::cannot_run() {
+        return;
+    }
+    // A group of his own, whose root he is.
+    let bundle = Bundle::script(&WRITE.replace("MORE", "")).edit(|config| {
+        set_namespace(config, "cgroup", None);
+        cgroup_options(config).retain(|option| option != "ro");
+    });
+    let (brig, id) = (Brig::new(), unique("c"));
+    let said = brig.run(&["run", "--bundle", bundle.path().to_str().unwrap(), &id]).text();
+    assert!(said.contains("made ") && said.contains("/cgroup.procs\n") && !said.ends_with("\n0\n"), "{said}");
+    brig.assert_nothing_of(&id);
 }

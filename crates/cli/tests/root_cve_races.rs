@@ -1,5 +1,5 @@
 //! Attacks on the making of mounts, by links that a neighbour exchanges while brig looks: CVE-2021-30465, CVE-2024-45310,
-//! CVE-2019-19921, CVE-2023-27561, CVE-2023-28642. Root, in a private mount namespace.
+//! CVE-2019-19921, CVE-2023-27561, CVE-2023-28642, CVE-2025-52565. Root, in a private mount namespace.
 #![allow(clippy::unwrap_used, reason = "a test ends where its preparation fails")]
 
 mod common;
@@ -11,8 +11,10 @@ use std::{
 };
 
 use common::{
-    Brig, Bundle, Folder,
-    attack::{Swapper, kernel_says, listed, race},
+    Brig, Bundle, Ended, Folder,
+    attack::{Swapper, kernel_says, listed, race, race_by},
+    terminal::HostTerminal,
+    unique,
 };
 use serde_json::json;
 
@@ -189,4 +191,73 @@ fn cve_2021_30465_what_is_done_late_to_a_new_mount_is_done_to_that_mount_whereve
         }
         assert_eq!(ended.stdout.lines().count(), 2, "{ended:?}");
     });
+}
+
+/// A directory for `/dev` with a null device, in which `pts` and `other` are exchanged: whichever the devpts does not lie on has a link to a trap
+/// under each name that a terminal can have.
+fn dev_with_a_trap() -> (Folder, Swapper) {
+    let dev = Folder::new("dev");
+    fs::write(dev.join("trap"), "trap\n").unwrap();
+    let (kind, number) = (rustix::fs::FileType::CharacterDevice, rustix::fs::makedev(1, 3));
+    rustix::fs::mknodat(rustix::fs::CWD, dev.join("null"), kind, 0o666.into(), number).unwrap();
+    for name in ["pts", "other"] {
+        fs::create_dir(dev.join(name)).unwrap();
+        for link in ["0", "1", "2", "ptmx"] {
+            symlink("../trap", dev.join(name).join(link)).unwrap();
+        }
+    }
+    let attacker = Swapper::of(dev.join("pts"), dev.join("other"));
+    (dev, attacker)
+}
+
+#[test]
+fn cve_2025_52565_a_terminal_whose_directory_is_exchanged_is_the_console_or_there_is_none() {
+    if common::cannot_run() {
+        return;
+    }
+    let (dev, attacker) = dev_with_a_trap();
+    let devpts = ["newinstance", "ptmxmode=0666", "mode=0620"];
+    let bundle = ["/dev", "/dev/pts", "/dev/shm", "/dev/mqueue"]
+        .into_iter()
+        .fold(
+            Bundle::script("stat -c '%F %t' /dev/console >/seen; echo evil >/dev/console"),
+            Bundle::without_mount,
+        )
+        .mount(bind(dev.path(), "/dev"))
+        .mount(json!({ "destination": "/dev/pts", "type": "devpts", "source": "devpts", "options": devpts }))
+        .edit(|config| config["process"]["terminal"] = json!(true));
+    let (brig, seen) = (Brig::new(), bundle.rootfs().join("seen"));
+    let run = || {
+        fs::write(&seen, "").unwrap();
+        let terminal = HostTerminal::new(10, 20);
+        let run = brig.command(&["run", "--bundle", bundle.path().to_str().unwrap(), &unique("c")]);
+        let code = terminal.spawn(&run).wait().unwrap().code().unwrap();
+        Ended { code, stdout: fs::read_to_string(&seen).unwrap(), stderr: terminal.shown() }
+    };
+    race_by(attacker, run, |ended| {
+        assert_eq!(fs::read_to_string(dev.join("trap")).unwrap(), "trap\n", "{ended:?}");
+        let terminal = "character special file 88\n";
+        assert!(ended.stdout == terminal || ended.code != 0 && ended.stdout.is_empty(), "{ended:?}");
+    });
+}
+
+#[test]
+fn cve_2025_52565_a_bind_of_the_terminal_by_its_path_does_follow_the_link() {
+    if common::cannot_run() {
+        return;
+    }
+    let (dev, attacker) = dev_with_a_trap();
+    // The terminal is there, and its name is looked up after that.
+    let script = format!(
+        "cd {}; mkdir steady; touch console; mount -t devpts -o newinstance,ptmxmode=666 devpts steady
+        exec 3<>steady/ptmx; mount --bind steady pts
+        for n in $(seq 10000); do
+            mount --bind pts/0 console 2>/dev/null || continue
+            if test -f console; then cat console; exit; fi
+            umount console
+        done",
+        dev.path().display()
+    );
+    assert_eq!(kernel_says(&script), "trap\n");
+    assert!(attacker.count() > 0);
 }

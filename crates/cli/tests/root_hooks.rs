@@ -3,7 +3,7 @@
 
 mod common;
 
-use std::{fs, time::Instant};
+use std::{fs, process::Command, time::Instant};
 
 use common::{Brig, Bundle, Ended, Folder, cgroups_named, namespace_of, unique};
 use serde_json::{Value, json};
@@ -309,7 +309,13 @@ fn a_hook_gets_no_descriptor_but_its_streams() {
         // `ls` opens the directory that it lists.
         logged = logged.hooks(kind, &[&format!("ls /proc/self/fd | tr '\\n' ' ' >LOG/{kind}")]);
     }
-    Brig::new().run_bundle(&logged.bundle).ok();
+    // A caller who leaves some open.
+    let (brig, path) = (Brig::new(), logged.bundle.path().to_str().unwrap());
+    let run = brig.command(&["run", "--bundle", path, &unique("c")]);
+    let mut careless = Command::new("bash");
+    careless.args(["-c", "exec 7</ 8</proc 9</dev/null; exec \"$@\"", "bash"]);
+    careless.arg(run.get_program()).args(run.get_args());
+    brig.finish(careless).ok();
     for kind in KINDS {
         assert_eq!(logged.read(kind), "0 1 2 3 ", "{kind}");
     }

@@ -71,6 +71,8 @@ wire_struct! {
         pub fds: Fds,
         /// Namespaces to join.
         pub entry: Entry<'a>,
+        /// The capabilities that are kept when they are joined, of those that there are. `None`: all.
+        pub kept: Option<u64>,
         /// The session keyring to join.
         pub keyring: Option<Keyring<'a>>,
         /// The user's process.

@@ -12,8 +12,7 @@ use rustix::{process, thread};
 use crate::fault::At;
 use crate::parent::Parent;
 use crate::{
-    Never, fds, gate, identity, keyring, namespaces, payload, pivot, procfs, scheduling, seccomp, stdio,
-    terminal,
+    Never, gate, identity, keyring, namespaces, payload, pivot, procfs, scheduling, seccomp, stdio, terminal,
 };
 
 /// Carries out `task` and becomes the user's program.
@@ -24,12 +23,18 @@ pub(crate) fn become_another(
 ) -> Never {
     let process = &task.process;
     stdio::take(&task.fds, &mut descriptors)?;
-    // The host's proc, while it is in sight: what we join may be hostile.
-    let labelled = process.apparmor_profile.is_some() || process.selinux_label.is_some();
-    let proc = if labelled { Some(procfs::host().at(Step::Label)?) } else { None };
+    // For the execve to come, which inherits them. Through the host's proc while it is in sight: what we join may be hostile,
+    // and who may trace everybody there would find the host behind that descriptor.
+    if process.apparmor_profile.is_some() || process.selinux_label.is_some() {
+        identity::set_labels(process, Some(&procfs::host().at(Step::Label)?))?;
+    }
     scheduling::first_affinity(process)?;
     parent.begins(Step::JoinNamespaces)?;
-    namespaces::enter(&task.entry, &task.fds, &mut descriptors, parent)?;
+    namespaces::join(&task.entry, &task.fds, &mut descriptors, parent)?;
+    // While nobody in there sees us, and who may trace everybody cannot take what we still have.
+    identity::bound(process, parent)?;
+    identity::keep(task.kept)?;
+    namespaces::enter(&task.entry, parent)?;
     process::setsid().at(Step::Arrive)?;
     if let Some(wanted) = &task.keyring {
         keyring::join(wanted, parent)?;
@@ -46,14 +51,12 @@ pub(crate) fn become_another(
     }
     scheduling::apply(process)?;
     scheduling::limit(process, parent)?;
-    identity::set_labels(process, proc.as_ref())?;
     let filter = seccomp::take(process, parent)?;
     filter.load_when(SeccompLoad::BeforeDrop, parent)?;
     let unprivileged = identity::drop_privileges(process, parent, &inside)?;
     parent.begins(Step::FindExecutable)?;
     let found = payload::find(process, &unprivileged)?;
     filter.load_when(SeccompLoad::WithListener, parent)?;
-    fds::leave_any_to_execve(proc);
 
     let environment = payload::environment(process);
     gate::wait(None, task.fds.preserved, parent)?;

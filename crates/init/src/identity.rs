@@ -36,12 +36,26 @@ pub(crate) fn set_labels(process: &Process<'_>, proc: Option<&OwnedFd>) -> Outco
     Ok(())
 }
 
+/// The bounding set.
+pub(crate) fn bound(process: &Process<'_>, parent: &Parent) -> Outcome<()> {
+    parent.enters(Step::Bounding, 0);
+    process.capabilities.as_ref().map_or(Ok(()), |sets| drop_bounding(sets).at(Step::Bounding))
+}
+
+/// Gives up all capabilities but `kept`, where there is something to give up.
+pub(crate) fn keep(kept: Option<u64>) -> Outcome<()> {
+    let Some(kept) = kept.map(CapabilitySet::from_bits_retain) else { return Ok(()) };
+    let held = thread::capabilities(None).at(Step::Capabilities)?;
+    let sets = CapabilitySets {
+        effective: held.effective & kept,
+        permitted: held.permitted & kept,
+        inheritable: held.inheritable & kept,
+    };
+    thread::set_capabilities(None, sets).at(Step::Capabilities)
+}
+
 /// From root to the user: the order is the point, and is explained at each [`Step`].
 pub(crate) fn drop_privileges(process: &Process<'_>, parent: &Parent, _: &Inside) -> Outcome<Unprivileged> {
-    parent.enters(Step::Bounding, 0);
-    if let Some(capabilities) = &process.capabilities {
-        drop_bounding(capabilities).at(Step::Bounding)?;
-    }
     let cwd_for_user = change_directory(process)?;
     become_user(process)?;
     if cwd_for_user {

@@ -40,7 +40,8 @@ pub(crate) fn become_first(
     stdio::take(&task.fds, &mut descriptors)?;
     scheduling::first_affinity(&task.process)?;
     parent.begins(Step::JoinNamespaces)?;
-    namespaces::enter(&task.entry, &task.fds, &mut descriptors, parent)?;
+    namespaces::join(&task.entry, &task.fds, &mut descriptors, parent)?;
+    namespaces::enter(&task.entry, parent)?;
     parent.begins(Step::CgroupNamespace)?;
     let gate = gate::take(&task.fds, &mut descriptors)?;
     process::setsid().at(Step::Arrive)?;
@@ -181,6 +182,7 @@ fn settle(
     scheduling::limit(process, parent)?;
     identity::set_labels(process, proc)?;
     filter.load_when(SeccompLoad::BeforeDrop, parent)?;
+    identity::bound(process, parent)?;
     identity::drop_privileges(process, parent, inside)
 }
 

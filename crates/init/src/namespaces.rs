@@ -25,8 +25,8 @@ const USER: u32 = 0x1000_0000;
 /// `CLONE_NEWTIME`.
 const TIME: u32 = 0x80;
 
-/// Carries out `entry`. Where a second clone is needed it is the copy that returns; the original leaves.
-pub(crate) fn enter(
+/// Joins those of `entry` that are joined.
+pub(crate) fn join(
     entry: &Entry<'_>,
     fds: &Fds,
     descriptors: &mut impl Iterator<Item = OwnedFd>,
@@ -36,11 +36,17 @@ pub(crate) fn enter(
         // Before the first: processes in there may not look at us (CVE-2016-9962).
         process::set_dumpable_behavior(DumpableBehavior::NotDumpable).at(Step::JoinNamespaces)?;
         let namespaces = descriptors.by_ref().take(fds.namespaces as usize).collect::<Vec<_>>();
-        join(entry, &namespaces)?;
+        join_each(entry, &namespaces)?;
         if let Some(timeline) = parent.timeline() {
             timeline.set_clock();
         }
     }
+    Ok(())
+}
+
+/// Makes the others. Where a second clone is needed it is the copy that returns; the original leaves. From then on who is in a
+/// PID namespace that was joined sees us.
+pub(crate) fn enter(entry: &Entry<'_>, parent: &Parent) -> Outcome<()> {
     if entry.unshare & TIME != 0 {
         parent.enters(Step::TimeNamespace, 0);
         setns::unshare(TIME).at(Step::TimeNamespace)?;
@@ -63,7 +69,7 @@ pub(crate) fn enter(
     Ok(())
 }
 
-fn join(entry: &Entry<'_>, namespaces: &[OwnedFd]) -> Outcome<()> {
+fn join_each(entry: &Entry<'_>, namespaces: &[OwnedFd]) -> Outcome<()> {
     if let (true, Some(init)) = (entry.by_pidfd != 0, namespaces.first()) {
         return setns::setns(init, entry.by_pidfd).at(Step::JoinNamespaces);
     }

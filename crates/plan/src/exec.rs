@@ -6,7 +6,7 @@
 //! the container's; limits, AppArmor profile and no_new_privs are always the object's.
 
 use brig_handshake::namespaces::Entry;
-use brig_handshake::process::{Process, Seccomp};
+use brig_handshake::process::{Process, Seccomp, SeccompLoad};
 use brig_handshake::task::{ExecTask, Fds};
 
 use crate::capabilities::{self, Reader};
@@ -102,6 +102,7 @@ pub fn exec<'a>(template: &ExecTemplate<'a>, request: &ExecRequest<'a>) -> Resul
             preserved: request.preserve_fds,
         },
         entry: entry(template),
+        kept: kept(template, &process),
         keyring: template.keyring.clone(),
         process,
     };
@@ -119,6 +120,31 @@ fn entry<'a>(template: &ExecTemplate<'_>) -> Entry<'a> {
         second: (template.namespaces & clone::NEWPID != 0).then_some(0),
         become_root: template.namespaces & clone::NEWUSER != 0,
     }
+}
+
+/// What steps of an exec need behind its second clone: to give the streams to the user, to go where root may go, and to become
+/// the user.
+const STEPS: [&str; 5] = ["CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_SETGID", "CAP_SETUID", "CAP_SETPCAP"];
+
+/// The capabilities with which the process comes into the sight of the container's. In a user namespace nobody of the
+/// container's may trace it, and without a PID namespace of the container's own it was in sight before.
+fn kept(template: &ExecTemplate<'_>, process: &Process<'_>) -> Option<u64> {
+    if template.namespaces & (clone::NEWPID | clone::NEWUSER) != clone::NEWPID {
+        return None;
+    }
+    let sets = process.capabilities.as_ref()?;
+    let loads_early = process.seccomp.as_ref().is_some_and(|it| it.load == SeccompLoad::BeforeDrop);
+    let more = [
+        (loads_early, "CAP_SYS_ADMIN"),
+        (process.io_priority.is_some(), "CAP_SYS_ADMIN"),
+        (process.io_priority.is_some() || process.scheduler.is_some(), "CAP_SYS_NICE"),
+        (!process.rlimits.is_empty(), "CAP_SYS_RESOURCE"),
+    ];
+    let more = more.into_iter().filter(|(needed, _)| *needed).map(|(_, name)| name);
+    let names: Vec<_> = STEPS.into_iter().chain(more).collect();
+    Some(
+        Reader::new(template.last_capability).mask(&names) | sets.permitted | sets.inheritable | sets.ambient,
+    )
 }
 
 /// The container's filter, loaded when this process may load it.

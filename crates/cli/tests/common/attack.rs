@@ -60,11 +60,18 @@ impl Swapper {
 /// Runs the bundle often while the attacker is at work, and until it came to run at all: many a look at what is exchanged
 /// ends in a refusal.
 #[track_caller]
-pub(crate) fn race(attacker: Swapper, bundle: &Bundle, mut look: impl FnMut(&Ended)) {
-    let (brig, many) = (Brig::new(), many(40));
+pub(crate) fn race(attacker: Swapper, bundle: &Bundle, look: impl FnMut(&Ended)) {
+    let brig = Brig::new();
+    race_by(attacker, || brig.run_bundle(bundle), look);
+}
+
+/// The same, of a bundle that is run in another way.
+#[track_caller]
+pub(crate) fn race_by(attacker: Swapper, mut run: impl FnMut() -> Ended, mut look: impl FnMut(&Ended)) {
+    let many = many(40);
     let (mut times, mut ran) = (0, 0);
     while times < many || ran == 0 {
-        let ended = brig.run_bundle(bundle);
+        let ended = run();
         times += 1;
         ran += usize::from(ended.code == 0);
         look(&ended);

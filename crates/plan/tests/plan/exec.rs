@@ -113,6 +113,27 @@ fn added_capabilities_are_never_inheritable_and_ambient_only_where_that_can_be()
     assert_eq!(changed(&template(""), add()).unwrap_err().path(), "process.capabilities");
 }
 
+/// CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_SETGID, CAP_SETUID, CAP_SETPCAP.
+const STEPS: u64 = 1 | 1 << 1 | 1 << 6 | 1 << 7 | 1 << 8;
+
+#[test]
+fn who_comes_into_sight_keeps_what_later_steps_need_and_what_it_is_to_have() {
+    let (kill, admin, nice, resource) = (1 << 5, 1 << 21, 1 << 23, 1 << 24);
+    let ls = || Changes { args: vec!["ls"], ..Changes::default() };
+    let kept = |process: &str| changed(&template(process), ls()).unwrap().task.kept;
+    let sets = r#","capabilities":{"bounding":["CAP_KILL"],"permitted":["CAP_KILL"]}"#;
+    assert_eq!(kept(""), None, "all, as the container's process");
+    // A filter that no_new_privs does not open the way for.
+    assert_eq!(kept(sets), Some(STEPS | kill | admin));
+    let settled = format!(r#"{sets},"noNewPrivileges":true"#);
+    assert_eq!(kept(&settled), Some(STEPS | kill));
+    let scheduled = r#","ioPriority":{"class":"IOPRIO_CLASS_RT","priority":1}"#;
+    assert_eq!(kept(&format!("{settled}{scheduled}")), Some(STEPS | kill | admin | nice));
+    let limited = r#"{"args":["/x"],"cwd":"/","rlimits":[{"type":"RLIMIT_CPU","soft":1,"hard":1}],"noNewPrivileges":true}"#;
+    let plan = whole(&template(&settled), limited).unwrap();
+    assert_eq!(plan.task.kept, Some(STEPS | kill | resource));
+}
+
 #[test]
 fn no_new_privileges_and_terminal_are_the_requests_own() {
     let template = template(r#","noNewPrivileges":true"#);
