@@ -206,6 +206,8 @@ fn dev_with_a_trap() -> (Folder, Swapper) {
             symlink("../trap", dev.join(name).join(link)).unwrap();
         }
     }
+    // Where runtimes have it that open the terminal by way of its name.
+    symlink("pts/ptmx", dev.join("ptmx")).unwrap();
     let attacker = Swapper::of(dev.join("pts"), dev.join("other"));
     (dev, attacker)
 }

@@ -10,10 +10,13 @@ use std::{
     process::{Command, Stdio},
 };
 
-use common::{Brig, Bundle, attack::lacks_perl, cgroup::is_v2, eventually, set_namespace, unique};
+use common::{Brig, Bundle, Folder, attack::lacks_perl, cgroup::is_v2, eventually, set_namespace, unique};
+use serde_json::json;
 
 const PROBE: &str = include_str!("data/inside.pl");
 const ALLOWED: &str = include_str!("data/inside.tsv");
+/// What brig holds on the host: the same form.
+const PARENT: &str = include_str!("data/parent.tsv");
 
 /// Numbers of prctl(2), keyctl(2), ioprio_get(2), getitimer(2) and get_mempolicy(2).
 const SYSCALLS: &str =
@@ -25,15 +28,15 @@ const CARELESS: &str =
 
 /// One row of the list.
 struct Row {
-    /// All of these have to be so: `run`, `exec`, `user`, `host`, `ptrace`, `v1`, `v2`.
+    /// All of these have to be so: a hook's kind; or `run`, `exec`, `user`, `host`, `ptrace`, `v1`, `v2`.
     when: Vec<&'static str>,
     /// It need not be there.
     may_be_absent: bool,
     what: &'static str,
 }
 
-fn rows() -> Vec<Row> {
-    let lines = ALLOWED.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+fn rows(text: &'static str) -> Vec<Row> {
+    let lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
     lines
         .map(|line| {
             let fields: Vec<&str> = line.split('\t').collect();
@@ -86,10 +89,15 @@ fn carelessly(brig: &Brig, words: &[&str]) -> String {
 
 fn compare(seen: &str, facts: &[&str]) {
     assert!(seen.ends_with("done\n"), "{seen}");
-    let (rows, host) = (rows(), namespaces_of_the_host());
+    let host = namespaces_of_the_host();
+    explain(&seen.lines().map(|line| translated(line, &host)).collect::<Vec<_>>(), ALLOWED, facts);
+}
+
+/// Every line is in the list, and everything in the list is there.
+fn explain(lines: &[String], list: &'static str, facts: &[&str]) {
+    let rows = rows(list);
     let rows: Vec<&Row> =
         rows.iter().filter(|row| row.when.iter().all(|word| facts.contains(word))).collect();
-    let lines: Vec<String> = seen.lines().map(|line| translated(line, &host)).collect();
     let unexplained: Vec<_> =
         lines.iter().filter(|line| !rows.iter().any(|row| fits(row.what, line))).collect();
     assert!(unexplained.is_empty(), "{facts:?}: nobody says why: {unexplained:#?}");
@@ -167,6 +175,30 @@ fn a_parent_that_waits_holds_what_tells_it_of_the_end_and_of_signals_and_nothing
     brig.run(&["kill", &id, "KILL"]).ok();
     for mut parent in parents {
         parent.wait().unwrap();
+    }
+}
+
+#[test]
+fn whatever_the_parent_holds_while_hooks_run_is_explained() {
+    if common::cannot_run() {
+        return;
+    }
+    let log = Folder::new("log");
+    let bundle = Bundle::with_args(&["true"]).edit(|config| {
+        for kind in ["createRuntime", "poststart", "poststop"] {
+            // The shell is the hook, whose parent brig is.
+            let script = format!(
+                "for fd in /proc/$PPID/fd/*; do readlink $fd >>{}/{kind}; done",
+                log.path().display()
+            );
+            config["hooks"][kind] = json!([{ "path": "/bin/sh", "args": ["sh", "-c", script] }]);
+        }
+    });
+    let brig = Brig::new();
+    carelessly(&brig, &["run", "--bundle", bundle.path().to_str().unwrap(), &unique("c")]);
+    for kind in ["createRuntime", "poststart", "poststop"] {
+        let held = fs::read_to_string(log.join(kind)).unwrap();
+        explain(&held.lines().map(str::to_owned).collect::<Vec<_>>(), PARENT, &[kind]);
     }
 }
 

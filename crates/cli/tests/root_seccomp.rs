@@ -208,21 +208,31 @@ fn the_filter_is_loaded_while_that_is_permitted_and_otherwise_as_late_as_can_be(
         return;
     }
     let load = "seccomp(SECCOMP_SET_MODE_FILTER";
+    let execve = r#"execve("/bin/true""#;
+    // An exec gives up first what nobody in the container is to see it with.
     let orders = [
-        (false, [load, "PR_CAPBSET_DROP", "setresuid(", "capset(", r#"execve("/bin/true""#]),
-        (true, ["PR_CAPBSET_DROP", "setresuid(", "capset(", load, r#"execve("/bin/true""#]),
+        (
+            false,
+            [load, "PR_CAPBSET_DROP", "setresuid(", "capset(", execve],
+            ["PR_CAPBSET_DROP", "capset(", load, "setresuid(", execve],
+        ),
+        (
+            true,
+            ["PR_CAPBSET_DROP", "setresuid(", "capset(", load, execve],
+            ["PR_CAPBSET_DROP", "capset(", "setresuid(", load, execve],
+        ),
     ];
-    for (no_new_privileges, order) in orders {
+    for (no_new_privileges, of_run, of_exec) in orders {
         let bundle = filtered(Bundle::with_args(&["/bin/true"]), &without(&["mkdir"]));
         bundle.change(|config| config["process"]["noNewPrivileges"] = json!(no_new_privileges));
         let (brig, path) = (Brig::new(), bundle.path().to_str().unwrap().to_owned());
         let trace = traced(&brig, &["run", "--bundle", &path, &unique("c")]);
-        let found = places(&trace, &order);
+        let found = places(&trace, &of_run);
         assert!(found.is_sorted(), "run, no_new_privs {no_new_privileges}: {found:?}\n{trace}");
         bundle.change(|config| config["process"]["args"] = json!(["sleep", "1000"]));
         let id = brig.start(&bundle);
         let trace = traced(&brig, &["exec", &id, "/bin/true"]);
-        let found = places(&trace, &order);
+        let found = places(&trace, &of_exec);
         assert!(found.is_sorted(), "exec, no_new_privs {no_new_privileges}: {found:?}\n{trace}");
     }
 }
