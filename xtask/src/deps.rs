@@ -68,7 +68,7 @@ const TABLE: [Row; 12] = [
     },
     Row {
         krate: "xtask",
-        needs: &["brig-handshake", "brig-seccomp", "brig-sys", "nix", "serde_json"],
+        needs: &["brig-handshake", "brig-seccomp", "brig-sys", "nix", "rustix", "serde_json"],
         may: &[],
     },
 ];

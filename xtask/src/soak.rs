@@ -20,7 +20,7 @@ mod choice;
 mod parent;
 mod score;
 mod stage;
-mod truth;
+pub(crate) mod truth;
 mod words;
 
 use std::collections::BTreeMap;

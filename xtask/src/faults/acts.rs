@@ -1,5 +1,9 @@
 //! The commands that are struck, and what has to be there before.
 
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
 use super::bundles::Bundle;
 
 /// One command in one situation.
@@ -43,7 +47,7 @@ const fn act(name: &'static str, bundle: Bundle, command: &'static str, makes: M
 }
 
 /// All of them.
-pub(super) const ACTS: [Act; 16] = [
+pub(super) const ACTS: [Act; 24] = [
     Act { after: &[START, UNTIL_STOPPED], ..act("create", Bundle::Probe, CREATE, Makes::Walls) },
     Act {
         after: &[START, UNTIL_STOPPED],
@@ -52,11 +56,45 @@ pub(super) const ACTS: [Act; 16] = [
     Act { after: &[START, UNTIL_STOPPED], ..act("create, network", Bundle::Network, CREATE, Makes::Walls) },
     Act { before: &[CREATE], after: &[UNTIL_STOPPED], ..act("start", Bundle::Network, START, Makes::Walls) },
     act("run", Bundle::Probe, "run --bundle BUNDLE ID", Makes::Walls),
+    act("run, terminal", Bundle::Terminal, "run --bundle BUNDLE ID", Makes::Walls),
+    Act {
+        after: &[START, UNTIL_STOPPED],
+        ..act(
+            "create, terminal",
+            Bundle::Terminal,
+            "create --console-socket CONSOLE --bundle BUNDLE ID",
+            Makes::Walls,
+        )
+    },
+    Act {
+        after: &[UNTIL_STOPPED],
+        ..act(
+            "run --detach, terminal",
+            Bundle::Terminal,
+            "run --detach --console-socket CONSOLE --bundle BUNDLE ID",
+            Makes::Walls,
+        )
+    },
     act("run --detach", Bundle::Sleep, RUN_DETACHED, Makes::State("running")),
     Act {
         before: &[RUN_DETACHED],
         fails_with: 255,
         ..act("exec", Bundle::Sleep, "exec ID /bin/probe", Makes::Walls)
+    },
+    Act {
+        before: &[RUN_DETACHED],
+        fails_with: 255,
+        ..act("exec, terminal", Bundle::Sleep, "exec --tty ID /bin/probe", Makes::Walls)
+    },
+    Act {
+        before: &[RUN_DETACHED],
+        fails_with: 255,
+        ..act(
+            "exec --detach, terminal",
+            Bundle::Sleep,
+            "exec --detach --tty --console-socket CONSOLE ID /bin/probe",
+            Makes::Walls,
+        )
     },
     Act {
         before: &[RUN_DETACHED],
@@ -82,15 +120,65 @@ pub(super) const ACTS: [Act; 16] = [
         before: &[RUN_DETACHED, PAUSE],
         ..act("resume", Bundle::Sleep, "resume ID", Makes::State("running"))
     },
+    Act { before: &[RUN_DETACHED], ..act("update", Bundle::Sleep, UPDATE, Makes::State("running")) },
     Act {
         before: &[RUN_DETACHED],
         after: &[UNTIL_STOPPED],
         ..act("kill", Bundle::Sleep, "kill ID KILL", Makes::State("stopped"))
     },
+    Act { before: &[RUN_DETACHED], ..act("checkpoint", Bundle::Dumped, CHECKPOINT, Makes::Nothing) },
+    Act {
+        before: &[RUN_DETACHED, CHECKPOINT],
+        ..act("restore", Bundle::Dumped, RESTORE, Makes::State("running"))
+    },
 ];
 
 const DELETE: &str = "delete --force ID";
 const PAUSE: &str = "pause ID";
+const UPDATE: &str = "update --pids-limit 50 ID";
+const CHECKPOINT: &str = "checkpoint --image-path IMAGES ID";
+const RESTORE: &str = "restore --detach --image-path IMAGES --bundle BUNDLE ID";
+
+impl Act {
+    /// Whether what is printed is printed on a terminal.
+    pub(super) fn has_terminal(&self) -> bool {
+        self.name.ends_with(", terminal")
+    }
+
+    /// Whether that is the terminal of who types the command.
+    pub(super) fn is_in_terminal(&self) -> bool {
+        self.has_terminal() && !self.command.contains("CONSOLE")
+    }
+
+    /// Whether it takes so long that a sample goes without it.
+    pub(super) fn is_slow(&self) -> bool {
+        self.bundle == Bundle::Dumped
+    }
+
+    /// Why it cannot be played here.
+    pub(super) fn obstacle(&self) -> Option<&'static str> {
+        let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
+        let controllers = read("/sys/fs/cgroup/cgroup.controllers");
+        let has_pids = controllers.contains("pids") || Path::new("/sys/fs/cgroup/pids").exists();
+        let is_v2_alone = Path::new("/sys/fs/cgroup/cgroup.procs").exists();
+        let is_dumped = self.bundle == Bundle::Dumped;
+        // CRIU takes part in every hierarchy that a process is in, mounted or not.
+        if is_dumped && is_v2_alone && read("/proc/self/cgroup").lines().count() > 1 {
+            Some("needs a machine without hidden cgroup hierarchies")
+        } else if is_dumped && !criu_works() {
+            Some("needs a CRIU that works on this kernel")
+        } else if self.command == UPDATE && !has_pids {
+            Some("needs a pids controller")
+        } else {
+            None
+        }
+    }
+}
+
+fn criu_works() -> bool {
+    let check = Command::new("criu").arg("check").stdin(Stdio::null()).output();
+    check.is_ok_and(|output| output.status.success())
+}
 
 #[cfg(test)]
 mod tests {

@@ -22,16 +22,22 @@ pub(super) enum Bundle {
     Sleep,
     /// Sleeps with the walls of the second.
     UserNamespaceSleep,
+    /// Prints its walls on a terminal.
+    Terminal,
+    /// Sleeps with streams that CRIU finds everywhere.
+    Dumped,
     /// Sleeps in the host's PID namespace, where nothing but its cgroup says what belongs to it.
     SharedSleep,
 }
 
-const ALL: [Bundle; 6] = [
+const ALL: [Bundle; 8] = [
     Bundle::Probe,
     Bundle::UserNamespace,
     Bundle::Network,
     Bundle::Sleep,
     Bundle::UserNamespaceSleep,
+    Bundle::Terminal,
+    Bundle::Dumped,
     Bundle::SharedSleep,
 ];
 /// What the probe calls.
@@ -78,7 +84,7 @@ impl Bundle {
 
     fn edit(self, config: &mut Value, group: &str) {
         walls(config, group);
-        if matches!(self, Self::Sleep | Self::UserNamespaceSleep | Self::SharedSleep) {
+        if matches!(self, Self::Sleep | Self::UserNamespaceSleep | Self::Dumped | Self::SharedSleep) {
             config["process"]["args"] = json!(["/bin/sleep", "100000"]);
         }
         if self.is_in_user_namespace() {
@@ -89,6 +95,7 @@ impl Bundle {
         if self == Self::Network {
             network(config);
         }
+        config["process"]["terminal"] = json!(self == Self::Terminal);
         if self == Self::SharedSleep
             && let Some(namespaces) = config["linux"]["namespaces"].as_array_mut()
         {
@@ -101,7 +108,6 @@ fn walls(config: &mut Value, group: &str) {
     let capabilities =
         ["CAP_AUDIT_WRITE", "CAP_CHOWN", "CAP_KILL", "CAP_MKNOD", "CAP_NET_BIND_SERVICE", "CAP_SETUID"];
     let process = &mut config["process"];
-    process["terminal"] = json!(false);
     process["args"] = json!(["/bin/probe"]);
     process["user"] = json!({ "uid": 0, "gid": 0, "umask": 0o27, "additionalGids": [5, 10] });
     process["capabilities"] =

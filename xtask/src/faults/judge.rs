@@ -20,6 +20,8 @@ pub(super) fn complaints(act: &Act, blow: (Site, Blow), played: &Played, unharme
         Some(Ok(now)) if now == unharmed => {}
         // Behind the gate nobody hears of it; what was killed there is a container that was killed.
         Some(_) if behind_gate(act, blow, played) => {}
+        // What the caller's terminal does not take is lost.
+        Some(Ok(now)) if lost_words(act, blow.0) && is_part(now, unharmed) => {}
         Some(Ok(now)) => {
             let difference = difference(unharmed, now, blow);
             if !difference.is_empty() {
@@ -29,6 +31,7 @@ pub(super) fn complaints(act: &Act, blow: (Site, Blow), played: &Played, unharme
         Some(Err(reason)) => wrong.push(reason.clone()),
         None => wrong.extend(of_failure(act, blow, played)),
     }
+    wrong.extend(played.unexplained.iter().map(|what| format!("state does not explain it: {what}")));
     if played.state.code == -1 {
         wrong.push("state never ends".to_owned());
     }
@@ -51,8 +54,7 @@ pub(super) fn of_the_end(played: &Played) -> Vec<String> {
 /// Whether what was struck is a `brig-init` that nobody listens to any more: it never became the user's program.
 fn behind_gate(act: &Act, (site, blow): (Site, Blow), played: &Played) -> bool {
     // Where processors are slow it has not come to the gate yet when `create` has ended.
-    let ended_waiting = |reason: &String| reason.contains("cannot start a container that has stopped");
-    if site.process > 0 && matches!(&played.outcome, Some(Err(reason)) if ended_waiting(reason)) {
+    if site.process > 0 && matches!(&played.outcome, Some(Err(reason)) if has_ended(reason)) {
         return true;
     }
     let nothing_ran = match &played.outcome {
@@ -63,13 +65,31 @@ fn behind_gate(act: &Act, (site, blow): (Site, Blow), played: &Played) -> bool {
     site.process > 0 && nothing_ran && (act.name == "start" || blow == Blow::Kill)
 }
 
+/// Whether what failed may have been brig that hands on to the terminal it runs in what its container printed.
+fn lost_words(act: &Act, site: Site) -> bool {
+    act.is_in_terminal() && site.process == 0 && errors::is_said_with(site.call)
+}
+
+/// Whether every character of `part` is in `whole`, in the same order.
+fn is_part(part: &str, whole: &str) -> bool {
+    let mut whole = whole.chars();
+    part.chars().all(|wanted| whole.any(|character| character == wanted))
+}
+
+/// Whether `start` says that who waited at the gate has ended: before it looked, or while it did.
+fn has_ended(said: &str) -> bool {
+    ["cannot start a container that has stopped", "container process is already dead"]
+        .iter()
+        .any(|words| said.contains(words))
+}
+
 fn of_failure(act: &Act, (site, blow): (Site, Blow), played: &Played) -> Vec<String> {
     let mut wrong = Vec::new();
     // Rust ends a program that finds no memory, too.
     let died = errors::is_memory(site.call) || errors::is_of_the_library(&played.errors);
-    let itself = site.process == 0;
+    let itself = site.process == 0 || played.traced.signal == Some(libc::SIGKILL);
     // Behind the gate it has its own standard error; who starts it finds it ended, if late enough.
-    if !itself && act.name == "start" && played.errors.contains("cannot start a container that has stopped") {
+    if !itself && act.name == "start" && has_ended(&played.errors) {
         return wrong;
     }
     // Who runs in the foreground ends as what it runs.
@@ -116,6 +136,12 @@ fn difference(then: &str, now: &str, (site, blow): (Site, Blow)) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn words_may_be_lost_on_a_terminal_and_none_may_be_new() {
+        assert!(is_part("Uid:\nb", "Uid: 0\nGid: 0\nb"));
+        assert!(!is_part("Uid: 1", "Uid: 0\nGid: 0"));
+    }
 
     #[test]
     fn a_bound_node_is_the_same_wall_and_a_missing_mask_is_not() {

@@ -23,6 +23,6 @@ for file in pids/pids.max memory/memory.limit_in_bytes pids.max memory.max; do
 done
 if mknod /tmp/device c 1 11 2>/dev/null; then
     (: <>/tmp/device) 2>/dev/null && echo "a forbidden device opens"
-    rm /tmp/device
+    rm -f /tmp/device
 fi
 echo complete

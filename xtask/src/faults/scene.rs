@@ -7,15 +7,19 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::acts::{Act, Makes, UNTIL_STOPPED};
-use super::bundles;
+use super::bundles::{self, Bundle};
 use super::left::{self, World};
+use super::terminal::{self, Terminals};
 use super::tracer::{self, Harm, Traced};
 use crate::old::{self, Feature, How};
+use crate::soak::truth::{Traces, explained};
 
 /// The container's.
 pub(super) const ID: &str = "box";
 /// No command takes longer, whatever is done to it and whoever else wants the processor.
 const LIMIT: Duration = Duration::from_secs(120);
+/// Where a container is dumped to; nobody counts what is there.
+const IMAGES: &str = "/run/images";
 const POLL: Duration = Duration::from_micros(500);
 
 /// What a command ended with and wrote.
@@ -36,6 +40,8 @@ pub(super) struct Played {
     pub(super) outcome: Option<Result<String, String>>,
     /// The state of the container after the command, and its standard error.
     pub(super) state: Ended,
+    /// What of it the kernel shows otherwise.
+    pub(super) unexplained: Option<String>,
     /// What the command left, where it has to leave nothing.
     pub(super) left_by_itself: Vec<String>,
     /// What `delete --force` said if it failed.
@@ -51,6 +57,7 @@ pub(super) struct Scene {
     folder: PathBuf,
     group: String,
     world: World,
+    terminals: Terminals,
     /// The host's namespaces, as the kernel names them.
     namespaces: Vec<String>,
 }
@@ -70,9 +77,10 @@ impl Scene {
         let namespaces = fs::read_dir("/proc/self/ns").map_err(failed)?.flatten();
         let namespaces = namespaces.flat_map(|entry| fs::read_link(entry.path()));
         let namespaces = namespaces.map(|name| name.to_string_lossy().into_owned()).collect();
+        let terminals = Terminals::new(&folder.join("console"), &folder.join("walls"))?;
         let world = World::now(folder, group);
         let (brig, folder, group) = (brig.to_owned(), folder.to_owned(), group.to_owned());
-        Ok(Self { brig, folder, group, world, namespaces })
+        Ok(Self { brig, folder, group, world, terminals, namespaces })
     }
 
     /// Plays `act`, strikes it once, and clears up.
@@ -81,6 +89,8 @@ impl Scene {
     /// What has to be there before cannot be made, or ptrace(2) is not possible.
     pub(super) fn play(&self, act: &Act, harm: Option<Harm>) -> Result<Played, String> {
         self.empty("walls")?;
+        self.terminals.forget();
+        empty_images()?;
         for command in act.before {
             let ended = self.brig(act, command)?;
             if ended.code != 0 {
@@ -92,11 +102,11 @@ impl Scene {
         if let Some(Harm::Without(feature @ Feature { how: How::Calls(_), .. })) = harm {
             words.splice(0..0, old::words_before(feature)?);
         }
-        let mut starter = tracer::starter(&words);
-        starter.stdout(self.open("walls")?).stderr(left::emptied(&self.folder, "errors")?);
+        let starter = self.starter(act, &words)?;
         let traced = tracer::trace(starter, watched, harm, LIMIT)?;
         let mut played = Played { errors: left::read(&self.folder, "errors"), traced, ..Played::default() };
         played.state = self.brig(act, "state ID")?;
+        played.unexplained = self.unexplained(act, &played.state)?;
         if played.traced.code == 0 {
             played.outcome = Some(self.complete(act, &played.state));
         } else if act.before.is_empty() {
@@ -111,6 +121,38 @@ impl Scene {
         Ok(played)
     }
 
+    /// The command, with its streams.
+    fn starter(&self, act: &Act, words: &[String]) -> Result<Command, String> {
+        let input = if act.is_in_terminal() { self.terminals.of_host()? } else { "/dev/null".into() };
+        let mut starter = tracer::starter(words, &input);
+        let is_dumped = act.bundle == Bundle::Dumped;
+        let stdout = if is_dumped {
+            nowhere()?
+        } else if act.is_in_terminal() {
+            terminal::open(&input)?
+        } else {
+            self.open("walls")?
+        };
+        let stderr = left::emptied(&self.folder, "errors")?;
+        starter.stdout(stdout).stderr(if is_dumped { nowhere()? } else { stderr });
+        Ok(starter)
+    }
+
+    /// What `state` says otherwise than the kernel, for longer than it takes to end.
+    fn unexplained(&self, act: &Act, state: &Ended) -> Result<Option<String>, String> {
+        let group = format!("{}/{ID}", self.group);
+        let traces = Traces { folder: self.folder.join("store").join(ID), group };
+        let (mut state, deadline) = (state.clone(), Instant::now() + LIMIT);
+        loop {
+            match explained(state.code, &state.said, &state.errors, &traces) {
+                Ok(_) => return Ok(None),
+                Err(reason) if Instant::now() > deadline => return Ok(Some(reason)),
+                Err(_) => thread::sleep(POLL),
+            }
+            state = self.brig(act, "state ID")?;
+        }
+    }
+
     /// What there is now that the command has succeeded.
     fn complete(&self, act: &Act, state: &Ended) -> Result<String, String> {
         let mut state = state.clone();
@@ -123,7 +165,12 @@ impl Scene {
         }
         let status = if state.code == 0 { status(&state.said) } else { "none" };
         match act.makes {
-            Makes::Walls => Ok(self.walls()),
+            Makes::Walls => {
+                if act.has_terminal() {
+                    self.terminals.settle();
+                }
+                Ok(self.walls())
+            }
             Makes::State(wanted) if status == wanted => Ok(String::new()),
             Makes::Nothing if status == "none" => match self.world.left(&self.folder, &self.group).first() {
                 None => Ok(String::new()),
@@ -160,11 +207,17 @@ impl Scene {
         }
         // What a container writes goes where its walls are looked for.
         let is_start = ["create", "run", "start"].iter().any(|name| command.starts_with(name));
-        let stdout = if is_start { self.open("walls")? } else { left::emptied(&self.folder, "stdout")? };
+        let is_apart = is_start && act.bundle == Bundle::Dumped;
+        let stdout = match (is_apart, is_start) {
+            (true, _) => nowhere()?,
+            (false, true) => self.open("walls")?,
+            (false, false) => left::emptied(&self.folder, "stdout")?,
+        };
+        let stderr = if is_apart { nowhere()? } else { left::emptied(&self.folder, "stderr")? };
         let words = self.words(act, command);
         let (program, words) = words.split_first().ok_or("no command")?;
         let mut run = Command::new(program);
-        run.args(words).stdin(Stdio::null()).stdout(stdout).stderr(left::emptied(&self.folder, "stderr")?);
+        run.args(words).stdin(Stdio::null()).stdout(stdout).stderr(stderr);
         let mut child = run.spawn().map_err(|error| format!("{program}: {error}"))?;
         let deadline = Instant::now() + LIMIT;
         let code = loop {
@@ -199,10 +252,15 @@ impl Scene {
         let text = |path: PathBuf| path.display().to_string();
         let mut words =
             vec![self.brig.display().to_string(), "--root".into(), text(self.folder.join("store"))];
+        if act.bundle == Bundle::Dumped {
+            words.extend(["--log".into(), text(self.folder.join("errors"))]);
+        }
         words.extend(command.split(' ').map(|word| match word {
             "ID" => ID.to_owned(),
             "BUNDLE" => text(act.bundle.path(&self.folder)),
             "PIDFILE" => text(self.folder.join("pid")),
+            "CONSOLE" => text(self.folder.join("console")),
+            "IMAGES" => IMAGES.to_owned(),
             word => word.to_owned(),
         }));
         words
@@ -246,6 +304,16 @@ impl Drop for Scene {
     fn drop(&mut self) {
         left::remove_groups(&self.group);
     }
+}
+
+fn empty_images() -> Result<(), String> {
+    let images = Path::new(IMAGES);
+    let removed = if images.exists() { fs::remove_dir_all(images) } else { Ok(()) };
+    removed.and_then(|()| fs::create_dir(images)).map_err(|error| format!("{IMAGES}: {error}"))
+}
+
+fn nowhere() -> Result<File, String> {
+    File::options().write(true).open("/dev/null").map_err(|error| format!("/dev/null: {error}"))
 }
 
 fn status(document: &str) -> &'static str {

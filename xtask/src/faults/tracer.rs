@@ -8,6 +8,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Write;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -81,6 +82,8 @@ impl Harm {
 pub(crate) struct Traced {
     /// Its exit code, or 128 and the signal that ended it.
     pub(crate) code: i32,
+    /// The signal that ended it, and not just what it ran. Who kills a thread kills its process.
+    pub(crate) signal: Option<i32>,
     /// All calls, in their order.
     pub(crate) sites: Vec<Site>,
     /// The call came, and what was wanted happened.
@@ -91,8 +94,8 @@ pub(crate) struct Traced {
     pub(crate) hung: bool,
 }
 
-/// Waits until it is traced.
-const STARTER: &str = r#"read _; exec "$@" </dev/null"#;
+/// Waits until it is traced. The first word says where its standard input comes from.
+const STARTER: &str = r#"read _; input=$1; shift; exec "$@" <>"$input""#;
 const OPTIONS: Options = Options::PTRACE_O_TRACESYSGOOD
     .union(Options::PTRACE_O_TRACEFORK)
     .union(Options::PTRACE_O_TRACEVFORK)
@@ -103,10 +106,10 @@ const OPTIONS: Options = Options::PTRACE_O_TRACESYSGOOD
 const ENTRY: u8 = 1;
 const EXIT: u8 = 2;
 
-/// `words` to be run by [`trace`]: its caller adds streams and environment.
-pub(crate) fn starter(words: &[String]) -> Command {
+/// `words` to be run by [`trace`], with this standard input: its caller adds the other streams and the environment.
+pub(crate) fn starter(words: &[String], input: &Path) -> Command {
     let mut command = Command::new("sh");
-    command.args(["-c", STARTER, "sh"]).args(words).stdin(Stdio::piped());
+    command.args(["-c", STARTER, "sh"]).arg(input).args(words).stdin(Stdio::piped());
     command
 }
 
@@ -183,6 +186,7 @@ impl Tracer {
                 }
                 WaitStatus::Signaled(pid, signal, _) if pid == self.root => {
                     self.seen.code = 128 + signal as i32;
+                    self.seen.signal = Some(signal as i32);
                     self.people.remove(&pid.as_raw());
                     return Ok(());
                 }

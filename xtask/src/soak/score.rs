@@ -34,7 +34,7 @@ pub(super) enum Deed {
 
 /// What there is of a container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Status {
+pub(crate) enum Status {
     None,
     Creating,
     Created,

@@ -227,7 +227,7 @@ impl Stage {
         let mut played = Played::default();
         let (mut hung, mut is_mute) = (false, false);
         if step.aim.is_some() {
-            let mut starter = tracer::starter(&words);
+            let mut starter = tracer::starter(&words, Path::new("/dev/null"));
             starter
                 .stdout(left::emptied(&self.folder, "stdout")?)
                 .stderr(left::emptied(&self.folder, "stderr")?);

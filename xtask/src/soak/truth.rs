@@ -12,18 +12,18 @@ use crate::faults::left;
 
 /// Where a container leaves traces.
 #[derive(Debug)]
-pub(super) struct Traces {
+pub(crate) struct Traces {
     /// Its folder in the store.
-    pub(super) folder: PathBuf,
+    pub(crate) folder: PathBuf,
     /// Its cgroup, below each hierarchy.
-    pub(super) group: String,
+    pub(crate) group: String,
 }
 
 /// The status that `code`, `said` and `errors` of `state` tell.
 ///
 /// # Errors
 /// What they tell is not so.
-pub(super) fn explained(code: i32, said: &str, errors: &str, traces: &Traces) -> Result<Status, String> {
+pub(crate) fn explained(code: i32, said: &str, errors: &str, traces: &Traces) -> Result<Status, String> {
     let groups: Vec<PathBuf> = left::groups(&traces.group).filter(|path| path.is_dir()).collect();
     if code != 0 {
         return match errors.contains("does not exist") {
