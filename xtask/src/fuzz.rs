@@ -109,6 +109,8 @@ impl Fuzzer<'_> {
         run.arg(&new).arg(self.corpus(name)).arg(format!("-artifact_prefix={}/", artifacts.display()));
         run.arg(format!("-max_total_time={}", self.minutes * 60)).arg(format!("-max_len={LONGEST}"));
         run.arg(format!("-timeout={PATIENCE}")).args(["-print_final_stats=1", "-verbosity=0"]);
+        let memory = Memory::new()?;
+        run.env("TMPDIR", &memory.0);
         let dictionary = self.root.join(format!("fuzz/{name}.dict"));
         if dictionary.is_file() {
             run.arg(format!("-dict={}", dictionary.display()));
@@ -140,6 +142,8 @@ impl Fuzzer<'_> {
             .arg(&kept)
             .arg(&corpus)
             .arg(self.new_inputs(name)?);
+        let memory = Memory::new()?;
+        merge.env("TMPDIR", &memory.0);
         succeed(merge.stdin(Stdio::null()).stderr(Stdio::null()))?;
         fs::remove_dir_all(&corpus).map_err(|error| format!("{}: {error}", corpus.display()))?;
         fs::rename(&kept, &corpus).map_err(|error| format!("{}: {error}", corpus.display()))?;
@@ -158,6 +162,27 @@ impl Fuzzer<'_> {
     }
 }
 
+/// Where a target puts files, in memory where there is some. It ends without clearing up, so this goes when it has ended.
+struct Memory(PathBuf);
+
+impl Memory {
+    fn new() -> Result<Self, String> {
+        let memory = PathBuf::from("/dev/shm");
+        let top = if memory.is_dir() { memory } else { std::env::temp_dir() };
+        let path = top.join(format!("brig-fuzz-{}", std::process::id()));
+        fs::create_dir(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for Memory {
+    fn drop(&mut self) {
+        if let Err(error) = fs::remove_dir_all(&self.0) {
+            eprintln!("xtask: {}: {error}", self.0.display());
+        }
+    }
+}
+
 fn count(folder: &Path) -> usize {
     fs::read_dir(folder).map_or(0, Iterator::count)
 }
@@ -169,6 +194,15 @@ mod tests {
     fn read(words: &[&str]) -> Result<Choice, String> {
         let own = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
         Choice::read(&own(words), &own(&["config", "dbus"]))
+    }
+
+    #[test]
+    fn what_a_target_leaves_goes_with_its_memory() {
+        let memory = Memory::new().unwrap();
+        let path = memory.0.clone();
+        fs::write(path.join("left"), "").unwrap();
+        drop(memory);
+        assert!(!path.exists());
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! A directory for targets that read files: one for each thread, in memory where there is some, and gone with the thread.
+//! A directory for targets that read files: one for each thread, and gone with the thread. A fuzzer leaves its own, below the
+//! `TMPDIR` that `cargo xtask fuzz` gives it and removes.
 
 use std::fs;
 use std::path::PathBuf;
@@ -9,10 +10,8 @@ pub(crate) struct Folder(PathBuf);
 impl Folder {
     pub(crate) fn new() -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
-        let memory = PathBuf::from("/dev/shm");
-        let top = if memory.is_dir() { memory } else { std::env::temp_dir() };
         let name = format!("brig-hostile-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-        let path = top.join(name);
+        let path = std::env::temp_dir().join(name);
         fs::create_dir(&path).unwrap();
         Self(path)
     }
