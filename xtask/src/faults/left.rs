@@ -47,7 +47,7 @@ impl World {
             if !ending || Instant::now() > deadline {
                 return left;
             }
-            thread::sleep(Duration::from_millis(1));
+            thread::sleep(Duration::from_millis(10));
         }
     }
 }

@@ -42,7 +42,7 @@ pub(super) struct Played {
     pub(super) state: Ended,
     /// What of it the kernel shows otherwise.
     pub(super) unexplained: Option<String>,
-    /// What the command left, where it has to leave nothing.
+    /// What the command left, where it has to leave nothing: who is killed may leave anything.
     pub(super) left_by_itself: Vec<String>,
     /// What `delete --force` said if it failed.
     pub(super) not_deleted: Option<String>,
@@ -109,7 +109,7 @@ impl Scene {
         played.unexplained = self.unexplained(act, &played.state)?;
         if played.traced.code == 0 {
             played.outcome = Some(self.complete(act, &played.state));
-        } else if act.before.is_empty() {
+        } else if act.before.is_empty() && played.traced.signal.is_none() {
             played.left_by_itself = self.world.left(&self.folder, &self.group);
         }
         let deleted = self.brig(act, "delete --force ID")?;
