@@ -4,7 +4,7 @@
 //! inside one table. Runs as root, in a private mount namespace with cgroup v2 by itself; a second table, about `events`, on
 //! the machine's own cgroups.
 
-mod bundle;
+pub(crate) mod bundle;
 pub(crate) mod candidates;
 mod checkpoint;
 mod events;
@@ -131,7 +131,7 @@ fn wall(series: &Series<'_>, operation: Operation, candidates: &[Candidate]) -> 
 
 impl Options {
     /// Docker's, unless the caller chose another.
-    fn with_profile(&self, root: &Path) -> Self {
+    pub(crate) fn with_profile(&self, root: &Path) -> Self {
         let dockers = root.join("crates/seccomp/profiles").join(std::env::consts::ARCH).join(PROFILE);
         let seccomp = self.seccomp.clone().or_else(|| dockers.is_file().then_some(dockers));
         Self { rounds: self.rounds, seccomp }

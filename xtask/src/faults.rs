@@ -27,7 +27,7 @@ mod judge;
 mod lack;
 pub(crate) mod left;
 mod refusal;
-mod registers;
+pub(crate) mod registers;
 mod scene;
 mod terminal;
 pub(crate) mod tracer;

@@ -35,6 +35,8 @@ mod fuzz;
 
 mod bench;
 
+mod layout;
+
 mod dist;
 
 use std::path::{Path, PathBuf};
@@ -85,6 +87,7 @@ cargo xtask bench [OPTION…]  brig beside every runc and crun that is found (ne
 cargo xtask bench engines [--rounds N]  `docker run`, `podman run` and `ctr run` with brig, runc and crun
 cargo xtask bench checkpoint [OPTION…]  a dump and a restore, beside every runc that is found
 cargo xtask bench seccomp    making and running seccomp programs, beside libseccomp if that is installed
+cargo xtask layout           crates/cli/layout.ld: the code that a container's life needs, side by side (needs root)
 cargo xtask man [FOLDER]     man pages and shell completions, from the table of commands (target/pages)
 cargo xtask dist             the release: static executable, man pages, completions, licence in one archive,
                              the same whoever packs it (target/dist)
@@ -96,9 +99,30 @@ fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let command = words.first().map_or("help", String::as_str);
     let rest = words.get(1..).unwrap_or_default();
+<<<<<<< HEAD
     let outcome = match usage::asked(HELP, command, rest) {
         Ok(Asked::Help(text)) => {
             print!("{text}");
+=======
+    let root = workspace();
+    let outcome = match command {
+        "check" => check::run(&root).map(|()| ExitCode::SUCCESS),
+        "test" => test::run(&root, rest).map(|()| ExitCode::SUCCESS),
+        "vm" => vm::run(&root, rest),
+        "engines" => engines::run(&root, rest),
+        "docs" => docs::run(&root, rest),
+        "faults" => faults::run(&root, rest),
+        "old" => old::run(&root, rest),
+        "soak" => soak::run(&root, rest),
+        "fuzz" => fuzz::run(&root, rest),
+        "bench" => bench::run(&root, rest).map(|()| ExitCode::SUCCESS),
+        "layout" => layout::run(&root, rest).map(|()| ExitCode::SUCCESS),
+        "man" => dist::man(&root, rest).map(|()| ExitCode::SUCCESS),
+        "dist" => dist::run(&root).map(|()| ExitCode::SUCCESS),
+        "order" => order::write(&root).map(|()| ExitCode::SUCCESS),
+        "help" | "--help" | "-h" => {
+            print!("{HELP}");
+>>>>>>> 0ee3da7 (layout: the code of a container's life side by side in the executable; relocations packed)
             Ok(ExitCode::SUCCESS)
         }
         Ok(Asked::Work) => work(&workspace(), command, rest),

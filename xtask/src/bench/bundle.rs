@@ -17,22 +17,22 @@ const FOREVER: &str = "100000";
 
 /// Bundles that differ in one thing, and the root they share.
 #[derive(Debug)]
-pub(super) struct Bundles {
+pub(crate) struct Bundles {
     /// The root file system.
-    pub(super) rootfs: PathBuf,
+    pub(crate) rootfs: PathBuf,
     /// Runs /bin/true.
-    pub(super) short: PathBuf,
+    pub(crate) short: PathBuf,
     /// Runs until it is killed.
-    pub(super) long: PathBuf,
+    pub(crate) long: PathBuf,
     /// As `short`, with the caller's seccomp profile.
-    pub(super) seccomp: Option<PathBuf>,
+    pub(crate) seccomp: Option<PathBuf>,
 }
 
 /// Makes the bundles.
 ///
 /// # Errors
 /// There is no busybox, or the configuration with the seccomp profile cannot be read.
-pub(super) fn build(scratch: &Scratch, options: &Options) -> Result<Bundles, String> {
+pub(crate) fn build(scratch: &Scratch, options: &Options) -> Result<Bundles, String> {
     let rootfs = scratch.join("rootfs");
     let busybox = which("busybox").ok_or("busybox is missing (package busybox-static)")?;
     fill(&rootfs, &busybox).map_err(|error| format!("{}: {error}", rootfs.display()))?;

@@ -9,6 +9,12 @@ pub(super) fn call(pid: Pid) -> Result<i64, Errno> {
     Ok(ptrace::getregs(pid)?.orig_rax.cast_signed())
 }
 
+/// Where it is: the address of its next instruction.
+#[cfg(target_arch = "x86_64")]
+pub(crate) fn place(pid: Pid) -> Result<u64, Errno> {
+    Ok(ptrace::getregs(pid)?.rip)
+}
+
 /// Its first or second argument.
 #[cfg(target_arch = "x86_64")]
 pub(super) fn argument(pid: Pid, which: usize) -> Result<u64, Errno> {
@@ -31,6 +37,11 @@ pub(super) fn answer(pid: Pid, errno: i32) -> Result<(), Errno> {
 
 #[cfg(not(target_arch = "x86_64"))]
 pub(super) fn call(_: Pid) -> Result<i64, Errno> {
+    Err(Errno::ENOSYS)
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+pub(crate) fn place(_: Pid) -> Result<u64, Errno> {
     Err(Errno::ENOSYS)
 }
 
