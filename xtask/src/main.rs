@@ -99,30 +99,9 @@ fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let command = words.first().map_or("help", String::as_str);
     let rest = words.get(1..).unwrap_or_default();
-<<<<<<< HEAD
     let outcome = match usage::asked(HELP, command, rest) {
         Ok(Asked::Help(text)) => {
             print!("{text}");
-=======
-    let root = workspace();
-    let outcome = match command {
-        "check" => check::run(&root).map(|()| ExitCode::SUCCESS),
-        "test" => test::run(&root, rest).map(|()| ExitCode::SUCCESS),
-        "vm" => vm::run(&root, rest),
-        "engines" => engines::run(&root, rest),
-        "docs" => docs::run(&root, rest),
-        "faults" => faults::run(&root, rest),
-        "old" => old::run(&root, rest),
-        "soak" => soak::run(&root, rest),
-        "fuzz" => fuzz::run(&root, rest),
-        "bench" => bench::run(&root, rest).map(|()| ExitCode::SUCCESS),
-        "layout" => layout::run(&root, rest).map(|()| ExitCode::SUCCESS),
-        "man" => dist::man(&root, rest).map(|()| ExitCode::SUCCESS),
-        "dist" => dist::run(&root).map(|()| ExitCode::SUCCESS),
-        "order" => order::write(&root).map(|()| ExitCode::SUCCESS),
-        "help" | "--help" | "-h" => {
-            print!("{HELP}");
->>>>>>> 0ee3da7 (layout: the code of a container's life side by side in the executable; relocations packed)
             Ok(ExitCode::SUCCESS)
         }
         Ok(Asked::Work) => work(&workspace(), command, rest),
@@ -149,6 +128,7 @@ fn work(root: &Path, command: &str, rest: &[String]) -> Result<ExitCode, String>
         "soak" => soak::run(root, rest),
         "fuzz" => fuzz::run(root, rest),
         "bench" => bench::run(root, rest).map(|()| ExitCode::SUCCESS),
+        "layout" => layout::run(root, rest).map(|()| ExitCode::SUCCESS),
         "man" => dist::man(root, rest).map(|()| ExitCode::SUCCESS),
         "dist" => dist::run(root).map(|()| ExitCode::SUCCESS),
         "order" => order::write(root).map(|()| ExitCode::SUCCESS),

@@ -55,7 +55,8 @@ fn member(file: &str) -> Option<String> {
 /// A name without what another build or compiler says otherwise: hashes of functions and of crates, numbers of copies.
 /// `$` is no letter of a pattern.
 fn lasting(name: &str) -> String {
-    let name = name.trim_end_matches(|letter: char| letter.is_ascii_digit()).strip_suffix('.').unwrap_or(name);
+    let name =
+        name.trim_end_matches(|letter: char| letter.is_ascii_digit()).strip_suffix('.').unwrap_or(name);
     let hash = name.len().checked_sub("17h0123456789abcdefE".len());
     let hash = hash.filter(|start| name.get(*start..).is_some_and(|tail| tail.starts_with("17h")));
     let name = hash.and_then(|start| name.get(..start)).unwrap_or(name);

@@ -24,7 +24,8 @@ const STARTER: &str = r#"read _; exec "$@" </dev/null"#;
 pub(super) fn of(words: impl Iterator<Item = OsString>) -> Result<BTreeSet<u64>, String> {
     let words: Vec<_> = words.collect();
     let mut sh = Command::new("sh");
-    let child = sh.args(["-c", STARTER, "sh"]).args(&words).stdin(Stdio::piped()).stdout(Stdio::null()).spawn();
+    let child =
+        sh.args(["-c", STARTER, "sh"]).args(&words).stdin(Stdio::piped()).stdout(Stdio::null()).spawn();
     let mut child = child.map_err(|error| format!("sh: {error}"))?;
     let pid = Pid::from_raw(child.id().cast_signed());
     let failed = |errno| format!("ptrace: {errno}");
