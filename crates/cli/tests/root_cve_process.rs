@@ -147,11 +147,14 @@ fn cve_2016_9962_who_may_trace_everybody_finds_nothing_of_the_hosts_in_who_enter
         return;
     }
     // With SYS_PTRACE of the host's user namespace nothing can be kept from him: so there is nothing to be found.
-    // Labels are set by way of the host's /proc, behind which is all of the host.
+    // Labels are set by way of the host's /proc, and it tells a timeline how long who waits: behind it is all of the host.
     let attacked = Attacked::by(WATCH, Bundle::privileged);
-    for round in 0..many(40) {
-        let label: &[&str] = if round % 2 == 0 { &[] } else { &["--apparmor", "unconfined"] };
-        let mut exec = attacked.brig.command(&[&["exec"], label, &[&attacked.id, "/usr/bin/true"]].concat());
+    let trace = attacked.brig.scratch("trace.json");
+    let commands: [&[&str]; 3] =
+        [&["exec"], &["exec", "--apparmor", "unconfined"], &["--trace", trace.to_str().unwrap(), "exec"]];
+    for round in 0..many(60) {
+        let mut exec =
+            attacked.brig.command(&[commands[round % 3], &[&attacked.id, "/usr/bin/true"]].concat());
         exec.env("WHO", "SECRET");
         // He may stop whom he traces.
         attacked.brig.finish(exec);

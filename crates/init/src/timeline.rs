@@ -25,8 +25,6 @@ const LOOKS: u8 = 3;
 /// See the module.
 pub(crate) struct Timeline {
     readings: RefCell<Vec<Reading>>,
-    /// The host's, from which a copy of this process gets a file of its own.
-    proc: Option<OwnedFd>,
     /// Tells for how long this process wanted a processor; where the kernel does.
     schedstat: Cell<Option<OwnedFd>>,
     /// How far the clock on the wall is ahead of the calendar on the host…
@@ -39,10 +37,8 @@ pub(crate) struct Timeline {
 impl Timeline {
     /// Begins. The host's /proc has to be in sight.
     pub(crate) fn new() -> Self {
-        let proc = procfs::host().ok();
         let timeline = Self {
-            schedstat: Cell::new(own_schedstat(proc.as_ref())),
-            proc,
+            schedstat: Cell::new(own_schedstat()),
             ahead: ahead_of_calendar(),
             shift: Cell::new(0),
             readings: RefCell::new(Vec::with_capacity(USUAL)),
@@ -73,10 +69,11 @@ impl Timeline {
         self.shift.set(if shift.abs() < SMALLEST_SHIFT { 0 } else { shift });
     }
 
-    /// In a copy of the process that began.
+    /// In a copy of the process that began. It is seen inside, where a descriptor of the host's /proc is a way to the host's root:
+    /// for how long it wants a processor is not known.
     pub(crate) fn go_on_in_copy(&self, step: Step) {
         self.set_clock();
-        self.schedstat.set(own_schedstat(self.proc.as_ref()));
+        self.schedstat.set(None);
         self.read(Mark::Copied, step, 0);
     }
 
@@ -85,8 +82,9 @@ impl Timeline {
         self.is_over.set(true);
     }
 
-    /// Everything that was read.
+    /// Everything that was read. Nothing of the host's is held any more.
     pub(crate) fn take(&self) -> Vec<Reading> {
+        self.schedstat.set(None);
         self.readings.take()
     }
 
@@ -127,6 +125,6 @@ fn ahead_of_calendar() -> i64 {
     (0..LOOKS).filter_map(|_| look()).min().map_or(0, |(_, ahead)| ahead)
 }
 
-fn own_schedstat(proc: Option<&OwnedFd>) -> Option<OwnedFd> {
-    procfs::open_own(proc?, c"schedstat", OFlags::RDONLY).ok()
+fn own_schedstat() -> Option<OwnedFd> {
+    procfs::open_own(&procfs::host().ok()?, c"schedstat", OFlags::RDONLY).ok()
 }
