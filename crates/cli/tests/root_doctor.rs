@@ -4,7 +4,7 @@
 
 mod common;
 
-use std::{fs, path::Path, sync::Mutex};
+use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, sync::Mutex};
 
 use common::{Brig, HostMounts, cgroup, cgroups_named};
 use serde_json::Value;
@@ -77,4 +77,39 @@ fn a_script_asks_for_what_it_needs() {
         unknown.error().starts_with("no feature is called \"nosuch\"; there are container "),
         "{unknown:?}"
     );
+}
+
+#[test]
+fn what_is_there_and_cannot_be_used_is_missing() {
+    if common::cannot_run() {
+        return;
+    }
+    let _alone = ONE_AT_A_TIME.lock();
+    let brig = Brig::new();
+    let place = brig.scratch("programs");
+    fs::create_dir(&place).unwrap();
+    let program = place.join("newuidmap");
+    fs::write(&program, "no program").unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    let names = ["newuidmap", "runtime-dir", "selinux", "intel-rdt", "keyring", "subuid"];
+    let mut command = brig.command(&[&["doctor", "--format", "json"], &names[..]].concat());
+    let document = brig.finish({
+        command.env("PATH", &place).env("XDG_RUNTIME_DIR", &program).env("TMPDIR", &place);
+        command
+    });
+    let document: Value = serde_json::from_str(&document.stdout).unwrap();
+    let found = |name: &str| {
+        let features = document["features"].as_array().unwrap();
+        let feature = features.iter().find(|feature| feature["name"] == name).unwrap();
+        (feature["works"].as_bool().unwrap(), feature["detail"].as_str().unwrap().to_owned())
+    };
+    let (works, why) = found("newuidmap");
+    assert!(!works && why.ends_with("/newuidmap: exec format error"), "{why}");
+    let (works, why) = found("runtime-dir");
+    assert!(!works && why.ends_with("/newuidmap: not a directory"), "{why}");
+    assert_eq!(found("selinux").0, Path::new("/sys/fs/selinux/enforce").exists(), "{document:#}");
+    assert_eq!(found("intel-rdt").0, Path::new("/sys/fs/resctrl/info").exists(), "{document:#}");
+    assert_eq!(found("keyring").0, Path::new("/proc/keys").exists(), "{document:#}");
+    assert_eq!(found("subuid"), (true, "root may give all".to_owned()));
+    assert_eq!(fs::read_dir(&place).unwrap().count(), 1);
 }

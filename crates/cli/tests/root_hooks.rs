@@ -219,6 +219,27 @@ fn a_poststart_hook_that_fails_ends_the_container() {
 }
 
 #[test]
+fn a_start_whose_poststart_hook_fails_returns_when_the_container_is_dead() {
+    if common::cannot_run() {
+        return;
+    }
+    // A family takes time to die.
+    let family = "i=0; while [ $i -lt 300 ]; do sleep 1000 & i=$((i+1)); done; echo >/log/grown; wait";
+    let hooks = ["until [ -e LOG/grown ]; do sleep 0.01; done; exit 5"];
+    let logged = Logged::new(Bundle::with_args(&["sh", "-c", family])).hooks("poststart", &hooks);
+    let brig = Brig::new();
+    let id = brig.create(&logged.bundle);
+    let pid = brig.state(&id)["pid"].as_u64().unwrap();
+    let ended = brig.run(&["start", &id]);
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    assert!(ended.error().contains("error running poststart hook #0: exit status 5"), "{ended:?}");
+    assert!(stat.is_empty() || stat.contains(") Z ") || stat.contains(") X "), "{stat}");
+    assert_eq!(brig.state(&id)["status"], "stopped");
+    brig.run(&["delete", &id]).ok();
+    assert_gone(&brig, &id);
+}
+
+#[test]
 fn a_poststop_hook_that_fails_is_reported_and_all_is_gone() {
     if common::cannot_run() {
         return;

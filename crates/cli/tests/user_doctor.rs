@@ -30,5 +30,14 @@ fn an_ordinary_user_is_told_what_he_may_do() {
     let works = found("user")["works"] == true;
     assert_eq!((ended.code == 0, &document["ordinary"]), (works, &Value::from(works)), "{document:#}");
     assert_eq!(found("idmapped-mounts")["works"], false);
+    // The helpers are judged by ids that they really wrote.
+    for (kind, file) in [("subuid", "/etc/subuid"), ("subgid", "/etc/subgid")] {
+        let detail = found(kind)["detail"].as_str().unwrap();
+        match found(kind)["works"] == true {
+            true => assert!(detail.contains(" to "), "{detail}"),
+            false => assert!(!detail.is_empty() && found("user-range")["works"] == false, "{file}: {detail}"),
+        }
+    }
+    assert_eq!(found("runtime-dir")["detail"], place.to_str().unwrap());
     assert_eq!(fs::read_dir(&place).unwrap().count(), 0, "{ended:?}");
 }

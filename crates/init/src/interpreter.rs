@@ -5,7 +5,7 @@
 use alloc::ffi::CString;
 use core::ffi::CStr;
 
-use rustix::fs::{self, Access, AtFlags, CWD, Mode, OFlags};
+use rustix::fs::{self, Access, AtFlags, CWD, FileType, Mode, OFlags};
 use rustix::io;
 
 /// `PT_INTERP` of elf(5).
@@ -15,6 +15,10 @@ const LOOKED_AT: usize = 4096;
 
 /// The interpreter of `program`, if it names one that we could not execute.
 pub(crate) fn missing(program: &CStr) -> Option<CString> {
+    // Somebody else may have put a device or a FIFO there since: those are not opened.
+    if !FileType::from_raw_mode(fs::stat(program).ok()?.st_mode).is_file() {
+        return None;
+    }
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
     let file = fs::openat(CWD, program, flags, Mode::empty()).ok()?;
     let mut start = [0; LOOKED_AT];

@@ -111,4 +111,4 @@ pub(crate) fn send(pidfd: impl AsFd, signal: i32) -> Result<()> {
 pub(crate) const SIGKILL: i32 = 9;
 
 /// How long killed processes may take to end.
-const DEADLINE: Duration = Duration::from_secs(10);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(10);

@@ -4,11 +4,13 @@
 use std::fs;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
+use std::thread;
 
 use brig_cgroup::{Layout, Membership, Paths};
 use brig_plan::host::{Cgroups, Host, V1Hierarchy};
 use brig_plan::refusal::Refusal;
 use brig_plan::spec::{Linux, Spec};
+use brig_sys::{keyctl, seccomp};
 use rustix::fs::{CWD, FileType, FsWord, Mode, OFlags, ResolveFlags, fstat, openat, openat2, stat, statfs};
 use rustix::io::{Errno, read, retry_on_intr};
 use rustix::process::{getegid, geteuid};
@@ -127,30 +129,35 @@ fn has_selinux() -> bool {
     statfs("/sys/fs/selinux").is_ok_and(|found| found.f_type == SELINUX_MAGIC)
 }
 
-/// The `SECCOMP_FILTER_FLAG_*` that this kernel takes.
-///
-/// By the kernel's version (seccomp(2), "HISTORY"): asking seccomp(2) itself takes a null pointer.
+/// The `SECCOMP_FILTER_FLAG_*` that this kernel takes: it is asked. One that knows them all says so at once.
 pub fn seccomp_flags() -> u32 {
-    let name = rustix::system::uname();
-    let release = version(&name.release().to_string_lossy());
-    let known = SECCOMP_FLAGS.iter().filter(|(since, _)| release >= *since);
-    known.fold(0, |flags, (_, flag)| flags | flag)
+    let all = SECCOMP_FLAGS.iter().fold(0, |all, (flag, _)| all | flag);
+    if seccomp::takes_flags(all) {
+        return all;
+    }
+    let taken = SECCOMP_FLAGS.iter().filter(|(flag, beside)| seccomp::takes_flags(flag | beside));
+    taken.fold(0, |flags, (flag, _)| flags | flag)
 }
 
-fn version(release: &str) -> (u32, u32) {
-    let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(|digits| digits.parse().unwrap_or(0));
-    (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
-}
-
-/// Since which version each `SECCOMP_FILTER_FLAG_*` is known.
-const SECCOMP_FLAGS: [((u32, u32), u32); 6] = [
-    ((3, 17), 1),  // TSYNC
-    ((4, 14), 2),  // LOG
-    ((4, 17), 4),  // SPEC_ALLOW
-    ((5, 0), 8),   // NEW_LISTENER
-    ((5, 7), 16),  // TSYNC_ESRCH
-    ((5, 19), 32), // WAIT_KILLABLE_RECV
+/// Each `SECCOMP_FILTER_FLAG_*`, and beside which other one alone it is taken.
+const SECCOMP_FLAGS: [(u32, u32); 6] = [
+    (1, 0),                      // TSYNC
+    (2, 0),                      // LOG
+    (4, 0),                      // SPEC_ALLOW
+    (seccomp::NEW_LISTENER, 0),
+    (16, 0),                     // TSYNC_ESRCH
+    (32, seccomp::NEW_LISTENER), // WAIT_KILLABLE_RECV
 ];
+
+/// Whether somebody may have a session keyring of his own here: a thread that ends at once joins a new one.
+///
+/// # Errors
+/// `Os`: NOSYS where the kernel has no keys.
+pub fn keyring() -> Result<()> {
+    let join = || keyctl::join_session_keyring(c"brig-doctor").map(drop);
+    let joined = thread::scope(|scope| scope.spawn(join).join());
+    joined.unwrap_or(Err(Errno::IO)).map_err(|errno| Error::os("join a session keyring", errno))
+}
 
 /// Whether the container's network will be the caller's own. Looked up only where a sysctl depends on it.
 fn is_host_network(linux: &Linux<'_>) -> bool {

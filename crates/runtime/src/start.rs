@@ -4,18 +4,17 @@
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::time::Instant;
 
 use crate::error::{Error, Result, best_effort};
 use crate::hooks::{self, Hooks};
 use crate::patience::Patience;
-use crate::pid::Identity;
+use crate::pid::{Identity, wait_exit};
 use crate::record::{Part, Record};
 use crate::status::{self, Status};
 use crate::store::{ContainerId, Store};
 use crate::timeline::Timeline;
 use crate::{gate, kill, state, timeline};
-
-const SIGKILL: i32 = 9;
 
 /// Starts a created container, and runs its poststart hooks.
 ///
@@ -54,9 +53,19 @@ pub fn start(
     }
     // runtime-spec, runtime.md, "Lifecycle": a poststart hook that fails stops the container.
     poststart(&record, patience).inspect_err(|_| {
-        best_effort(kill::record_kill(&record, SIGKILL), "the hook's error is the one to report");
+        best_effort(end(&record), "the hook's error is the one to report");
     })?;
     timeline::over(timeline, Ok(record.init))
+}
+
+/// Kills it and waits until it is dead: who hears of the failure finds a container that is stopped.
+fn end(record: &Record<'_>) -> Result<()> {
+    let init = record.init.pidfd()?;
+    kill::record_kill(record, kill::SIGKILL)?;
+    match init {
+        Some(init) => wait_exit(init, Instant::now() + kill::DEADLINE).map(drop),
+        None => Ok(()),
+    }
 }
 
 /// Runs the poststart hooks of a container whose program has been started.

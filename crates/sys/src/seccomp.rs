@@ -8,6 +8,8 @@ use crate::call::{call, number};
 /// `SECCOMP_FILTER_FLAG_NEW_LISTENER`.
 pub const NEW_LISTENER: u32 = 8;
 
+const SET_MODE_FILTER: usize = 1;
+
 /// struct sock_fprog.
 #[repr(C)]
 struct Program {
@@ -21,7 +23,6 @@ struct Program {
 /// # Errors
 /// The kernel's answer; `INVAL` for a program whose length is not one of whole instructions, or over 65535 of them.
 pub fn set_mode_filter(flags: u32, program: &[u8]) -> Result<Option<OwnedFd>> {
-    const SET_MODE_FILTER: usize = 1;
     const INSTRUCTION: usize = 8;
     if !program.len().is_multiple_of(INSTRUCTION) {
         return Err(Errno::INVAL);
@@ -37,4 +38,12 @@ pub fn set_mode_filter(flags: u32, program: &[u8]) -> Result<Option<OwnedFd>> {
     let raw = RawFd::try_from(answer).map_err(|_| Errno::BADF)?;
     // SAFETY: with NEW_LISTENER the answer is a new descriptor that no one else has seen.
     Ok(Some(unsafe { OwnedFd::from_raw_fd(raw) }))
+}
+
+/// `int seccomp(SECCOMP_SET_MODE_FILTER, unsigned int flags, NULL)`: whether the kernel takes these flags together. It looks at
+/// them before it reads the program, which is not there, so that nothing is ever loaded.
+pub fn takes_flags(flags: u32) -> bool {
+    // SAFETY: no memory is passed: what is read from a null pointer is the error FAULT.
+    let answer = unsafe { call(number::SECCOMP, [SET_MODE_FILTER, flags as usize, 0]) };
+    answer == Err(Errno::FAULT)
 }

@@ -26,7 +26,7 @@ pub(crate) enum Way {
     Run,
     /// With a container that needs it and waits for `start`: all walls stand, and no program runs.
     Container(fn(&mut Value, &Place)),
-    /// By looking at the host, or asking a program.
+    /// By a call of its own, or by running a program.
     Host(fn() -> Result<String, String>),
 }
 
@@ -97,18 +97,18 @@ pub(crate) static ALL: &[Check] = &[
 
     row("security", "lsm", "security modules that are active", Way::Host(host::lsm)),
     row("security", "apparmor", "process.apparmorProfile", Way::Container(|config, _| config["process"]["apparmorProfile"] = json!("unconfined"))),
-    row("security", "selinux", "process.selinuxLabel, linux.mountLabel", Way::Host(host::selinux)),
+    row("security", "selinux", "process.selinuxLabel, linux.mountLabel", Way::Container(|config, place| place.selinux(config))),
     row("security", "no-new-privileges", "process.noNewPrivileges", Way::Container(|config, _| config["process"]["noNewPrivileges"] = json!(true))),
     row("security", "keyring", "a session keyring of its own", Way::Host(host::keyring)),
 
     row("rootless", "newuidmap", "ids of /etc/subuid for an ordinary user", Way::Host(host::newuidmap)),
     row("rootless", "newgidmap", "ids of /etc/subgid for an ordinary user", Way::Host(host::newgidmap)),
-    row("rootless", "subuid", "which ids the caller may give to containers", Way::Host(host::subuid)),
-    row("rootless", "subgid", "which groups the caller may give to containers", Way::Host(host::subgid)),
+    row("rootless", "subuid", "which ids the caller may give to containers", Way::Container(|config, place| place.subuid(config))),
+    row("rootless", "subgid", "which groups the caller may give to containers", Way::Container(|config, place| place.subgid(config))),
     row("rootless", "runtime-dir", "the store of an ordinary user", Way::Host(host::runtime_directory)),
 
     row("more", "memfd-exec", "brig-init runs from memory that nobody can change", Way::Host(host::memfd)),
     row("more", "pidfd", "signals that cannot hit another process", Way::Host(host::pidfd)),
     row("more", "criu", "checkpoint and restore", Way::Host(host::criu)),
-    row("more", "intel-rdt", "linux.intelRdt", Way::Host(host::resctrl)),
+    row("more", "intel-rdt", "linux.intelRdt", Way::Container(|config, place| place.intel_rdt(config))),
 ];

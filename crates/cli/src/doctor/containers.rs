@@ -24,7 +24,7 @@ use brig_runtime::{
 use rustix::process::{getegid, geteuid};
 use serde_json::{Value, json};
 
-use super::config::{add_mount, least, profile};
+use super::config::{add_mount, least, own_ids, profile};
 use crate::{
     demo::bundle::Bundle,
     exit::Failure,
@@ -57,7 +57,7 @@ impl Ward {
         let (id, place) = self.place().map_err(|error| error.to_string())?;
         let mut config = least();
         change(&mut config, &place);
-        place.made(self, &id, &config, true).map(|_| String::new())
+        place.made(self, &id, &config, true).map(|_| place.detail.take())
     }
 
     /// The container of `brig spec`, whose program is this one and prints its version.
@@ -124,6 +124,8 @@ pub(crate) struct Place {
     listener: RefCell<Option<UnixListener>>,
     console: RefCell<Option<PathBuf>>,
     refusal: RefCell<Option<String>>,
+    /// What is said if it works.
+    detail: RefCell<String>,
     pauses: Cell<bool>,
     systemd: Cell<bool>,
 }
@@ -170,31 +172,64 @@ impl Place {
         config["linux"]["seccomp"]["listenerPath"] = json!(socket.display().to_string());
     }
 
-    /// As many ids as the caller may give away.
+    /// As many ids of each kind as the caller may give away.
     pub(super) fn many_ids(&self, config: &mut Value) {
-        let own = geteuid();
-        let range = |file: &str| match probe::subordinate_ids(file).first() {
-            _ if own.is_root() => Ok((0x7000_0000, 65_536)),
-            Some(found) => Ok(*found),
-            None => Err(format!("{file} gives the caller none")),
+        own_ids(config);
+        self.map(config, "uidMappings", geteuid().as_raw(), "/etc/subuid");
+        self.map(config, "gidMappings", getegid().as_raw(), "/etc/subgid");
+        self.detail.take();
+    }
+
+    /// As many uids as the caller may give away.
+    pub(super) fn subuid(&self, config: &mut Value) {
+        own_ids(config);
+        self.map(config, "uidMappings", geteuid().as_raw(), "/etc/subuid");
+    }
+
+    /// As many gids as the caller may give away.
+    pub(super) fn subgid(&self, config: &mut Value) {
+        own_ids(config);
+        self.map(config, "gidMappings", getegid().as_raw(), "/etc/subgid");
+    }
+
+    fn map(&self, config: &mut Value, list: &str, own: u32, file: &str) {
+        let found = probe::subordinate_ids(file);
+        let first = if geteuid().is_root() { Some(&(0x7000_0000, 65_536)) } else { found.first() };
+        let Some((first, size)) = first else {
+            return self.refuse(Err(format!("{file} gives the caller none")));
         };
-        for (file, list) in [("/etc/subuid", "uidMappings"), ("/etc/subgid", "gidMappings")] {
-            match range(file) {
-                Ok((first, size)) => {
-                    super::config::namespace(config, "user");
-                    let own = if list == "uidMappings" { own.as_raw() } else { getegid().as_raw() };
-                    config["linux"][list] = if own == 0 {
-                        json!([{ "containerID": 0, "hostID": first, "size": size }])
-                    } else {
-                        json!([
-                            { "containerID": 0, "hostID": own, "size": 1 },
-                            { "containerID": 1, "hostID": first, "size": size },
-                        ])
-                    };
-                }
-                Err(words) => self.refuse(Err(words)),
-            }
+        config["linux"][list] = if own == 0 {
+            json!([{ "containerID": 0, "hostID": first, "size": size }])
+        } else {
+            json!([
+                { "containerID": 0, "hostID": own, "size": 1 },
+                { "containerID": 1, "hostID": first, "size": size },
+            ])
+        };
+        let range = |(first, count): &(u64, u64)| format!("{first} to {}", first + count.saturating_sub(1));
+        *self.detail.borrow_mut() = if geteuid().is_root() {
+            "root may give all".to_owned()
+        } else {
+            found.iter().map(range).collect::<Vec<_>>().join(", ")
+        };
+    }
+
+    /// A process with the label that we have ourselves, which needs no rule of a policy.
+    pub(super) fn selinux(&self, config: &mut Value) {
+        let label = fs::read_to_string("/proc/thread-self/attr/current").unwrap_or_default();
+        match label.trim_end_matches(['\0', '\n']) {
+            "" => self.refuse(Err("not active".to_owned())),
+            label => config["process"]["selinuxLabel"] = json!(label),
         }
+    }
+
+    /// A class of service of its own.
+    pub(super) fn intel_rdt(&self, config: &mut Value) {
+        match super::host::resctrl() {
+            Ok(features) => *self.detail.borrow_mut() = features,
+            Err(words) => self.refuse(Err(words)),
+        }
+        config["linux"]["intelRdt"] = json!({});
     }
 
     /// To be paused and resumed.

@@ -2,14 +2,15 @@
 
 use std::{
     env, fs,
-    path::{Path, PathBuf},
-    process::{Command, Stdio},
+    path::PathBuf,
+    process::{self, Command, Stdio},
 };
 
 use brig_runtime::probe;
 use rustix::{
     fs::{CWD, Mode, OFlags, ResolveFlags, openat2 as open},
-    process::{PidfdFlags, getegid, geteuid, getpid, pidfd_open},
+    io::Errno,
+    process::{PidfdFlags, Signal, geteuid, getpid, pidfd_open, pidfd_send_signal},
 };
 
 type Outcome = Result<String, String>;
@@ -38,20 +39,13 @@ pub(super) fn lsm() -> Outcome {
     }
 }
 
-pub(super) fn selinux() -> Outcome {
-    match fs::read_to_string("/sys/fs/selinux/enforce") {
-        Ok(mode) if mode.trim() == "1" => Ok("enforcing".to_owned()),
-        Ok(_) => Ok("permissive".to_owned()),
-        Err(_) => Err("not active".to_owned()),
-    }
-}
-
 pub(super) fn keyring() -> Outcome {
-    let is_there = fs::exists("/proc/keys").unwrap_or(false);
-    if is_there {
-        Ok(String::new())
-    } else {
-        Err("this kernel has no keys; containers do without".to_owned())
+    match probe::keyring() {
+        Ok(()) => Ok(String::new()),
+        Err(error) if error.errno() == Some(Errno::NOSYS) => {
+            Err("this kernel has no keys; containers do without".to_owned())
+        }
+        Err(error) => Err(error.to_string()),
     }
 }
 
@@ -63,53 +57,40 @@ pub(super) fn newgidmap() -> Outcome {
     helper("newgidmap")
 }
 
+/// Without ids to write it says how it is called. Whether it may write them is tried with a container of them (subuid, subgid).
 fn helper(name: &str) -> Outcome {
-    match in_path(name) {
-        Some(path) => Ok(path.display().to_string()),
-        None => Err("not installed (package uidmap or shadow-utils)".to_owned()),
+    let Some(path) = in_path(name) else {
+        return Err("not installed (package uidmap or shadow-utils)".to_owned());
+    };
+    match Command::new(&path).stdin(Stdio::null()).output() {
+        Ok(_) => Ok(path.display().to_string()),
+        Err(error) => Err(format!("{}: {}", path.display(), words_of(&error))),
     }
 }
 
-pub(super) fn subuid() -> Outcome {
-    subordinate("/etc/subuid", geteuid().as_raw())
-}
-
-pub(super) fn subgid() -> Outcome {
-    subordinate("/etc/subgid", getegid().as_raw())
-}
-
-/// What `file` gives to the caller.
-fn subordinate(file: &str, own: u32) -> Outcome {
-    if own == 0 {
-        return Ok("root may give all".to_owned());
-    }
-    let found = probe::subordinate_ids(file);
-    if found.is_empty() {
-        return Err(format!("{file} has no line for uid {}", geteuid().as_raw()));
-    }
-    let ranges = found.iter().map(|(first, count)| format!("{first} to {}", first + count.saturating_sub(1)));
-    Ok(ranges.collect::<Vec<_>>().join(", "))
-}
-
+/// Where the store would be something is made, which goes again.
 pub(super) fn runtime_directory() -> Outcome {
-    match env::var_os("XDG_RUNTIME_DIR").filter(|directory| !directory.is_empty()) {
-        Some(directory) if Path::new(&directory).is_dir() => {
-            Ok(PathBuf::from(directory).display().to_string())
-        }
-        Some(directory) => {
-            Err(format!("XDG_RUNTIME_DIR, {}, is no directory", PathBuf::from(directory).display()))
-        }
-        None if geteuid().is_root() => Ok("/run/brig is root's".to_owned()),
-        None => Err("XDG_RUNTIME_DIR is not set: --root has to be given".to_owned()),
-    }
+    let named = env::var_os("XDG_RUNTIME_DIR").filter(|directory| !directory.is_empty());
+    let directory = match named {
+        Some(directory) => PathBuf::from(directory),
+        None if geteuid().is_root() => PathBuf::from("/run"),
+        None => return Err("XDG_RUNTIME_DIR is not set: --root has to be given".to_owned()),
+    };
+    let store = directory.join(format!("brig-doctor-{}-store", process::id()));
+    let made = fs::create_dir(&store).and_then(|()| fs::remove_dir(&store));
+    made.map(|()| directory.display().to_string())
+        .map_err(|error| format!("{}: {}", directory.display(), words_of(&error)))
 }
 
 pub(super) fn memfd() -> Outcome {
     probe::executable().map(str::to_owned).map_err(|error| error.to_string())
 }
 
+/// A process that is stopped by nothing is told to go on.
 pub(super) fn pidfd() -> Outcome {
-    pidfd_open(getpid(), PidfdFlags::empty()).map(|_| String::new()).map_err(|errno| errno.to_string())
+    let sent = pidfd_open(getpid(), PidfdFlags::empty())
+        .and_then(|pidfd| pidfd_send_signal(&pidfd, Signal::CONT));
+    sent.map(|()| String::new()).map_err(|errno| errno.to_string())
 }
 
 /// What CRIU itself says of this kernel.

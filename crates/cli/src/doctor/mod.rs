@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! checks (by name) ──▶ [containers] of a temporary bundle, up to the gate ──▶ Finding ──▶ report: text or JSON
-//!                  └─▶ [host]: files and programs
+//!                  └─▶ [host]: single calls and programs
 //! ```
 
 pub(crate) mod checks;

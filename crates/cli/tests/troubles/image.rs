@@ -1,7 +1,7 @@
 //! What is wrong with the image, the program in it, or what is mounted there.
 
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 
 use serde_json::{Value, json};
 
@@ -159,6 +159,20 @@ pub(crate) const PROGRAM: &[Trouble] = &[
         remedy: "Correct `process.cwd`.",
         make: |bench, id| {
             bench.write(|config| config["process"]["cwd"] = json!("/etc/passwd"));
+            Some(bench.run(id))
+        },
+    },
+    Trouble {
+        what: "The user may not enter the working directory",
+        remedy: "Give the directory to `process.user` in the image, or open it (`chmod +x`).",
+        make: |bench, id| {
+            let closed = bench.bundle.rootfs().join("closed");
+            fs::create_dir(&closed).unwrap();
+            fs::set_permissions(&closed, fs::Permissions::from_mode(0o700)).unwrap();
+            bench.write(|config| {
+                config["process"]["user"] = json!({ "uid": 1000, "gid": 1000 });
+                config["process"]["cwd"] = json!("/closed");
+            });
             Some(bench.run(id))
         },
     },

@@ -127,6 +127,14 @@ pub(crate) const LIMITS: &[Trouble] = &[
         },
     },
     Trouble {
+        what: "An AppArmor profile that is not loaded",
+        remedy: "`aa-status` lists those that are.",
+        make: |bench, id| {
+            let is_there = Path::new("/sys/kernel/security/apparmor").exists();
+            with(bench, id, is_there, |config| config["process"]["apparmorProfile"] = json!("nosuch"))
+        },
+    },
+    Trouble {
         what: "An SELinux label on a machine without SELinux",
         remedy: "Leave `process.selinuxLabel` out, or switch SELinux on.",
         make: |bench, id| {

@@ -3,6 +3,7 @@
 use std::os::unix::fs::symlink;
 
 use brig_plan::load;
+use brig_seccomp::{Action, Arch, Condition, Operator, Profile, Rule, compile};
 
 use super::*;
 use crate::store::tests::{Scratch, id};
@@ -46,13 +47,41 @@ fn the_cgroup_is_named_after_the_container_or_its_path() {
     }
 }
 
+/// To seccomp(2) with one of these flags this thread's kernel says EINVAL, as one that does not know it.
+fn forget_flags(flags: u64) {
+    const INVAL: u32 = 22;
+    let asked = Condition { index: 1, value: flags, value_two: flags, op: Operator::MaskedEq };
+    let (action, errno_ret) = (Action::Errno, Some(INVAL));
+    let profile = Profile {
+        default_action: Action::Allow,
+        default_errno_ret: None,
+        architectures: vec![],
+        flags: None,
+        rules: vec![Rule { names: vec!["seccomp"], action, errno_ret, args: vec![asked] }],
+    };
+    let native = Arch::native().unwrap();
+    rustix::thread::set_no_new_privs(true).unwrap();
+    seccomp::set_mode_filter(0, &compile(&profile, native).unwrap().to_bytes()).unwrap();
+}
+
 #[test]
-fn versions_are_read_from_any_release_name() {
-    for (release, want) in
-        [("6.18.0-rc1+", (6, 18)), ("5.4", (5, 4)), ("4.19-x", (4, 19)), ("x", (0, 0)), ("", (0, 0))]
-    {
-        assert_eq!(version(release), want, "{release}");
-    }
+fn which_flags_of_seccomp_there_are_is_asked_and_not_concluded_from_a_version() {
+    std::thread::spawn(|| {
+        let all = seccomp_flags();
+        assert!(all & 2 != 0 && !seccomp::takes_flags(1 << 31), "{all:#x}");
+        forget_flags(32);
+        assert_eq!(seccomp_flags(), all & !32);
+        forget_flags(4);
+        assert_eq!(seccomp_flags(), all & !36);
+    })
+    .join()
+    .unwrap();
+}
+
+#[test]
+fn a_keyring_of_ones_own_is_tried_where_the_kernel_has_keys() {
+    let lacks = keyring().is_err_and(|error| error.errno() == Some(Errno::NOSYS));
+    assert_eq!(lacks, !fs::exists("/proc/keys").unwrap());
 }
 
 #[test]

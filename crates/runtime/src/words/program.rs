@@ -3,7 +3,7 @@
 //! mounted in the container.
 
 use std::fs;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 
 use brig_handshake::Fault;
 use brig_handshake::mounts::{Mount, What};
@@ -214,29 +214,72 @@ fn is_executable(plan: &Plan<'_>, path: &str) -> bool {
 }
 
 fn look(plan: &Plan<'_>, path: &str) -> Option<(OwnedFd, Stat)> {
-    let file = open(plan, path, OFlags::PATH)?;
-    let stat = fstat(&file).ok()?;
-    Some((file, stat))
+    look_beneath(&*plan.task.rootfs.path, path)
 }
 
+/// How a regular file begins. Nothing else is opened: a device may do anything when it is, and a FIFO has somebody waiting.
 fn start_of(plan: &Plan<'_>, path: &str) -> Option<Vec<u8>> {
-    let file = open(plan, path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY)?;
+    let (file, stat) = look(plan, path)?;
+    start_of_regular(&file, &stat)
+}
+
+fn start_of_regular(file: &OwnedFd, stat: &Stat) -> Option<Vec<u8>> {
+    if !FileType::from_raw_mode(stat.st_mode).is_file() {
+        return None;
+    }
+    let path = format!("/proc/self/fd/{}", file.as_raw_fd());
+    let file = openat(CWD, path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).ok()?;
     let mut start = Vec::with_capacity(256);
     read(&file, spare_capacity(&mut start)).ok()?;
     Some(start)
 }
 
-/// Beneath the rootfs, which somebody else may have filled.
-fn open(plan: &Plan<'_>, path: &str, flags: OFlags) -> Option<OwnedFd> {
+/// Beneath the rootfs, which somebody else may have filled. What it is shows without opening it.
+fn look_beneath(rootfs: impl rustix::path::Arg, path: &str) -> Option<(OwnedFd, Stat)> {
     let directory = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let rootfs = openat(CWD, &*plan.task.rootfs.path, directory, Mode::empty()).ok()?;
+    let rootfs = openat(CWD, rootfs, directory, Mode::empty()).ok()?;
     let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
-    openat2(&rootfs, path, flags | OFlags::CLOEXEC, Mode::empty(), resolve).ok()
+    let file = openat2(&rootfs, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), resolve).ok()?;
+    let stat = fstat(&file).ok()?;
+    Some((file, stat))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::kind_of;
+    use std::fs;
+
+    use rustix::fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags};
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+    use rustix::io::Errno;
+
+    use super::{kind_of, look_beneath, start_of_regular};
+    use crate::store::tests::Scratch;
+
+    fn start(rootfs: &Scratch, name: &str) -> Option<Vec<u8>> {
+        let (file, stat) = look_beneath(rootfs.path(), name).unwrap();
+        start_of_regular(&file, &stat)
+    }
+
+    #[test]
+    fn a_regular_file_of_the_rootfs_is_read_and_a_fifo_or_device_not_even_opened() {
+        let rootfs = Scratch::new();
+        fs::write(rootfs.path().join("script"), "#!/nosuch\n").unwrap();
+        let mode = Mode::from_raw_mode(0o777);
+        mknodat(CWD, rootfs.path().join("fifo"), FileType::Fifo, mode, 0).unwrap();
+        let null = rustix::fs::makedev(1, 3);
+        // For an ordinary user the FIFO alone.
+        let device = mknodat(CWD, rootfs.path().join("device"), FileType::CharacterDevice, mode, null);
+        let watch = inotify::init(CreateFlags::NONBLOCK).unwrap();
+        inotify::add_watch(&watch, rootfs.path(), WatchFlags::OPEN).unwrap();
+        for name in ["fifo", "device"].into_iter().take(1 + usize::from(device.is_ok())) {
+            assert_eq!(start(&rootfs, name), None, "{name}");
+        }
+        let mut space = [std::mem::MaybeUninit::uninit(); 512];
+        let mut events = inotify::Reader::new(&watch, &mut space);
+        assert!(matches!(events.next(), Err(Errno::AGAIN)), "one of them was opened");
+        assert_eq!(start(&rootfs, "script").as_deref(), Some(&b"#!/nosuch\n"[..]));
+        assert!(events.next().unwrap().events().contains(ReadFlags::OPEN), "which would have been seen");
+    }
 
     #[test]
     fn a_program_of_another_machine_is_told_from_what_is_no_program() {
