@@ -3,7 +3,7 @@
 //!
 //! `needed` names the controllers that limits will need; on v2 all others are enabled as well, for they count what is used.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::fs::{AtFlags, Mode, Uid, chownat, mkdirat, unlinkat};
 use rustix::io::Errno;
@@ -14,6 +14,7 @@ use crate::controllers;
 use crate::error::{Error, Step, best_effort};
 use crate::group::{Cgroup, Denied, Group, Scope, Threads};
 use crate::path::{Paths, Place, absolute};
+use crate::until::Until;
 use crate::wait::Pace;
 
 impl Cgroup {
@@ -217,13 +218,13 @@ fn read_cpuset(group: &Group, level: &str, file: &str) -> Result<String, Error> 
 impl Group {
     pub(crate) fn undo(&self) {
         let Ok(mount) = self.mount(Step::Remove) else { return };
-        let deadline = Instant::now() + PATIENCE;
+        let until = Until::within(PATIENCE);
         for level in self.made.iter().rev() {
             let mut pace = Pace::default();
             let mut removed = unlinkat(mount, level, AtFlags::REMOVEDIR);
             // Nobody else has business in the container's own. Once its record is gone, nobody would remove it any more.
-            while removed == Err(Errno::BUSY) && *level == self.place.below && Instant::now() < deadline {
-                pace.pause(deadline);
+            while removed == Err(Errno::BUSY) && *level == self.place.below && !until.is_over() {
+                pace.pause(&until);
                 removed = unlinkat(mount, level, AtFlags::REMOVEDIR);
             }
             best_effort(

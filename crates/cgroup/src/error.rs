@@ -214,6 +214,15 @@ impl Error {
         matches!(self.errno(), Some(Errno::ACCESS | Errno::PERM | Errno::ROFS))
     }
 
+    /// Whether a wait came to its end before what was waited for: processes that did not end or stop, a directory that stayed
+    /// busy, a lock of resctrl.
+    pub fn is_late(&self) -> bool {
+        if let Error::Left { causes } = self {
+            return causes.iter().any(Error::is_late);
+        }
+        matches!(self, Error::TimedOut { .. }) || matches!(self.errno(), Some(Errno::BUSY | Errno::AGAIN))
+    }
+
     /// Whether the mount is read-only (EROFS).
     pub fn is_read_only(&self) -> bool {
         self.errno() == Some(Errno::ROFS)

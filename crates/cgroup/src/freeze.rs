@@ -1,10 +1,9 @@
 //! Freezing and thawing: `cgroup.freeze` (v2), `freezer.state` (v1).
 //! Runs in: the parent.
 
-use std::time::Instant;
-
 use crate::error::{Error, Step};
 use crate::group::{Cgroup, Group, missing_is_fine};
+use crate::until::Until;
 use crate::wait::Pace;
 
 impl Cgroup {
@@ -21,13 +20,14 @@ impl Cgroup {
     ///
     /// # Errors
     /// `TimedOut`; `is_missing` if the kernel or the layout has no freezer, or the cgroup is gone.
-    pub fn freeze(&self, deadline: Instant) -> Result<(), Error> {
+    pub fn freeze(&self, until: impl Into<Until>) -> Result<(), Error> {
+        let until = until.into();
         let Some(freezer) = self.freezer() else {
             return Err(Error::call(Step::Freeze, "freezer", rustix::io::Errno::NOENT));
         };
         let result = match freezer.place.is_v2() {
-            true => freezer.freeze_v2(deadline),
-            false => freezer.freeze_v1(deadline),
+            true => freezer.freeze_v2(&until),
+            false => freezer.freeze_v1(&until),
         };
         if result.is_err() {
             self.thaw()?;
@@ -66,27 +66,27 @@ impl Group {
         Ok(trimmed("freezer.self_freezing")? != b"0")
     }
 
-    fn freeze_v2(&self, deadline: Instant) -> Result<(), Error> {
+    fn freeze_v2(&self, until: &Until) -> Result<(), Error> {
         self.write(FREEZE, "1", Step::Freeze)?;
-        self.wait_for("frozen", b"1", Step::Freeze, deadline)
+        self.wait_for("frozen", b"1", Step::Freeze, until)
     }
 
     /// Reading the state brings it up to date. A process that is forking may slip through, so the write is repeated; now and
     /// then a thaw lets one go on that waits for a frozen one.
-    fn freeze_v1(&self, deadline: Instant) -> Result<(), Error> {
+    fn freeze_v1(&self, until: &Until) -> Result<(), Error> {
         let mut pace = Pace::default();
         for attempt in 1_u32.. {
             self.write(STATE, "FROZEN", Step::Freeze)?;
             if self.read(STATE, Step::Freeze)?.trim_ascii() == b"FROZEN" {
                 return Ok(());
             }
-            if Instant::now() >= deadline {
+            if until.is_over() {
                 break;
             }
-            pace.pause(deadline);
+            pace.pause(until);
             if attempt.is_multiple_of(ATTEMPTS_BEFORE_THAW) {
                 self.write(STATE, "THAWED", Step::Freeze)?;
-                pace.pause(deadline);
+                pace.pause(until);
             }
         }
         Err(self.timed_out(Step::Freeze))

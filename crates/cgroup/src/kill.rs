@@ -2,13 +2,14 @@
 //! Runs in: the parent.
 
 use std::os::fd::OwnedFd;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open, pidfd_send_signal};
 
 use crate::error::{Error, Step, best_effort};
 use crate::group::{Cgroup, Scope};
+use crate::until::Until;
 use crate::wait::{BATCH, Pace, Waited, wait_exits};
 
 impl Cgroup {
@@ -19,7 +20,8 @@ impl Cgroup {
     /// # Errors
     /// `TimedOut` with the processes that are left, or what the kernel answers; `NoName` for the root of a hierarchy, where
     /// the whole machine lives. Nothing to kill is no error.
-    pub fn kill(&self, deadline: Instant) -> Result<(), Error> {
+    pub fn kill(&self, until: impl Into<Until>) -> Result<(), Error> {
+        let until = until.into();
         if let Some(root) = self.groups.iter().find(|group| group.place.below.is_empty()) {
             return Err(Error::NoName { cgroups_path: root.place.absolute() });
         }
@@ -31,11 +33,11 @@ impl Cgroup {
         self.thaw()?;
         if killed {
             best_effort(
-                self.wait_empty(deadline.min(Instant::now() + PATIENCE)),
+                self.wait_empty(until.or_within(PATIENCE)),
                 "what has left the v2 cgroup by itself is listed by the v1 ones",
             );
         }
-        self.kill_listed(deadline)
+        self.kill_listed(&until)
     }
 
     /// Sends a signal to every process, in sub-cgroups too, once; and to those that appear while it does. To end them use
@@ -84,7 +86,7 @@ impl Cgroup {
         Ok(killed)
     }
 
-    fn kill_listed(&self, deadline: Instant) -> Result<(), Error> {
+    fn kill_listed(&self, until: &Until) -> Result<(), Error> {
         let mut pace = Pace::default();
         loop {
             let listing = self.listed(Scope::Tree)?;
@@ -92,16 +94,16 @@ impl Cgroup {
                 return Ok(());
             }
             best_effort(
-                self.freeze(deadline.min(Instant::now() + PATIENCE)),
+                self.freeze(until.or_within(PATIENCE)),
                 "without a freezer it takes more rounds to overtake who forks",
             );
             let killed = self.kill_round();
             self.thaw()?;
             killed?;
-            if wait_exits(&listing, deadline) == Waited::ForNothing {
-                pace.pause(deadline);
+            if wait_exits(&listing, until) == Waited::ForNothing {
+                pace.pause(until);
             }
-            if Instant::now() >= deadline {
+            if until.is_over() {
                 return Err(self.left_alive());
             }
         }

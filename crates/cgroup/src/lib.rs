@@ -32,6 +32,7 @@ mod kill;
 mod oom;
 mod remove;
 mod stats;
+mod until;
 mod wait;
 
 mod systemd;
@@ -60,3 +61,4 @@ pub use systemd::{
     Began, Doing, Environment, Failure, Manager, Peer, Server, Socket, Starting, SystemdError, Unit, Whose,
     servers,
 };
+pub use until::Until;

@@ -1,14 +1,13 @@
 //! Removing the container's cgroup and the sub-cgroups that the container made, deepest first.
 //! Runs in: the parent.
 
-use std::time::Instant;
-
 use rustix::fs::{AtFlags, unlinkat};
 use rustix::io::Errno;
 
 use crate::error::{Error, Step, best_effort, gone};
 use crate::group::{Cgroup, Group, missing_is_fine};
 use crate::tree;
+use crate::until::Until;
 use crate::wait::Pace;
 
 impl Cgroup {
@@ -17,9 +16,10 @@ impl Cgroup {
     ///
     /// # Errors
     /// Which directory could not be removed and why; `Left` if there are several.
-    pub fn remove(&self, deadline: Instant) -> Result<(), Error> {
+    pub fn remove(&self, until: impl Into<Until>) -> Result<(), Error> {
+        let until = until.into();
         let mut causes: Vec<Error> =
-            self.groups.iter().filter_map(|group| group.remove(deadline).err()).collect();
+            self.groups.iter().filter_map(|group| group.remove(&until).err()).collect();
         match causes.pop() {
             None => Ok(()),
             Some(only) if causes.is_empty() => Err(only),
@@ -32,20 +32,20 @@ impl Cgroup {
 }
 
 impl Group {
-    fn remove(&self, deadline: Instant) -> Result<(), Error> {
+    fn remove(&self, until: &Until) -> Result<(), Error> {
         let mut pace = Pace::default();
         while self.rmdir()? == Removed::Busy {
-            self.wait_empty(Step::Remove, deadline)?;
+            self.wait_empty(Step::Remove, until)?;
             let removed = self.remove_below()?;
             if self.rmdir()? == Removed::Gone {
                 break;
             }
-            if Instant::now() >= deadline {
+            if until.is_over() {
                 return Err(self.kept(Errno::BUSY));
             }
             if removed == 0 {
                 // Empty, childless, and still busy: the last process has left so recently that the kernel is not done.
-                pace.pause(deadline);
+                pace.pause(until);
             }
         }
         Ok(())

@@ -16,7 +16,6 @@ pub use error::Error;
 pub use statistics::{CacheInfo, Domain, MemoryBandwidthInfo, Statistics};
 
 use std::os::fd::OwnedFd;
-use std::time::Instant;
 
 use rustix::fs::{
     AtFlags, CWD, FlockOperation, FsWord, Mode, OFlags, flock, mkdirat, openat, statfs, unlinkat,
@@ -27,6 +26,7 @@ use rustix::process::Pid;
 use crate::beneath;
 use crate::error::{best_effort, gone};
 use crate::hierarchy::mountpoint_of;
+use crate::until::Until;
 use crate::wait::Pace;
 
 /// resctrl where it is mounted.
@@ -124,7 +124,8 @@ impl Resctrl {
     ///
     /// # Errors
     /// The deadline passed.
-    pub fn lock(&self, deadline: Instant) -> Result<Lock, Error> {
+    pub fn lock(&self, until: impl Into<Until>) -> Result<Lock, Error> {
+        let until = until.into();
         let failed = |errno| failed("lock", &self.mount, errno);
         let root = beneath::open(&self.dir, "", OFlags::RDONLY | OFlags::DIRECTORY).map_err(failed)?;
         let mut pace = Pace::default();
@@ -132,7 +133,7 @@ impl Resctrl {
             match flock(&root, FlockOperation::NonBlockingLockExclusive) {
                 Ok(()) => return Ok(Lock { _root: root }),
                 // Nothing tells when a lock becomes free but waiting for it without a deadline.
-                Err(Errno::AGAIN) if Instant::now() < deadline => pace.pause(deadline),
+                Err(Errno::AGAIN) if !until.is_over() => pace.pause(&until),
                 Err(Errno::INTR) => {}
                 Err(errno) => return Err(failed(errno)),
             }

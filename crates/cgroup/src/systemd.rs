@@ -12,8 +12,6 @@ mod bus;
 mod failure;
 mod inbox;
 
-use std::time::Instant;
-
 use brig_dbus::{Call, Property, Value};
 
 pub use address::{Environment, Peer, Server, Socket, Whose, servers};
@@ -21,6 +19,8 @@ pub use failure::{Doing, Failure, SystemdError};
 
 use again::{Asked, Presence, is_in_unit};
 use bus::Bus;
+
+use crate::until::Until;
 
 /// A unit that is to be started.
 #[derive(Debug, Clone, Copy)]
@@ -38,19 +38,20 @@ pub struct Unit<'u> {
 pub struct Manager {
     bus: Bus,
     servers: Vec<Server>,
-    deadline: Instant,
+    until: Until,
     presence: Presence,
 }
 
 impl Manager {
-    /// Connects to the first server that takes us. Whatever is asked of it has to come to an end before `deadline`. Where systemd
+    /// Connects to the first server that takes us. Whatever is asked of it has to come to an end before that. Where systemd
     /// goes away in the middle, because it re-executes itself, it is asked again when it is back.
     ///
     /// # Errors
     /// `Unreachable`.
-    pub fn connect(servers: &[Server], deadline: Instant) -> Result<Manager, SystemdError> {
-        let (bus, presence) = again::connect(servers, deadline).map_err(failed(Doing::Ask, ""))?;
-        Ok(Manager { bus, servers: servers.to_vec(), deadline, presence })
+    pub fn connect(servers: &[Server], until: impl Into<Until>) -> Result<Manager, SystemdError> {
+        let until = until.into();
+        let (bus, presence) = again::connect(servers, &until).map_err(failed(Doing::Ask, ""))?;
+        Ok(Manager { bus, servers: servers.to_vec(), until, presence })
     }
 
     /// Asks for a transient unit and does not wait.

@@ -2,54 +2,50 @@
 //! Runs in: the parent.
 
 use std::os::fd::{AsFd, OwnedFd};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::OFlags;
-use rustix::io::{Errno, pread, retry_on_intr};
+use rustix::io::{pread, retry_on_intr};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use crate::beneath;
 use crate::error::{Error, Step, best_effort};
 use crate::group::{Cgroup, Group, Listing, Scope, missing_is_fine};
+use crate::until::Until;
 
 impl Cgroup {
     /// Returns when no process is left, in sub-cgroups either. A cgroup that is not there is empty.
     ///
     /// # Errors
     /// `TimedOut` with the processes that are left.
-    pub fn wait_empty(&self, deadline: Instant) -> Result<(), Error> {
+    pub fn wait_empty(&self, until: impl Into<Until>) -> Result<(), Error> {
+        let until = until.into();
         for group in self.groups.iter().filter(|group| group.place.is_v2()) {
-            group.wait_empty(Step::Wait, deadline)?;
+            group.wait_empty(Step::Wait, &until)?;
         }
         for group in self.groups.iter().filter(|group| !group.place.is_v2()) {
-            group.wait_empty(Step::Wait, deadline)?;
+            group.wait_empty(Step::Wait, &until)?;
         }
         Ok(())
     }
 }
 
 impl Group {
-    pub(crate) fn wait_empty(&self, step: Step, deadline: Instant) -> Result<(), Error> {
+    pub(crate) fn wait_empty(&self, step: Step, until: &Until) -> Result<(), Error> {
         if self.place.is_v2() {
-            self.wait_for("populated", b"0", step, deadline)
+            self.wait_for("populated", b"0", step, until)
         } else {
-            self.wait_listed(step, deadline)
+            self.wait_listed(step, until)
         }
     }
 
     /// Returns when `cgroup.events` has `key` with `value`: the file is polled for POLLPRI (cgroups(7)).
-    pub(crate) fn wait_for(
-        &self,
-        key: &str,
-        value: &[u8],
-        step: Step,
-        deadline: Instant,
-    ) -> Result<(), Error> {
-        missing_is_fine(self.watch_events(key, value, step, deadline))
+    pub(crate) fn wait_for(&self, key: &str, value: &[u8], step: Step, until: &Until) -> Result<(), Error> {
+        missing_is_fine(self.watch_events(key, value, step, until))
     }
 
-    fn watch_events(&self, key: &str, value: &[u8], step: Step, deadline: Instant) -> Result<(), Error> {
+    fn watch_events(&self, key: &str, value: &[u8], step: Step, until: &Until) -> Result<(), Error> {
         let failed = |errno| self.failed(step, EVENTS, errno);
         let file = beneath::open(self.dir(step)?, EVENTS, OFlags::RDONLY).map_err(failed)?;
         let mut text = [0; 256];
@@ -58,25 +54,24 @@ impl Group {
             if event(text.get(..length).unwrap_or_default(), key) == Some(value) {
                 return Ok(());
             }
-            let mut fds = [PollFd::new(&file, PollFlags::PRI)];
-            if !poll_until(&mut fds, deadline).map_err(failed)? {
+            if !until.poll(&mut vec![PollFd::new(&file, PollFlags::PRI)]).map_err(failed)? {
                 return Err(self.timed_out(step));
             }
         }
     }
 
     /// v1 has no events: waits for the processes themselves.
-    fn wait_listed(&self, step: Step, deadline: Instant) -> Result<(), Error> {
+    fn wait_listed(&self, step: Step, until: &Until) -> Result<(), Error> {
         let mut pace = Pace::default();
         loop {
             let listing = self.listed(Scope::Tree)?;
             if listing.is_empty() {
                 return Ok(());
             }
-            if wait_exits(&listing, deadline) == Waited::ForNothing {
-                pace.pause(deadline);
+            if wait_exits(&listing, until) == Waited::ForNothing {
+                pace.pause(until);
             }
-            if Instant::now() >= deadline {
+            if until.is_over() {
                 return Err(self.timed_out(step));
             }
         }
@@ -98,7 +93,7 @@ pub(crate) enum Waited {
 }
 
 /// Waits until the first [`BATCH`] processes of a listing have ended, or the deadline.
-pub(crate) fn wait_exits(listing: &Listing, deadline: Instant) -> Waited {
+pub(crate) fn wait_exits(listing: &Listing, until: &Until) -> Waited {
     let first = listing.pids.iter().take(BATCH).filter_map(|&pid| Pid::from_raw(pid));
     let mut alive: Vec<OwnedFd> = first.filter_map(|pid| pidfd_open(pid, PidfdFlags::empty()).ok()).collect();
     let mut waited = Waited::ForNothing;
@@ -106,7 +101,7 @@ pub(crate) fn wait_exits(listing: &Listing, deadline: Instant) -> Waited {
     while !alive.is_empty() {
         waited = Waited::ForProcesses;
         let mut fds: Vec<PollFd<'_>> = alive.iter().map(|fd| PollFd::new(fd, PollFlags::IN)).collect();
-        if !poll_until(&mut fds, deadline).is_ok_and(|ready| ready) {
+        if !until.poll(&mut fds).is_ok_and(|ready| ready) {
             break;
         }
         retain_alive(&mut alive);
@@ -129,26 +124,9 @@ pub(crate) struct Pace {
 }
 
 impl Pace {
-    pub(crate) fn pause(&mut self, deadline: Instant) {
+    pub(crate) fn pause(&mut self, until: &Until) {
         self.last = (self.last * 2).clamp(Duration::from_micros(50), Duration::from_millis(10));
-        best_effort(
-            poll_until(&mut [], deadline.min(Instant::now() + self.last)),
-            "a shorter pause does no harm",
-        );
-    }
-}
-
-/// False if the deadline passed first.
-pub(crate) fn poll_until(fds: &mut [PollFd<'_>], deadline: Instant) -> Result<bool, Errno> {
-    loop {
-        let left = deadline.saturating_duration_since(Instant::now());
-        let timeout = Timespec::try_from(left).map_err(|_| Errno::INVAL)?;
-        match poll(fds, Some(&timeout)) {
-            Ok(0) => return Ok(false),
-            Ok(_) => return Ok(true),
-            Err(Errno::INTR) => {}
-            Err(errno) => return Err(errno),
-        }
+        best_effort(until.or_within(self.last).poll(&mut Vec::new()), "a shorter pause does no harm");
     }
 }
 
@@ -179,12 +157,12 @@ mod tests {
     fn a_wait_for_processes_ends_with_them_or_with_the_deadline() {
         let mut child = std::process::Command::new("sleep").arg("0.05").spawn().unwrap();
         let listing = Listing { pids: vec![i32::try_from(child.id()).unwrap()], hidden: 0 };
-        let soon = Instant::now() + Duration::from_millis(1);
-        assert_eq!(wait_exits(&listing, soon), Waited::ForProcesses);
-        let late = Instant::now() + Duration::from_secs(20);
-        assert_eq!(wait_exits(&listing, late), Waited::ForProcesses);
-        assert!(Instant::now() < late);
-        assert_eq!(wait_exits(&listing, late), Waited::ForNothing, "it is a zombie now");
+        let soon = Until::within(Duration::from_millis(1));
+        assert_eq!(wait_exits(&listing, &soon), Waited::ForProcesses);
+        let late = Until::within(Duration::from_secs(20));
+        assert_eq!(wait_exits(&listing, &late), Waited::ForProcesses);
+        assert!(!late.is_over());
+        assert_eq!(wait_exits(&listing, &late), Waited::ForNothing, "it is a zombie now");
         child.wait().unwrap();
     }
 }

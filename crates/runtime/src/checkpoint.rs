@@ -7,6 +7,7 @@ use std::ffi::CString;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
+use brig_cgroup::Cgroup;
 use brig_handshake::Text;
 use brig_plan::checkpoint::Outside;
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags, openat, openat2, readlinkat, statat};
@@ -17,7 +18,8 @@ use crate::criu::{
     self, Criu, Desk, Directories, EXTERNAL, Job, Launch, Message, Options, Phase, mountinfo, option, pair,
 };
 use crate::delete::{self, Mode as DeleteMode};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, best_effort};
+use crate::patience::Patience;
 use crate::record::{self, Part, Record};
 use crate::status::{self, Status};
 use crate::store::{ContainerId, Store};
@@ -39,6 +41,24 @@ pub struct Request<'r> {
     pub page_server: Option<(&'r str, u16)>,
     /// Gets one byte, 0, when pages are served.
     pub ready: Option<BorrowedFd<'r>>,
+    /// How long it may take. When that is over CRIU is ended, and the container runs on.
+    pub patience: Patience,
+}
+
+impl<'r> Request<'r> {
+    /// So much, with these options and no other, however long it takes.
+    pub const fn new(options: Options<'r>, what: What) -> Self {
+        Self {
+            options,
+            what,
+            parent: None,
+            tcp_skip_in_flight: false,
+            link_remap: false,
+            page_server: None,
+            ready: None,
+            patience: Patience::ENDLESS,
+        }
+    }
 }
 
 /// How much to dump.
@@ -55,26 +75,36 @@ pub enum What {
 /// Dumps a container that is running or paused.
 ///
 /// # Errors
-/// `NotFound`; `WrongStatus`; `Criu`, `Os`, after which the container is what it was; `Hook` where the container was dumped and
+/// `NotFound`; `WrongStatus`; `Criu`, `Os`, `Deadline`, `Cancelled`, after which the container is what it was; `Hook` where the container was dumped and
 /// deleted, and a poststop hook failed.
 pub fn checkpoint(store: &Store, id: &ContainerId, request: &Request<'_>) -> Result<()> {
     let mut place = store.find(id)?;
     // From here on nobody else changes the record.
-    place.lock()?;
+    place.lock(&request.patience)?;
     let file = place.record(Part::Head)?.ok_or_else(Error::not_found)?;
     let record = file.ready().map_err(|_| refused(Status::Creating))?;
-    match status::of_record(&place, &record)? {
+    let status = status::of_record(&place, &record)?;
+    match status {
         Status::Running | Status::Paused => {}
         status @ (Status::Creating | Status::Created | Status::Stopped) => return Err(refused(status)),
     }
     let directories = Directories::make(&request.options)?;
     check_parent(request)?;
-    dump(&record, request, &directories).map_err(|error| criu::quote_log(error, &directories.log(LOG)))?;
+    dump(&record, request, &directories).map_err(|error| {
+        if error.is_late() && status == Status::Running {
+            // Who was killed in the middle has not done it.
+            best_effort(
+                Cgroup::open(&record::paths(&record.cgroup)).thaw(),
+                "the first error is the one to report",
+            );
+        }
+        criu::quote_log(error, &directories.log(LOG))
+    })?;
     // Whoever deletes wants the lock.
     drop(place);
     match request.what {
         What::Memory | What::Running => Ok(()),
-        What::Finally => delete::delete(store, id, DeleteMode::Force),
+        What::Finally => delete::delete_within(store, id, DeleteMode::Force, &request.patience),
     }
 }
 
@@ -96,8 +126,13 @@ fn check_parent(request: &Request<'_>) -> Result<()> {
 }
 
 fn dump(record: &Record<'_>, request: &Request<'_>, directories: &Directories) -> Result<()> {
-    let launch =
-        Launch { program: request.options.program, streams: None, inherited: &[], surroundings: None };
+    let launch = Launch {
+        program: request.options.program,
+        streams: None,
+        inherited: &[],
+        surroundings: None,
+        patience: &request.patience,
+    };
     let mut criu = Criu::start(&launch)?;
     check_features(&mut criu, request)?;
     request.options.tell(Phase::Started(criu.version));

@@ -17,11 +17,12 @@ pub mod asynchronous;
 mod builder;
 mod child;
 mod exec;
-mod gather;
+pub(crate) mod gather;
 mod launch;
 mod namespaces;
 mod pod;
 mod process;
+mod removal;
 mod stdio;
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -40,7 +41,7 @@ use crate::stats::{self, Statistics};
 use crate::status::{self, Status};
 use crate::store::{ContainerId, Store};
 use crate::update::{self, Update};
-use crate::{checkpoint, delete, events, kill, ps, start};
+use crate::{checkpoint, events, kill, ps, start};
 
 pub use builder::Builder;
 pub use exec::Exec;
@@ -50,7 +51,7 @@ pub use pod::Pod;
 pub use process::Process;
 pub use stdio::{Size, Stdio, Terminal};
 
-use child::{Child, Children, GRACE};
+use child::{Child, Children};
 use stdio::Pipes;
 
 /// A container.
@@ -227,7 +228,15 @@ impl Container {
     /// # Errors
     /// `NotFound`; `WrongStatus`: `container not running`; `Os`: INVAL for a number that is no signal; `Cgroup`, `Record`.
     pub fn signal(&self, number: i32) -> Result<()> {
-        kill::kill(&self.store, &self.id, number)
+        self.signal_within(number, &Patience::ENDLESS)
+    }
+
+    /// As [`Container::signal`], not longer than this: where SIGKILL goes through a cgroup of version 1 it is waited for.
+    ///
+    /// # Errors
+    /// As for [`Container::signal`]; `Deadline`, `Cancelled`.
+    pub fn signal_within(&self, number: i32, patience: &Patience) -> Result<()> {
+        kill::kill_within(&self.store, &self.id, number, patience)
     }
 
     /// Sends a signal to each of its processes, once.
@@ -235,7 +244,7 @@ impl Container {
     /// # Errors
     /// As for [`Container::signal`]; `Cgroup` where it has none to list them.
     pub fn signal_all(&self, number: i32) -> Result<()> {
-        kill::kill_each(&self.store, &self.id, number)
+        kill::kill_each(&self.store, &self.id, number, &Patience::ENDLESS)
     }
 
     /// The ids of its processes in the caller's PID namespace, ascending.
@@ -259,7 +268,15 @@ impl Container {
     /// # Errors
     /// `NotFound`; `WrongStatus`: `container not running`; `Refused`; `Cgroup`; `Record`, `Os`. Nothing is changed then.
     pub fn update(&self, update: &Update) -> Result<()> {
-        update::update(&self.store, &self.id, update)
+        self.update_within(update, &Patience::ENDLESS)
+    }
+
+    /// As [`Container::update`], not longer than this.
+    ///
+    /// # Errors
+    /// As for [`Container::update`]; `Deadline`, `Cancelled`. Nothing is changed then.
+    pub fn update_within(&self, update: &Update, patience: &Patience) -> Result<()> {
+        update::update_within(&self.store, &self.id, update, patience)
     }
 
     /// Gives it these processors (`0-3,7`, cpuset(7)), and every cgroup above it, from the top down, those of `above`: for
@@ -268,7 +285,15 @@ impl Container {
     /// # Errors
     /// `NotFound`; `WrongStatus`; `Cgroup`; `Refused`; `Record`, `Os`.
     pub fn set_cpus_along(&self, above: &str, own: &str) -> Result<()> {
-        update::cpus_along(&self.store, &self.id, above, own)
+        self.set_cpus_along_within(above, own, &Patience::ENDLESS)
+    }
+
+    /// As [`Container::set_cpus_along`], not longer than this.
+    ///
+    /// # Errors
+    /// As for [`Container::set_cpus_along`]; `Deadline`, `Cancelled`.
+    pub fn set_cpus_along_within(&self, above: &str, own: &str, patience: &Patience) -> Result<()> {
+        update::cpus_along(&self.store, &self.id, above, own, patience)
     }
 
     /// Stops every process of it until [`Container::resume`].
@@ -276,7 +301,15 @@ impl Container {
     /// # Errors
     /// `NotFound`; `WrongStatus`: `container not running`; `Cgroup`, after which it is not paused; `Record`, `Os`.
     pub fn pause(&self) -> Result<()> {
-        status::pause(&self.store, &self.id)
+        self.pause_within(&Patience::ENDLESS)
+    }
+
+    /// As [`Container::pause`], not longer than this: then every process goes on.
+    ///
+    /// # Errors
+    /// As for [`Container::pause`]; `Deadline`, `Cancelled`.
+    pub fn pause_within(&self, patience: &Patience) -> Result<()> {
+        status::pause_within(&self.store, &self.id, patience)
     }
 
     /// Lets its processes go on.
@@ -318,40 +351,6 @@ impl Container {
     /// `NotFound`; `WrongStatus`; `Criu`, `Os`, after which it is what it was; `Hook`.
     pub fn checkpoint(&self, request: &checkpoint::Request<'_>) -> Result<()> {
         checkpoint::checkpoint(&self.store, &self.id, request)
-    }
-
-    /// Kills everything in it, waits for that, and removes what there is of it: cgroup, network, directory; then runs poststop
-    /// hooks. What is gone already is fine, and so is calling it again, or from several threads at once.
-    ///
-    /// # Errors
-    /// `Deadline` after 10 seconds; `Hook` when it is gone and a poststop hook failed; `Cgroup`, `Record`, `Os`.
-    pub fn destroy(&self) -> Result<()> {
-        match self.signal(kill::SIGKILL) {
-            Ok(()) => self.await_end(&Patience::of(GRACE))?,
-            // It has ended, is gone, or is for `delete` to find out about.
-            Err(_) => self.children.reap(),
-        }
-        delete::delete(&self.store, &self.id, delete::Mode::Force)?;
-        self.reap_all()
-    }
-
-    /// Removes a container that has ended, or was never started; others are refused.
-    ///
-    /// # Errors
-    /// `NotFound`; `WrongStatus`; as for [`Container::destroy`].
-    pub fn delete(&self) -> Result<()> {
-        self.children.reap();
-        delete::delete(&self.store, &self.id, delete::Mode::Stopped)?;
-        self.reap_all()
-    }
-
-    /// All have ended: no zombie of it stays. One whose parent is another is that one's.
-    fn reap_all(&self) -> Result<()> {
-        self.children.reap();
-        match self.init.as_ref().map(Process::try_wait) {
-            Some(Err(error)) if error.errno() != Some(rustix::io::Errno::CHILD) => Err(error),
-            Some(_) | None => Ok(()),
-        }
     }
 }
 

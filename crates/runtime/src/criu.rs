@@ -58,6 +58,25 @@ pub struct Options<'o> {
     pub progress: Option<Progress<'o>>,
 }
 
+impl<'o> Options<'o> {
+    /// The `criu` of `PATH`, images in this directory, and no option.
+    pub fn new(images: &'o Path) -> Self {
+        Self {
+            program: Path::new("criu"),
+            images,
+            work: None,
+            manage_cgroups: ManageCgroups::Default,
+            tcp_established: false,
+            ext_unix_sk: false,
+            shell_job: false,
+            file_locks: false,
+            auto_dedup: false,
+            lazy_pages: false,
+            progress: None,
+        }
+    }
+}
+
 /// Somebody who is told how far it is.
 #[derive(Clone, Copy)]
 pub struct Progress<'p>(pub &'p (dyn Fn(Phase) + Sync));

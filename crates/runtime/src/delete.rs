@@ -8,7 +8,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use brig_cgroup::{Cgroup, Scope};
+use brig_cgroup::{Cgroup, Scope, Until};
 use brig_plan::plan::{ParentHook, StateFacts};
 use rustix::event::{PollFd, PollFlags};
 use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
@@ -19,7 +19,8 @@ use crate::hooks::{self, Hooks};
 use crate::intel_rdt::{self, IntelRdt, Remove};
 use crate::kill::{SIGKILL, send, thaw};
 use crate::network::HostSide;
-use crate::pid::{Identity, poll_until, wait_exit};
+use crate::patience::Patience;
+use crate::pid::Identity;
 use crate::record::{self, Intent, Part, PidNamespace, RECORD, Record, Stage, Unit};
 use crate::status::{self, Status};
 use crate::store::{ContainerId, Place, Removal, Store};
@@ -40,14 +41,22 @@ pub enum Mode {
 /// `NotFound`, also for a directory without a record, which is removed; `WrongStatus`; `Hook` if the container is gone
 /// and a poststop hook failed; `Deadline`, `Cgroup`, `Record`, `Os`.
 pub fn delete(store: &Store, id: &ContainerId, mode: Mode) -> Result<()> {
-    match find_and_delete(store, id, mode) {
+    delete_within(store, id, mode, &Patience::ENDLESS)
+}
+
+/// As [`delete`], not longer than this. What is left then is deleted by the next one; hooks that had begun are killed.
+///
+/// # Errors
+/// As for [`delete`]; `Cancelled`.
+pub fn delete_within(store: &Store, id: &ContainerId, mode: Mode, patience: &Patience) -> Result<()> {
+    match patience.ended("delete", find_and_delete(store, id, mode, patience)) {
         Err(error) if mode == Mode::Force && error.is_not_found() => Ok(()),
         result => result,
     }
 }
 
-fn find_and_delete(store: &Store, id: &ContainerId, mode: Mode) -> Result<()> {
-    let deadline = Instant::now() + DEADLINE;
+fn find_and_delete(store: &Store, id: &ContainerId, mode: Mode, patience: &Patience) -> Result<()> {
+    let limited = patience.or_within(DEADLINE);
     loop {
         let mut place = store.find(id)?;
         let Some(file) = place.record(Part::Head)? else {
@@ -61,30 +70,30 @@ fn find_and_delete(store: &Store, id: &ContainerId, mode: Mode) -> Result<()> {
             if mode == Mode::Stopped {
                 return Err(not_stopped(&place, Status::Creating));
             }
-            await_creator(store, &place, None, deadline)?;
+            await_creator(store, &place, None, &limited)?;
             continue;
         };
         match file.stage()? {
-            Stage::Ready(record) => return delete_ready(&place, &record, mode),
+            Stage::Ready(record) => return delete_ready(&place, &record, mode, patience),
             Stage::Intent(intent) if !status::is_creating(&place, &intent)? => {
                 // It may have finished since the record was read.
                 if has_moved_on(store, &place, Some(&intent.creator))? {
                     continue;
                 }
-                return delete_intent(&place, &intent);
+                return delete_intent(&place, &intent, patience);
             }
             Stage::Intent(intent) => {
                 if mode == Mode::Stopped {
                     return Err(not_stopped(&place, Status::Creating));
                 }
-                kill_begun(&intent, deadline)?;
-                await_creator(store, &place, Some(&intent.creator), deadline)?;
+                kill_begun(&intent, &limited)?;
+                await_creator(store, &place, Some(&intent.creator), &limited)?;
             }
         }
     }
 }
 
-fn delete_ready(place: &Place, record: &Record<'_>, mode: Mode) -> Result<()> {
+fn delete_ready(place: &Place, record: &Record<'_>, mode: Mode, patience: &Patience) -> Result<()> {
     if mode == Mode::Stopped {
         match status::of_record(place, record)? {
             Status::Stopped | Status::Created => {}
@@ -113,6 +122,7 @@ fn delete_ready(place: &Place, record: &Record<'_>, mode: Mode) -> Result<()> {
             poststop: &record.poststop,
             facts: &record.facts,
         },
+        patience,
     )
 }
 
@@ -146,37 +156,40 @@ pub struct Remains<'a> {
 ///
 /// # Errors
 /// `Deadline`: `container init still running`; `Cgroup`, `Os`; `Hook` when everything is gone.
-pub fn destroy(place: &Place, remains: &Remains<'_>) -> Result<()> {
-    let deadline = Instant::now() + DEADLINE;
-    kill_init(remains, deadline)?;
+pub fn destroy(place: &Place, remains: &Remains<'_>, patience: &Patience) -> Result<()> {
+    let limited = patience.or_within(DEADLINE);
+    kill_init(remains, &limited)?;
     log::debug!("remove the cgroup");
     match (remains.cgroup, remains.unit) {
-        (Some(cgroup), None) => forgive(remains, empty_and_remove(cgroup, remains, deadline))?,
-        (Some(cgroup), Some(unit)) => {
-            forgive(remains, empty(cgroup, remains, deadline))?;
-            stop(unit, cgroup, deadline)?;
+        (Some(cgroup), None) => {
+            forgive(remains, empty_and_remove(cgroup, remains, &limited.at_most(DEADLINE)))?
         }
-        (None, Some(unit)) => systemd::stop(unit, deadline)?,
+        (Some(cgroup), Some(unit)) => {
+            let until = limited.at_most(DEADLINE);
+            forgive(remains, empty(cgroup, remains, &until))?;
+            stop(unit, cgroup, &until)?;
+        }
+        (None, Some(unit)) => systemd::stop(unit, limited.at_most(DEADLINE))?,
         (None, None) => {}
     }
     if let Some((rdt, which)) = remains.intel_rdt {
-        intel_rdt::remove(rdt, which)?;
+        intel_rdt::remove(rdt, which, &limited)?;
     }
     remains.network.remove(place.store())?;
     log::debug!("remove {}", place.path().display());
     match place.remove(RECORD)? {
-        Removal::Mine => run_poststop(remains),
+        Removal::Mine => run_poststop(remains, patience),
         Removal::Anothers => Ok(()),
     }
 }
 
-fn kill_init(remains: &Remains<'_>, deadline: Instant) -> Result<()> {
+fn kill_init(remains: &Remains<'_>, patience: &Patience) -> Result<()> {
     let Some(init) = remains.init else { return Ok(()) };
     log::debug!("kill the first process, and wait for its end");
     match send(init, SIGKILL) {
         // A security module may keep our signal from a process that it confines. The cgroup's own does not pass by it.
         Err(error) if error.errno().is_some() => match remains.cgroup {
-            Some(cgroup) => cgroup.kill(deadline)?,
+            Some(cgroup) => cgroup.kill(patience.at_most(DEADLINE))?,
             None => return Err(error.within("unable to signal init")),
         },
         // It has ended by itself.
@@ -185,42 +198,38 @@ fn kill_init(remains: &Remains<'_>, deadline: Instant) -> Result<()> {
     if let Some(cgroup) = remains.cgroup {
         thaw(cgroup)?;
     }
-    if wait_exit(init, deadline)? {
-        return Ok(());
-    }
-    Err(Error::new(Kind::Deadline, "container init still running"))
+    patience.wait_exit("delete", init).map_err(|error| {
+        let late = *error.kind() == Kind::Deadline;
+        if late { Error::new(Kind::Deadline, "container init still running") } else { error }
+    })
 }
 
-fn empty_and_remove(
-    cgroup: &Cgroup,
-    remains: &Remains<'_>,
-    deadline: Instant,
-) -> Result<(), brig_cgroup::Error> {
+fn empty_and_remove(cgroup: &Cgroup, remains: &Remains<'_>, until: &Until) -> Result<(), brig_cgroup::Error> {
     if remains.pid_namespace == PidNamespace::Shared {
-        cgroup.kill(deadline)?;
+        cgroup.kill(until)?;
     } else if remains.mode == Mode::Force {
         // Nearly always nothing is left, and one rmdir does it.
         if cgroup.remove(Instant::now()).is_ok() {
             return Ok(());
         }
-        cgroup.kill(deadline)?;
+        cgroup.kill(until)?;
     }
-    cgroup.remove(deadline)
+    cgroup.remove(until)
 }
 
 /// For a unit: systemd would ask what is left in it to end, and wait for that a minute and a half.
-fn empty(cgroup: &Cgroup, remains: &Remains<'_>, deadline: Instant) -> Result<(), brig_cgroup::Error> {
+fn empty(cgroup: &Cgroup, remains: &Remains<'_>, until: &Until) -> Result<(), brig_cgroup::Error> {
     if remains.pid_namespace == PidNamespace::Shared || remains.mode == Mode::Force {
-        cgroup.kill(deadline)?;
+        cgroup.kill(until)?;
     }
-    cgroup.wait_empty(deadline)
+    cgroup.wait_empty(until)
 }
 
 /// systemd removes the cgroup with the unit, or has done so when the last process was gone.
-fn stop(unit: &Unit<'_>, cgroup: &Cgroup, deadline: Instant) -> Result<()> {
+fn stop(unit: &Unit<'_>, cgroup: &Cgroup, until: &Until) -> Result<()> {
     let removed = |error| Error::from(error).within("unable to remove container's cgroup");
-    systemd::stop(unit, deadline)?;
-    cgroup.remove(deadline).map_err(removed)
+    systemd::stop(unit, until.clone())?;
+    cgroup.remove(until).map_err(removed)
 }
 
 /// An ordinary user to whom nothing was delegated has no cgroup to remove.
@@ -234,7 +243,7 @@ fn forgive(remains: &Remains<'_>, removed: Result<(), brig_cgroup::Error>) -> Re
     }
 }
 
-fn run_poststop(remains: &Remains<'_>) -> Result<()> {
+fn run_poststop(remains: &Remains<'_>, patience: &Patience) -> Result<()> {
     if remains.poststop.is_empty() {
         return Ok(());
     }
@@ -242,26 +251,27 @@ fn run_poststop(remains: &Remains<'_>) -> Result<()> {
     let bundle = remains.facts.bundle.to_string_lossy().into_owned();
     // The caller may have removed it already.
     let cwd = Some(Path::new(&bundle)).filter(|bundle| bundle.is_dir());
-    hooks::run(Hooks::Poststop, remains.poststop, document.as_bytes(), cwd)
+    hooks::run_within(patience, Hooks::Poststop, remains.poststop, document.as_bytes(), cwd)
 }
 
 /// The creator is dead. Its init died with it, or is in the cgroup.
-fn delete_intent(place: &Place, intent: &Intent<'_>) -> Result<()> {
-    let deadline = Instant::now() + DEADLINE;
-    if kill_begun(intent, deadline)? == Begun::Ours {
+fn delete_intent(place: &Place, intent: &Intent<'_>, patience: &Patience) -> Result<()> {
+    let limited = patience.or_within(DEADLINE);
+    let until = limited.at_most(DEADLINE);
+    if kill_begun(intent, &limited)? == Begun::Ours {
         let cgroup = Cgroup::open(&record::paths(&intent.cgroup));
         match &intent.unit {
             Some(unit) => {
-                cgroup.wait_empty(deadline)?;
-                stop(unit, &cgroup, deadline)?;
+                cgroup.wait_empty(&until)?;
+                stop(unit, &cgroup, &until)?;
             }
             None => cgroup
-                .remove(deadline)
+                .remove(&until)
                 .map_err(|error| Error::from(error).within("unable to remove container's cgroup"))?,
         }
     }
     if let Some(rdt) = &intent.intel_rdt {
-        intel_rdt::remove(rdt, Remove::Unused)?;
+        intel_rdt::remove(rdt, Remove::Unused, &limited)?;
     }
     intent.network.remove(place.store())?;
     place.remove(RECORD).map(drop)
@@ -276,7 +286,7 @@ enum Begun {
 
 /// Kills what a creator put into the cgroup that its intent names. The intent was written before anybody looked whether that
 /// cgroup is free: one that holds a process older than the creator is somebody else's, and is left alone.
-fn kill_begun(intent: &Intent<'_>, deadline: Instant) -> Result<Begun> {
+fn kill_begun(intent: &Intent<'_>, patience: &Patience) -> Result<Begun> {
     let cgroup = Cgroup::open(&record::paths(&intent.cgroup));
     for pid in cgroup.pids(Scope::Tree)? {
         let process = Identity::of(pid.as_raw_nonzero().get().unsigned_abs())?;
@@ -285,12 +295,17 @@ fn kill_begun(intent: &Intent<'_>, deadline: Instant) -> Result<Begun> {
             return Ok(Begun::Strangers);
         }
     }
-    cgroup.kill(deadline)?;
+    cgroup.kill(patience.at_most(DEADLINE))?;
     Ok(Begun::Ours)
 }
 
 /// Waits until the creator comes to an end of some kind: it writes the record, it removes the directory, or it dies.
-fn await_creator(store: &Store, place: &Place, creator: Option<&Identity>, deadline: Instant) -> Result<()> {
+fn await_creator(
+    store: &Store,
+    place: &Place,
+    creator: Option<&Identity>,
+    patience: &Patience,
+) -> Result<()> {
     let failed = |errno| place.failed("watch", "", errno);
     let watch = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK).map_err(failed)?;
     // A directory that is open says nothing when it is removed; the one above it does.
@@ -307,10 +322,7 @@ fn await_creator(store: &Store, place: &Place, creator: Option<&Identity>, deadl
     }
     let mut fds = vec![PollFd::new(&watch, PollFlags::IN)];
     fds.extend(pidfd.as_ref().map(|pidfd| PollFd::new(pidfd, PollFlags::IN)));
-    if poll_until(&mut fds, deadline).map_err(failed)? {
-        return Ok(());
-    }
-    Err(Error::deadline(format_args!("wait for the creator of {}", place.id()), DEADLINE))
+    patience.wait(&format!("wait for the creator of {}", place.id()), fds).map(drop)
 }
 
 /// Whether there is something else by now than what was found: nothing with a known creator, or an intent with one.

@@ -269,6 +269,13 @@ impl Error {
         matches!(&self.kind, Kind::Systemd(error) if error.is_unreachable())
     }
 
+    /// Whether a wait came to its end before what was waited for.
+    pub(crate) fn is_late(&self) -> bool {
+        matches!(self.kind, Kind::Deadline | Kind::Cancelled)
+            || matches!(&self.kind, Kind::Cgroup(error) if error.is_late())
+            || matches!(&self.kind, Kind::Systemd(error) if error.is_late())
+    }
+
     /// Whether there is no container of that id.
     pub fn is_not_found(&self) -> bool {
         self.kind == Kind::NotFound

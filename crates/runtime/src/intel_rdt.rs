@@ -6,7 +6,7 @@
 //! it (config-linux.md). Only a creation that fails takes it back, if nobody is in it.
 
 use std::borrow::Cow;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use brig_cgroup::Resctrl;
 use brig_cgroup::resctrl::{self, Made, Statistics};
@@ -16,6 +16,7 @@ use brig_plan::{host, intel_rdt};
 use rustix::process::Pid;
 
 use crate::error::{Error, Result};
+use crate::patience::Patience;
 use crate::pid::Identity;
 
 wire_struct! {
@@ -88,18 +89,19 @@ pub(crate) fn look(plan: &IntelRdtPlan) -> Result<IntelRdt<'static>> {
 ///
 /// # Errors
 /// `Cgroup`, with what the kernel says about it.
-pub(crate) fn make(plan: &IntelRdtPlan, rdt: &mut IntelRdt<'_>) -> Result<()> {
+pub(crate) fn make(plan: &IntelRdtPlan, rdt: &mut IntelRdt<'_>, patience: &Patience) -> Result<()> {
     let missing = std::mem::take(&mut rdt.made);
-    make_groups(plan, rdt, &missing).map_err(in_context)
+    make_groups(plan, rdt, &missing, patience).map_err(in_context)
 }
 
 fn make_groups<'a>(
     plan: &IntelRdtPlan,
     rdt: &mut IntelRdt<'a>,
     missing: &[Cow<'a, [u8]>],
+    patience: &Patience,
 ) -> Result<(), resctrl::Error> {
     let resctrl = Resctrl::open(&plan.mount)?;
-    let _lock = resctrl.lock(Instant::now() + DEADLINE)?;
+    let _lock = resctrl.lock(patience.at_most(DEADLINE))?;
     let mut make = |group: &Cow<'a, [u8]>| {
         if !missing.contains(group) {
             return Ok(Made::Before);
@@ -156,7 +158,7 @@ pub(crate) fn join(rdt: &IntelRdt<'_>, pid: Pid) -> Result<()> {
 ///
 /// # Errors
 /// `Cgroup`.
-pub(crate) fn remove(rdt: &IntelRdt<'_>, which: Remove) -> Result<()> {
+pub(crate) fn remove(rdt: &IntelRdt<'_>, which: Remove, patience: &Patience) -> Result<()> {
     if rdt.made.is_empty() {
         return Ok(());
     }
@@ -167,7 +169,7 @@ pub(crate) fn remove(rdt: &IntelRdt<'_>, which: Remove) -> Result<()> {
     };
     let _lock = match which {
         Remove::All => None,
-        Remove::Unused => Some(resctrl.lock(Instant::now() + DEADLINE).map_err(failed)?),
+        Remove::Unused => Some(resctrl.lock(patience.at_most(DEADLINE)).map_err(failed)?),
     };
     for group in rdt.made.iter().rev().map(|group| text(group)) {
         if which == Remove::Unused && is_used(&resctrl.tasks(&group).map_err(failed)?)? {
@@ -245,10 +247,10 @@ impl Change {
     ///
     /// # Errors
     /// `Cgroup`; nothing is changed then.
-    pub(crate) fn carry_out(self) -> Result<Self> {
+    pub(crate) fn carry_out(self, patience: &Patience) -> Result<Self> {
         let write = || {
             let resctrl = Resctrl::open(&self.mount)?;
-            let _lock = resctrl.lock(Instant::now() + DEADLINE)?;
+            let _lock = resctrl.lock(patience.at_most(DEADLINE))?;
             let before = resctrl.schemata(&self.class)?;
             resctrl.write_schemata(&self.class, &self.schemata)?;
             Ok(before)

@@ -2,13 +2,14 @@
 //! Runs in: the parent. To the first process through a pidfd, whose owner is known; to all through the cgroup.
 
 use std::os::fd::AsFd;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use brig_cgroup::Cgroup;
 use brig_sys::signal::pidfd_send_signal;
 use rustix::io::Errno;
 
 use crate::error::{Error, Result, best_effort};
+use crate::patience::Patience;
 use crate::record::{self, Part, PidNamespace, Record, Stage};
 use crate::store::{ContainerId, Store};
 
@@ -18,10 +19,18 @@ use crate::store::{ContainerId, Store};
 /// # Errors
 /// `NotFound`; `WrongStatus`: `container not running`; `Os`, `Cgroup`, `Record`.
 pub fn kill(store: &Store, id: &ContainerId, signal: i32) -> Result<()> {
+    kill_within(store, id, signal, &Patience::ENDLESS)
+}
+
+/// As [`kill`]; where SIGKILL has to be waited for, not longer than this.
+///
+/// # Errors
+/// As for [`kill`]; `Deadline`, `Cancelled`.
+pub fn kill_within(store: &Store, id: &ContainerId, signal: i32, patience: &Patience) -> Result<()> {
     let (_, file) = store.load(id, Part::Head)?;
     match file.stage()? {
         Stage::Intent(_) => Err(Error::not_running()),
-        Stage::Ready(record) => record_kill(&record, signal),
+        Stage::Ready(record) => record_kill(&record, signal, patience),
     }
 }
 
@@ -29,11 +38,11 @@ pub fn kill(store: &Store, id: &ContainerId, signal: i32) -> Result<()> {
 ///
 /// # Errors
 /// `NotFound`; `WrongStatus`: `container not running`, where there is none; `Os`, `Cgroup`, `Record`.
-pub fn kill_each(store: &Store, id: &ContainerId, signal: i32) -> Result<()> {
+pub fn kill_each(store: &Store, id: &ContainerId, signal: i32, patience: &Patience) -> Result<()> {
     let (_, file) = store.load(id, Part::Head)?;
     let record = file.ready().map_err(|_| Error::not_running())?;
     if signal == SIGKILL || record.cgroup.is_empty() {
-        return record_kill(&record, signal);
+        return record_kill(&record, signal, patience);
     }
     // An init that has ended is not asked: in a shared PID namespace others live on.
     match Cgroup::open(&record::paths(&record.cgroup)).signal(signal)? {
@@ -42,11 +51,11 @@ pub fn kill_each(store: &Store, id: &ContainerId, signal: i32) -> Result<()> {
     }
 }
 
-/// As [`kill`], for a record that was read.
+/// As [`kill_within`], for a record that was read.
 ///
 /// # Errors
-/// As for [`kill`].
-pub fn record_kill(record: &Record<'_>, signal: i32) -> Result<()> {
+/// As for [`kill_within`].
+pub fn record_kill(record: &Record<'_>, signal: i32, patience: &Patience) -> Result<()> {
     if signal != SIGKILL {
         return signal_init(record, signal);
     }
@@ -56,11 +65,11 @@ pub fn record_kill(record: &Record<'_>, signal: i32) -> Result<()> {
             signal_init(record, signal)?;
             thaw(&cgroup)
         }
-        PidNamespace::Shared => kill_all(record, &cgroup),
+        PidNamespace::Shared => patience.ended("kill", kill_all(record, &cgroup, patience)),
     }
 }
 
-fn kill_all(record: &Record<'_>, cgroup: &Cgroup) -> Result<()> {
+fn kill_all(record: &Record<'_>, cgroup: &Cgroup, patience: &Patience) -> Result<()> {
     if record.cgroup.is_empty() {
         return signal_init(record, SIGKILL);
     }
@@ -70,7 +79,7 @@ fn kill_all(record: &Record<'_>, cgroup: &Cgroup) -> Result<()> {
         return Err(Error::not_running());
     }
     log::debug!("signal {SIGKILL} to all in the cgroup");
-    match cgroup.kill(Instant::now() + DEADLINE) {
+    match cgroup.kill(patience.at_most(DEADLINE)) {
         Err(error) if record.rootless_cgroups => {
             log::warn!(
                 "failed to kill all processes, possibly due to lack of cgroup (Hint: enable cgroup v2 delegation): {error}"

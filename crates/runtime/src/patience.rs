@@ -5,10 +5,11 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use brig_cgroup::Until;
 use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
 use rustix::io::{Errno, write};
 
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, best_effort};
 use crate::pid::timeout;
 
 /// Ends waits, from any thread: an eventfd(2), which is readable from the moment of [`Canceller::cancel`] on. Its copies are one.
@@ -86,6 +87,40 @@ impl Patience {
         Self { deadline, canceller: self.canceller.clone() }
     }
 
+    /// As the crate `brig-cgroup` takes it, and no longer than this from now on.
+    pub(crate) fn at_most(&self, limit: Duration) -> Until {
+        let until = Until::within(limit);
+        let until = self.deadline.filter(|deadline| *deadline < until.deadline()).map_or(until, Until::from);
+        match &self.canceller {
+            Some(Canceller(canceller)) => until.or_when(Arc::clone(canceller)),
+            None => until,
+        }
+    }
+
+    /// What `what` came to: where a wait took too long because this was at its end, that.
+    ///
+    /// # Errors
+    /// As `result`; `Cancelled`, `Deadline`.
+    pub(crate) fn ended<T>(&self, what: &str, result: Result<T>) -> Result<T> {
+        match result {
+            Err(error) if error.is_late() => Err(self.check(what).err().unwrap_or(error)),
+            result => result,
+        }
+    }
+
+    /// Lets this much time pass, or less if it is at its end.
+    pub(crate) fn pause(&self, time: Duration) {
+        best_effort(self.or_within(time).wait("pause", Vec::new()), "its end is what was waited for");
+    }
+
+    /// Waits until the process of a pidfd has ended.
+    ///
+    /// # Errors
+    /// `Cancelled`, `Deadline`, `Os`.
+    pub(crate) fn wait_exit(&self, what: &str, pidfd: impl AsFd) -> Result<()> {
+        self.wait(what, vec![PollFd::from_borrowed_fd(pidfd.as_fd(), PollFlags::IN)]).map(drop)
+    }
+
     /// When it ends by itself.
     pub const fn deadline(&self) -> Option<Instant> {
         self.deadline
@@ -134,6 +169,14 @@ impl Patience {
             }
             self.check(what)?;
         }
+    }
+}
+
+/// For [`PressureWatch::wait`](crate::events::PressureWatch::wait). What has no end of its own ends in a year.
+impl From<&Patience> for Until {
+    fn from(patience: &Patience) -> Self {
+        const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+        patience.at_most(YEAR)
     }
 }
 

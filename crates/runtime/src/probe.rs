@@ -40,7 +40,7 @@ pub fn host(spec: &Spec<'_>, id: &ContainerId, request: &Request<'_>) -> Result<
         None => cgroup(&layout, linux, id)?,
         Some(whose) => {
             let path = linux.map_or("", |linux| linux.cgroups_path.as_str());
-            Some(crate::systemd::paths(&layout, path, id.as_str(), whose)?)
+            Some(crate::systemd::paths(&layout, path, id.as_str(), whose, &request.patience)?)
         }
     };
     let process = spec.process.as_ref();
@@ -141,9 +141,9 @@ pub fn seccomp_flags() -> u32 {
 
 /// Each `SECCOMP_FILTER_FLAG_*`, and beside which other one alone it is taken.
 const SECCOMP_FLAGS: [(u32, u32); 6] = [
-    (1, 0),                      // TSYNC
-    (2, 0),                      // LOG
-    (4, 0),                      // SPEC_ALLOW
+    (1, 0), // TSYNC
+    (2, 0), // LOG
+    (4, 0), // SPEC_ALLOW
     (seccomp::NEW_LISTENER, 0),
     (16, 0),                     // TSYNC_ESRCH
     (32, seccomp::NEW_LISTENER), // WAIT_KILLABLE_RECV

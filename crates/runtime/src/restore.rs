@@ -19,6 +19,13 @@ pub struct Images<'i> {
     pub lsm_mount_context: Option<&'i str>,
 }
 
+impl<'i> Images<'i> {
+    /// Images with these options, and the profiles that were dumped.
+    pub const fn new(options: Options<'i>) -> Self {
+        Self { options, lsm_profile: None, lsm_mount_context: None }
+    }
+}
+
 /// Creates a container of images. It runs as soon as it is there: [`create::Request::gate`] is to be false.
 ///
 /// # Errors

@@ -12,6 +12,7 @@ use rustix::io::Errno;
 use rustix::mount::{OpenTreeFlags, open_tree};
 use rustix::process::Pid;
 
+use crate::patience::Patience;
 use crate::{executable, spawn, talk};
 
 /// `CLONE_NEWUSER`.
@@ -86,7 +87,8 @@ fn namespace_with(maps: &IdMaps) -> Result<OwnedFd, Errno> {
     let mut spawn =
         Spawn::new(executable.as_fd(), c"brig-init", c"", theirs.as_fd(), ours.as_fd(), When::WhenMapped);
     let child = spawn.start(USER, None)?;
-    let mapped = spawn::map_ids(child.pid, maps).map_err(|error| error.errno().unwrap_or(Errno::INVAL));
+    let mapped = spawn::map_ids(child.pid, maps, &Patience::ENDLESS)
+        .map_err(|error| error.errno().unwrap_or(Errno::INVAL));
     let namespace = mapped.and_then(|()| user_namespace_of(child.pid));
     spawn::end(child.pidfd.as_fd());
     namespace

@@ -2,8 +2,9 @@
 //! Runs in: the parent, on the host.
 
 use std::ffi::CString;
+use std::io::PipeReader;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use brig_cgroup::Cgroup;
@@ -12,8 +13,9 @@ use brig_plan::plan::{IdMap, IdMaps, MapWriter};
 use brig_sys::clone::{Spawn, When};
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use rustix::io::{Errno, write};
-use rustix::process::Pid;
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
+use crate::container::gather;
 use crate::error::{Error, Kind, Result, best_effort};
 use crate::patience::Patience;
 use crate::record::Unit;
@@ -67,7 +69,6 @@ pub(crate) struct Parked {
 impl Parked {
     /// Ends it, without waiting until it has ended.
     pub(crate) fn dismiss(&self) {
-        use rustix::process::{Signal, pidfd_send_signal};
         best_effort(pidfd_send_signal(&self.pidfd, Signal::KILL), "it ended by itself");
     }
 }
@@ -165,7 +166,7 @@ impl Drop for Guard {
 
 /// Kills and reaps.
 pub(crate) fn end(pidfd: BorrowedFd<'_>) {
-    use rustix::process::{Signal, WaitId, WaitIdOptions, pidfd_send_signal, waitid};
+    use rustix::process::{WaitId, WaitIdOptions, waitid};
     best_effort(pidfd_send_signal(pidfd, Signal::KILL), "it ended by itself");
     best_effort(waitid(WaitId::PidFd(pidfd), WaitIdOptions::EXITED), "it is another's child");
 }
@@ -201,7 +202,7 @@ fn clone_into(
     log::debug!("{}: {refused}", Step::JoinCgroup.name());
     timeline::step(request.timeline, Step::JoinCgroup);
     let joined = match (cgroup.join(pid), request.unit) {
-        (Err(error), Some(unit)) if error.is_permission() => systemd::attach(unit, pid),
+        (Err(error), Some(unit)) if error.is_permission() => systemd::attach(unit, pid, request.patience),
         (joined, _) => joined.map_err(Error::from),
     };
     joined
@@ -219,7 +220,7 @@ fn prepare(request: &Request<'_>, pid: Pid, line: &Line) -> Result<()> {
     }
     timeline::step(request.timeline, Step::MapIds);
     if let Some(maps) = request.id_maps {
-        map_ids(pid, maps)?;
+        map_ids(pid, maps, request.patience)?;
     }
     line.ids_are_mapped().map_err(|errno| Error::step(Step::MapIds, "", errno))
 }
@@ -237,7 +238,7 @@ fn set_oom_score(pid: Pid, score: i32) -> Result<()> {
 }
 
 /// Writes the maps of the user namespace of `pid` (user_namespaces(7)).
-pub(crate) fn map_ids(pid: Pid, maps: &IdMaps) -> Result<()> {
+pub(crate) fn map_ids(pid: Pid, maps: &IdMaps, patience: &Patience) -> Result<()> {
     let failed = |what: &str, errno| Error::step(Step::MapIds, what, errno);
     if maps.deny_setgroups {
         write_file(pid, "setgroups", b"deny").map_err(|errno| failed("setgroups", errno))?;
@@ -249,8 +250,8 @@ pub(crate) fn map_ids(pid: Pid, maps: &IdMaps) -> Result<()> {
             write_file(pid, "gid_map", lines(&maps.gid).as_bytes()).map_err(|errno| failed("gid_map", errno))
         }
         MapWriter::Helpers => {
-            run_helper("newuidmap", pid, &maps.uid)?;
-            run_helper("newgidmap", pid, &maps.gid)
+            run_helper("newuidmap", pid, &maps.uid, patience)?;
+            run_helper("newgidmap", pid, &maps.gid, patience)
         }
     }
 }
@@ -259,21 +260,40 @@ fn lines(maps: &[IdMap]) -> String {
     maps.iter().map(|map| format!("{} {} {}\n", map.container_id, map.host_id, map.size)).collect()
 }
 
-fn run_helper(program: &str, pid: Pid, maps: &[IdMap]) -> Result<()> {
+fn run_helper(program: &str, pid: Pid, maps: &[IdMap], patience: &Patience) -> Result<()> {
+    let failed =
+        |error: std::io::Error| Error::io(format_args!("{}: {program}", Step::MapIds.name()), &error);
     let mut command = Command::new(program);
     command.arg(pid.as_raw_nonzero().to_string());
     for map in maps {
         command.args([map.container_id, map.host_id, map.size].map(|number| number.to_string()));
     }
-    let output = command
-        .output()
-        .map_err(|error| Error::io(format_args!("{}: {program}", Step::MapIds.name()), &error))?;
-    if output.status.success() {
+    let (ours, theirs) = std::io::pipe().map_err(failed)?;
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(theirs);
+    let mut child = command.spawn().map_err(failed)?;
+    // It holds our copy of the other end.
+    drop(command);
+    let pidfd = pidfd_open(Pid::from_child(&child), PidfdFlags::empty());
+    let pidfd = pidfd.map_err(|errno| Error::os("pidfd_open", errno))?;
+    let heard = hear(&pidfd, ours, patience);
+    if heard.is_err() {
+        best_effort(pidfd_send_signal(&pidfd, Signal::KILL), "it has ended this moment");
+    }
+    let status = child.wait().map_err(failed)?;
+    let said = heard.map_err(|error| error.within(program))?;
+    if status.success() {
         return Ok(());
     }
-    let said = String::from_utf8_lossy(&output.stderr);
+    let said = String::from_utf8_lossy(&said);
     let kind = Kind::Step { step: Step::MapIds, errno: None };
     Err(Error::new(kind, format!("{}: {program} failed: {}", Step::MapIds.name(), said.trim())))
+}
+
+/// What it says until it has ended.
+fn hear(pidfd: &OwnedFd, said: PipeReader, patience: &Patience) -> Result<Vec<u8>> {
+    let [said, _] = gather::both(Some(said), None, patience)?;
+    patience.wait_exit("wait for its end", pidfd)?;
+    Ok(said)
 }
 
 /// Writes a file of `/proc/PID`: the process is our child and not reaped, so the number is its own.

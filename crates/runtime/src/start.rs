@@ -61,7 +61,7 @@ pub fn start(
 /// Kills it and waits until it is dead: who hears of the failure finds a container that is stopped.
 fn end(record: &Record<'_>) -> Result<()> {
     let init = record.init.pidfd()?;
-    kill::record_kill(record, kill::SIGKILL)?;
+    kill::record_kill(record, kill::SIGKILL, &Patience::ENDLESS)?;
     match init {
         Some(init) => wait_exit(init, Instant::now() + kill::DEADLINE).map(drop),
         None => Ok(()),

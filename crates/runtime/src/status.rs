@@ -12,12 +12,13 @@
 //! ```
 
 use std::fmt;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use brig_cgroup::Cgroup;
 
 use crate::error::{Error, Result};
 use crate::gate::{self, Seen};
+use crate::patience::Patience;
 use crate::record::{self, Gate, Intent, Part, Record, Stage};
 use crate::store::{ContainerId, Place, Store};
 
@@ -109,13 +110,22 @@ pub fn of_record(place: &Place, record: &Record<'_>) -> Result<Status> {
 /// # Errors
 /// `NotFound`; `WrongStatus`: `container not running`; `Cgroup`, after which it is not paused; `Record`, `Os`.
 pub fn pause(store: &Store, id: &ContainerId) -> Result<()> {
+    pause_within(store, id, &Patience::ENDLESS)
+}
+
+/// As [`pause`], which is given up when this is over: then everything goes on.
+///
+/// # Errors
+/// As for [`pause`]; `Deadline`, `Cancelled`.
+pub fn pause_within(store: &Store, id: &ContainerId, patience: &Patience) -> Result<()> {
     let (place, file) = store.load(id, Part::Head)?;
     let record = file.ready()?;
     match of_record(&place, &record)? {
         Status::Created | Status::Running => {}
         Status::Creating | Status::Paused | Status::Stopped => return Err(Error::not_running()),
     }
-    Ok(Cgroup::open(&record::paths(&record.cgroup)).freeze(Instant::now() + DEADLINE)?)
+    let frozen = Cgroup::open(&record::paths(&record.cgroup)).freeze(patience.at_most(DEADLINE));
+    patience.ended("pause", frozen.map_err(Error::from))
 }
 
 /// Lets the processes of a paused container go on.

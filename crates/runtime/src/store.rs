@@ -14,6 +14,7 @@ use std::fs::DirBuilder;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rustix::fs::{
     AtFlags, CWD, Dir, FileType, FlockOperation, Mode, OFlags, flock, fstat, mkdir, openat, renameat, rmdir,
@@ -22,6 +23,7 @@ use rustix::fs::{
 use rustix::io::{Errno, retry_on_intr};
 
 use crate::error::{Error, Result, best_effort};
+use crate::patience::Patience;
 pub(crate) use bytes::{read_least, write_all};
 use rests::{DEPTH, remove_below};
 
@@ -243,12 +245,17 @@ impl Place {
     }
 
     /// Takes the lock for as long as this value lives, when those who have it before us are done: each holds it for one
-    /// command, whose waits have deadlines.
-    pub(crate) fn lock(&mut self) -> Result<()> {
-        if self.held == Held::No {
+    /// command, whose waits have deadlines. Nothing tells when a lock becomes free but a wait that nobody can end: who has less
+    /// patience asks again and again.
+    pub(crate) fn lock(&mut self, patience: &Patience) -> Result<()> {
+        if patience.is_endless() && self.held == Held::No {
             let lock = || flock(&self.dir, FlockOperation::LockExclusive);
             retry_on_intr(lock).map_err(|errno| self.failed("lock", "", errno))?;
             self.held = Held::Yes;
+        }
+        while !self.try_lock()? {
+            patience.check("wait for the container's lock")?;
+            patience.pause(TURN);
         }
         Ok(())
     }
@@ -375,6 +382,9 @@ fn entries(dir: &OwnedFd, wanted: impl Fn(FileType) -> bool) -> Result<Vec<CStri
     }
     Ok(names)
 }
+
+/// How long a lock is left alone before it is asked for again.
+const TURN: Duration = Duration::from_millis(5);
 
 /// How often a directory that was just made may be taken for a leftover.
 const TURNS: usize = 8;

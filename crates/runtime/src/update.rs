@@ -15,6 +15,7 @@ use brig_plan::systemd;
 use crate::error::{Error, Result};
 use crate::intel_rdt::{self, Change};
 use crate::limits;
+use crate::patience::Patience;
 use crate::record::{self, Part, Record, Unit};
 use crate::status::{self, Status};
 use crate::store::{ContainerId, Store};
@@ -47,9 +48,22 @@ impl Update {
 /// `NotFound`; `WrongStatus`: `container not running`; `Refused`; `Cgroup`; `Record`, `Os`. Nothing is changed then, unless a
 /// warning says what could not be taken back.
 pub fn update(store: &Store, id: &ContainerId, update: &Update) -> Result<()> {
+    update_within(store, id, update, &Patience::ENDLESS)
+}
+
+/// As [`update`], not longer than this. Others who change it, systemd and a lock on resctrl are waited for; what the kernel is
+/// told it does at once.
+///
+/// # Errors
+/// As for [`update`]; `Deadline`, `Cancelled`.
+pub fn update_within(store: &Store, id: &ContainerId, update: &Update, patience: &Patience) -> Result<()> {
+    patience.ended("update", change(store, id, update, patience))
+}
+
+fn change(store: &Store, id: &ContainerId, update: &Update, patience: &Patience) -> Result<()> {
     let mut place = store.find(id)?;
     // From here on nobody else changes the record.
-    place.lock()?;
+    place.lock(patience)?;
     let file = place.record(Part::Whole)?.ok_or_else(Error::not_found)?;
     let record = file.ready()?;
     match status::of_record(&place, &record)? {
@@ -72,7 +86,7 @@ pub fn update(store: &Store, id: &ContainerId, update: &Update) -> Result<()> {
         // systemd writes all that it knows once more with any change, so all that is asked for is written behind it.
         writes = plan::writes(&merged, version);
         systemd::round(&mut writes);
-        unit = Some(InUnit::change(of, &cgroup, &writes)?);
+        unit = Some(InUnit::change(of, &cgroup, &writes, patience)?);
     }
     let before = cgroup.replace(&limits::borrowed(&writes)).map_err(|error| {
         unit.iter().for_each(InUnit::take_back);
@@ -83,11 +97,17 @@ pub fn update(store: &Store, id: &ContainerId, update: &Update) -> Result<()> {
         unit.iter().for_each(InUnit::take_back);
         before.restore().err().iter().for_each(could_not_restore);
     };
-    let class_before = change.map(Change::carry_out).transpose().inspect_err(|_| restore())?;
+    let carry_out = |change: Change| change.carry_out(patience);
+    let class_before = change.map(carry_out).transpose().inspect_err(|_| restore())?;
     let changed = Record { resources: merged, ..record.clone() };
     place.rewrite_record(&changed, &file).inspect_err(|_| {
         restore();
-        class_before.map(Change::carry_out).transpose().err().iter().for_each(could_not_restore);
+        class_before
+            .map(|class| class.carry_out(&Patience::ENDLESS))
+            .transpose()
+            .err()
+            .iter()
+            .for_each(could_not_restore);
     })
 }
 
@@ -95,7 +115,13 @@ pub fn update(store: &Store, id: &ContainerId, update: &Update) -> Result<()> {
 ///
 /// # Errors
 /// As for [`update`].
-pub fn cpus_along(store: &Store, id: &ContainerId, above: &str, own: &str) -> Result<()> {
+pub fn cpus_along(
+    store: &Store,
+    id: &ContainerId,
+    above: &str,
+    own: &str,
+    patience: &Patience,
+) -> Result<()> {
     let of = |cpus: &str| {
         let cpu = LinuxCpu { cpus: cpus.to_owned().into(), ..LinuxCpu::default() };
         Update::of(&LinuxResources { cpu: Some(cpu), ..LinuxResources::default() })
@@ -110,7 +136,8 @@ pub fn cpus_along(store: &Store, id: &ContainerId, above: &str, own: &str) -> Re
     }
     let cgroup = Cgroup::open(&record::paths(&record.cgroup));
     let changed = cgroup.set_above("cpuset", "cpuset.cpus", above)?;
-    update(store, id, &own).inspect_err(|_| changed.take_back().err().iter().for_each(could_not_restore))
+    update_within(store, id, &own, patience)
+        .inspect_err(|_| changed.take_back().err().iter().for_each(could_not_restore))
 }
 
 /// The unit's properties, changed, and what it takes to have those before again.
@@ -121,19 +148,30 @@ struct InUnit<'u> {
 }
 
 impl<'u> InUnit<'u> {
-    fn change(unit: &'u Unit<'u>, cgroup: &'u Cgroup, writes: &[plan::Write]) -> Result<Self> {
+    fn change(
+        unit: &'u Unit<'u>,
+        cgroup: &'u Cgroup,
+        writes: &[plan::Write],
+        patience: &Patience,
+    ) -> Result<Self> {
         let before = cgroup
             .before(&limits::borrowed(writes))
             .map_err(|error| limits::not_set(writes, "", *error.why))?;
         let properties = before.lines().flat_map(|(file, line)| systemd::of_file(file, line)).collect();
         let in_unit = Self { unit, properties, before };
         // All or none: systemd looks at all of them before it applies one.
-        crate::systemd::set(unit, &systemd::properties(writes))?;
+        if let Err(error) = crate::systemd::set(unit, &systemd::properties(writes), patience) {
+            // Its answer may be lost, and not the change.
+            if error.is_late() {
+                in_unit.take_back();
+            }
+            return Err(error);
+        }
         Ok(in_unit)
     }
 
     fn take_back(&self) {
-        if let Err(error) = crate::systemd::set(self.unit, &self.properties) {
+        if let Err(error) = crate::systemd::set(self.unit, &self.properties, &Patience::ENDLESS) {
             log::warn!("a limit could not be set back to what it was: {error}");
         }
         self.before.restore().err().iter().for_each(could_not_restore);

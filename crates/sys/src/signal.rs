@@ -25,6 +25,18 @@ pub fn unblock_all() -> Result<()> {
     unsafe { call(number::RT_SIGPROCMASK, [SIG_SETMASK, (&raw const none).addr(), 0, 8]) }.map(drop)
 }
 
+/// Blocks one more signal of the calling thread: `rt_sigprocmask(SIG_BLOCK, {signal}, NULL)`.
+///
+/// # Errors
+/// The kernel's answer; `INVAL` for a number that is no signal.
+pub fn block(signal: i32) -> Result<()> {
+    const SIG_BLOCK: usize = 0;
+    let bit = signal.checked_sub(1).and_then(|bit| 1_u64.checked_shl(bit.cast_unsigned()));
+    let one = bit.ok_or(Errno::INVAL)?;
+    // SAFETY: `one` is the kernel's 8-byte sigset, read only.
+    unsafe { call(number::RT_SIGPROCMASK, [SIG_BLOCK, (&raw const one).addr(), 0, 8]) }.map(drop)
+}
+
 /// Gives `signal` its default action again: `rt_sigaction(signal, SIG_DFL, NULL)`.
 ///
 /// # Errors

@@ -2,7 +2,7 @@
 //! Runs in: the parent.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags};
 use rustix::fs::OFlags;
@@ -11,7 +11,7 @@ use rustix::io::{Errno, retry_on_intr, write};
 use crate::beneath;
 use crate::error::{Error, Step};
 use crate::group::Cgroup;
-use crate::wait::poll_until;
+use crate::until::Until;
 
 /// What processes wait for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,18 +72,19 @@ impl Cgroup {
 }
 
 impl PressureWatch {
-    /// Waits until the threshold is passed: true. It is told at most once in a window. False if the deadline passed first.
+    /// Waits until the threshold is passed: true. It is told at most once in a window. False if the end came first.
     ///
     /// # Errors
     /// NODEV if the cgroup is gone.
-    pub fn wait(&self, deadline: Instant) -> Result<bool, Error> {
+    pub fn wait(&self, until: impl Into<Until>) -> Result<bool, Error> {
+        let until = until.into();
         let failed = |errno| Error::call(Step::Watch, "pressure", errno);
-        let mut fds = [PollFd::new(&self.file, PollFlags::PRI)];
-        if !poll_until(&mut fds, deadline).map_err(failed)? {
+        let mut fds = vec![PollFd::new(&self.file, PollFlags::PRI)];
+        if !until.poll(&mut fds).map_err(failed)? {
             return Ok(false);
         }
-        let [fd] = &fds;
-        if fd.revents().contains(PollFlags::PRI) { Ok(true) } else { Err(failed(Errno::NODEV)) }
+        let told = fds.iter().any(|fd| fd.revents().contains(PollFlags::PRI));
+        if told { Ok(true) } else { Err(failed(Errno::NODEV)) }
     }
 }
 

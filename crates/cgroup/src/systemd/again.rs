@@ -4,7 +4,7 @@
 //! Runs in: the parent. Whatever is tried again is tried before the one deadline.
 
 use std::fs;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::io::Errno;
 
@@ -12,7 +12,7 @@ use super::address::{Peer, Server};
 use super::bus::Bus;
 use super::failure::Failure;
 use super::{Manager, OF_UNITS, is};
-use crate::wait::poll_until;
+use crate::until::Until;
 
 /// Whether this very call was made before, on a connection that is gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,19 +32,19 @@ pub(super) enum Presence {
 
 /// Connects to the first server that takes us. Where all that there is of systemd is a socket on which nobody listens, it is on
 /// its way.
-pub(super) fn connect(servers: &[Server], deadline: Instant) -> Result<(Bus, Presence), Failure> {
+pub(super) fn connect(servers: &[Server], until: &Until) -> Result<(Bus, Presence), Failure> {
     loop {
         let mut refused = Presence::Unknown;
-        match Bus::connect(servers, deadline, |server, errno| {
+        match Bus::connect(servers, until, |server, errno| {
             if server.peer == Peer::Systemd && errno == Errno::CONNREFUSED {
                 refused = Presence::Awaited;
             }
         }) {
             Ok(bus) => return Ok((bus, refused)),
-            Err(failure) if refused == Presence::Unknown || Instant::now() >= deadline => {
+            Err(failure) if refused == Presence::Unknown || until.is_over() => {
                 return Err(failure);
             }
-            Err(_) => pause(deadline)?,
+            Err(_) => pause(until)?,
         }
     }
 }
@@ -86,10 +86,10 @@ impl Manager {
         self.presence = Presence::Awaited;
         loop {
             self.pause()?;
-            if Instant::now() >= self.deadline {
+            if self.until.is_over() {
                 return Err(Failure::Lost(Box::new(last)));
             }
-            match Bus::connect(&self.servers, self.deadline, |_, _| {}) {
+            match Bus::connect(&self.servers, &self.until, |_, _| {}) {
                 Ok(bus) => {
                     self.bus = bus;
                     self.bus.watch_jobs();
@@ -101,7 +101,7 @@ impl Manager {
     }
 
     pub(super) fn pause(&self) -> Result<(), Failure> {
-        pause(self.deadline)
+        pause(&self.until)
     }
 
     /// Its `ActiveState`. A unit that systemd does not know is `inactive`.
@@ -115,9 +115,8 @@ impl Manager {
 
 /// There is no event to wait for: neither that a socket is listened on nor that a job whose signal is lost has ended is told to
 /// anybody. So it is asked for again, and not more often than this.
-fn pause(deadline: Instant) -> Result<(), Failure> {
-    let until = deadline.min(Instant::now() + PAUSE);
-    poll_until(&mut [], until).map(drop).map_err(Failure::Call)
+fn pause(until: &Until) -> Result<(), Failure> {
+    until.or_within(PAUSE).poll(&mut Vec::new()).map(drop).map_err(Failure::Call)
 }
 
 fn is_of_object(failure: &Failure) -> bool {

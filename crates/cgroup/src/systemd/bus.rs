@@ -4,7 +4,6 @@
 
 use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
-use std::time::Instant;
 
 use brig_dbus::{Call, Kind, Message, Value};
 use rustix::event::{PollFd, PollFlags};
@@ -18,7 +17,7 @@ use rustix::net::{
 use super::address::{Peer, Server, Socket};
 use super::failure::Failure;
 use super::inbox::{Bad, GREETING, Inbox};
-use crate::wait::poll_until;
+use crate::until::Until;
 
 /// The connection.
 #[derive(Debug)]
@@ -28,7 +27,7 @@ pub(crate) struct Bus {
     inbox: Inbox,
     outbox: Vec<u8>,
     serial: u32,
-    deadline: Instant,
+    until: Until,
     /// What came while something else was waited for.
     jobs: VecDeque<JobEnd>,
     replies: VecDeque<(u32, Reply)>,
@@ -48,13 +47,13 @@ impl Bus {
     /// Connects to the first server that takes us. `missed` hears of those that do not.
     pub(crate) fn connect(
         servers: &[Server],
-        deadline: Instant,
+        until: &Until,
         mut missed: impl FnMut(&Server, Errno),
     ) -> Result<Bus, Failure> {
         let mut tried = Vec::new();
         for server in servers {
-            match open(&server.socket, deadline) {
-                Ok(socket) => return Ok(Bus::on(socket, server.peer, deadline)),
+            match open(&server.socket, until) {
+                Ok(socket) => return Ok(Bus::on(socket, server.peer, until.clone())),
                 Err(errno) => {
                     missed(server, errno);
                     tried.push((name(&server.socket), errno));
@@ -64,14 +63,14 @@ impl Bus {
         Err(Failure::Unreachable(tried))
     }
 
-    fn on(socket: OwnedFd, peer: Peer, deadline: Instant) -> Bus {
+    fn on(socket: OwnedFd, peer: Peer, until: Until) -> Bus {
         let mut bus = Bus {
             socket,
             peer,
             inbox: Inbox::default(),
             outbox: GREETING.to_vec(),
             serial: 0,
-            deadline,
+            until,
             jobs: VecDeque::new(),
             replies: VecDeque::new(),
         };
@@ -177,7 +176,7 @@ impl Bus {
     /// Takes in at least one message.
     fn hear(&mut self, what: &'static str) -> Result<(), Failure> {
         // Who never stops talking is no better than who never begins.
-        if Instant::now() >= self.deadline {
+        if self.until.is_over() {
             return Err(Failure::Deadline(what));
         }
         loop {
@@ -198,8 +197,7 @@ impl Bus {
     }
 
     fn wait(&self, flags: PollFlags, what: &'static str) -> Result<(), Failure> {
-        let mut fds = [PollFd::new(&self.socket, flags)];
-        match poll_until(&mut fds, self.deadline) {
+        match self.until.poll(&mut vec![PollFd::new(&self.socket, flags)]) {
             Ok(true) => Ok(()),
             Ok(false) => Err(Failure::Deadline(what)),
             Err(errno) => Err(Failure::Call(errno)),
@@ -259,16 +257,19 @@ fn job_end(values: &[Value]) -> Option<JobEnd> {
 }
 
 /// A server whose queue is full is waited for.
-fn open(socket: &Socket, deadline: Instant) -> Result<OwnedFd, Errno> {
+fn open(socket: &Socket, until: &Until) -> Result<OwnedFd, Errno> {
     let address = match socket {
         Socket::Path(path) => SocketAddrUnix::new(path.as_str())?,
         Socket::Abstract(name) => SocketAddrUnix::new_abstract_name(name)?,
     };
     let opened = socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
-    let patience = deadline.saturating_duration_since(Instant::now());
-    set_socket_timeout(&opened, Timeout::Send, Some(patience.max(SHORTEST)))?;
-    retry_on_intr(|| connect(&opened, &address))?;
-    Ok(opened)
+    set_socket_timeout(&opened, Timeout::Send, Some(TURN))?;
+    loop {
+        match retry_on_intr(|| connect(&opened, &address)) {
+            Err(Errno::AGAIN) if !until.is_over() => {}
+            connected => return connected.map(|()| opened),
+        }
+    }
 }
 
 fn name(socket: &Socket) -> String {
@@ -284,8 +285,8 @@ const FIRST_LOOK: usize = 256;
 /// How much is kept of what may be waited for later.
 const MOST: usize = 256;
 
-/// No time at all would be no limit (socket(7), SO_SNDTIMEO).
-const SHORTEST: std::time::Duration = std::time::Duration::from_millis(1);
+/// How long a full queue is waited for in one turn.
+const TURN: std::time::Duration = std::time::Duration::from_millis(100);
 
 const JOB_REMOVED: &str = "type='signal',sender='org.freedesktop.systemd1',path='/org/freedesktop/systemd1',interface='org.freedesktop.systemd1.Manager',member='JobRemoved'";
 

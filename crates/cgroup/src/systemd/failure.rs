@@ -67,6 +67,11 @@ impl SystemdError {
         if let Failure::Refused { name, .. } = &self.failure { Some(name) } else { None }
     }
 
+    /// Whether its answer, or systemd itself, did not come in time.
+    pub fn is_late(&self) -> bool {
+        matches!(self.failure, Failure::Deadline(_) | Failure::Lost(_))
+    }
+
     /// Whether systemd was not there to be asked.
     pub fn is_unreachable(&self) -> bool {
         matches!(self.failure, Failure::Unreachable(_))

@@ -3,6 +3,7 @@
 use std::os::fd::AsFd as _;
 use std::path::Path;
 
+use brig_runtime::Patience;
 use brig_runtime::checkpoint::{self, Request, What};
 use brig_runtime::criu::{self, Progress};
 use brig_runtime::foreground;
@@ -31,6 +32,7 @@ pub(super) fn run(global: &Global, args: CheckpointArgs) -> Outcome {
     let tell = |phase| shown.iter().for_each(|shown| shown.tell(phase, images));
     let on = |switch| args.criu.switches.contains(&switch);
     let request = Request {
+        patience: Patience::ENDLESS,
         options: options(&args.criu, images, shown.as_ref().map(|_| Progress(&tell))),
         what: match (on(CriuSwitch::PreDump), on(CriuSwitch::LeaveRunning)) {
             (true, _) => What::Memory,

@@ -88,8 +88,8 @@ pub(super) fn memfd() -> Outcome {
 
 /// A process that is stopped by nothing is told to go on.
 pub(super) fn pidfd() -> Outcome {
-    let sent = pidfd_open(getpid(), PidfdFlags::empty())
-        .and_then(|pidfd| pidfd_send_signal(&pidfd, Signal::CONT));
+    let sent =
+        pidfd_open(getpid(), PidfdFlags::empty()).and_then(|pidfd| pidfd_send_signal(&pidfd, Signal::CONT));
     sent.map(|()| String::new()).map_err(|errno| errno.to_string())
 }
 

@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::patience::Patience;
 
 /// What comes from each, to its end.
-pub(super) fn both(
+pub(crate) fn both(
     stdout: Option<PipeReader>,
     stderr: Option<PipeReader>,
     patience: &Patience,

@@ -2,18 +2,19 @@
 //! Runs in: the parent.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use brig_cgroup::{Cgroup, Denied, Layout, Membership, Paths};
 use brig_plan::limits::{self as plan, Version};
 use brig_plan::resources;
-use brig_plan::spec::{LinuxDeviceCgroup, LinuxResources};
+use brig_plan::spec::{LinuxCpu, LinuxDeviceCgroup, LinuxResources};
 use brig_plan::{device_rules, rules};
 
 use super::{Launch, Namespaces};
 use crate::create::in_kernel;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::limits;
+use crate::patience::Patience;
 
 /// What several containers share. It is theirs for as long as this value lives: dropping it closes the namespaces' descriptors,
 /// and leaves the cgroup, which [`Pod::destroy`] removes.
@@ -79,6 +80,20 @@ impl Pod {
         replaced.map(drop).map_err(|error| limits::not_set(&writes, "", *error.why))
     }
 
+    /// Gives it these processors (`0-3,7`, cpuset(7)), and every cgroup above it, from the top down, those of `above`: for
+    /// processors that came after the pod. Its containers are next: [`Container::set_cpus_along`](super::Container::set_cpus_along).
+    ///
+    /// # Errors
+    /// As for [`Pod::limit`]: nothing is changed then.
+    pub fn set_cpus_along(&self, above: &str, own: &str) -> Result<()> {
+        let changed = self.cgroup.set_above("cpuset", "cpuset.cpus", above)?;
+        let cpu = LinuxCpu { cpus: own.to_owned().into(), ..LinuxCpu::default() };
+        let own = LinuxResources { cpu: Some(cpu), ..LinuxResources::default() };
+        self.limit(&own).inspect_err(|_| {
+            changed.take_back().err().iter().for_each(|error| log::warn!("{error}"));
+        })
+    }
+
     /// What all of it has used.
     ///
     /// # Errors
@@ -92,7 +107,16 @@ impl Pod {
     /// # Errors
     /// `Cgroup`, after which it is not paused.
     pub fn pause(&self) -> Result<()> {
-        Ok(self.cgroup.freeze(Instant::now() + PATIENCE)?)
+        self.pause_within(&Patience::ENDLESS)
+    }
+
+    /// As [`Pod::pause`], not longer than this: then every process goes on.
+    ///
+    /// # Errors
+    /// As for [`Pod::pause`]; `Deadline`, `Cancelled`.
+    pub fn pause_within(&self, patience: &Patience) -> Result<()> {
+        let frozen = self.cgroup.freeze(patience.at_most(PATIENCE));
+        patience.ended("pause", frozen.map_err(Error::from))
     }
 
     /// Lets them go on.
@@ -108,9 +132,17 @@ impl Pod {
     /// # Errors
     /// `Cgroup`.
     pub fn destroy(&self) -> Result<()> {
-        let deadline = Instant::now() + PATIENCE;
-        self.cgroup.kill(deadline)?;
-        Ok(self.cgroup.remove(deadline)?)
+        self.destroy_within(&Patience::ENDLESS)
+    }
+
+    /// As [`Pod::destroy`], not longer than this. What is left is removed by the next call.
+    ///
+    /// # Errors
+    /// As for [`Pod::destroy`]; `Deadline`, `Cancelled`.
+    pub fn destroy_within(&self, patience: &Patience) -> Result<()> {
+        let until = patience.at_most(PATIENCE);
+        let gone = self.cgroup.kill(&until).and_then(|()| self.cgroup.remove(&until));
+        patience.ended("destroy", gone.map_err(Error::from))
     }
 }
 

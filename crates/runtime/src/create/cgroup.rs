@@ -62,7 +62,7 @@ impl Making<'_> {
         match self.plan.cgroup.late.as_slice() {
             late if self.has_cgroup && !late.is_empty() => {
                 if let Some(unit) = &self.unit {
-                    systemd::set(unit, &brig_plan::systemd::properties(late))?;
+                    systemd::set(unit, &brig_plan::systemd::properties(late), &self.request.patience)?;
                 }
                 set(&Cgroup::open(&self.cgroup_paths), late)
             }

@@ -15,7 +15,7 @@ impl<'m> Making<'m> {
             return Ok(());
         };
         let intended = rdt.made.len();
-        let made = intel_rdt::make(plan, rdt);
+        let made = intel_rdt::make(plan, rdt, &self.request.patience);
         self.class_is_made = true;
         let made_less = rdt.made.len() != intended;
         made?;

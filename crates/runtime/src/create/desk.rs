@@ -52,7 +52,7 @@ impl InitDesk<'_, '_> {
 impl Desk for InitDesk<'_, '_> {
     fn map_ids(&mut self, pid: Pid) -> Result<()> {
         match self.maps() {
-            Some(maps) => spawn::map_ids(pid, maps),
+            Some(maps) => spawn::map_ids(pid, maps, &self.making.request.patience),
             None => Err(Error::step(Step::MapIds, "", Errno::INVAL)),
         }
     }

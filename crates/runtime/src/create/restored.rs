@@ -82,6 +82,7 @@ impl Making<'_> {
             }),
             inherited: &inherited,
             surroundings: Some(Surroundings { prepare: &prepare, work: &directories.work }),
+            patience: &self.request.patience,
         };
         // Its working directory has to stay open for as long as it is asked, which is as long as it lives.
         let criu = Criu::start(&launch)?;
@@ -245,10 +246,11 @@ impl RestoreDesk<'_, '_> {
         self.network = network::set_up(making, pid).map_err(in_context)?;
         let document = state::document(&making.plan.facts, Status::Creating, Some(number(pid)));
         let (hooks, bundle) = (&making.plan.hooks, Some(making.request.bundle));
-        hooks::run(Hooks::Prestart, &hooks.prestart, document.as_bytes(), bundle)
-            .and_then(|()| {
-                hooks::run(Hooks::CreateRuntime, &hooks.create_runtime, document.as_bytes(), bundle)
-            })
+        let run = |list, hooks| {
+            hooks::run_within(&making.request.patience, list, hooks, document.as_bytes(), bundle)
+        };
+        run(Hooks::Prestart, &hooks.prestart)
+            .and_then(|()| run(Hooks::CreateRuntime, &hooks.create_runtime))
             .map_err(in_context)
     }
 

@@ -9,9 +9,9 @@
 //!    └─ StartTransientUnit(PIDs=parked) ─ namespaces, gate, device program ─ JobRemoved ─ limits ┴─ kill ─▶ parked ends
 //! ```
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use brig_cgroup::{Began, Cgroup, DeviceProgram, Failure, Scope, Starting, SystemdError};
+use brig_cgroup::{Began, Cgroup, DeviceProgram, Failure, Scope, Starting, SystemdError, Until};
 use brig_handshake::Step;
 use brig_handshake::task::Walls;
 use brig_plan::plan::{UnitKind, UnitPlan};
@@ -41,8 +41,8 @@ impl Making<'_> {
     fn begin(&mut self, unit: &UnitPlan, parked: Option<&Parked>) -> Result<Created> {
         let pids: Vec<u32> = parked.map(|parked| number(parked.pid)).into_iter().collect();
         let wanted = brig_cgroup::Unit { name: &unit.name, properties: &unit.properties, pids: &pids };
-        let deadline = Instant::now() + systemd::PATIENCE;
-        let starting = systemd::connect(unit.whose, deadline).map_err(in_systemd)?;
+        let until = self.request.patience.at_most(systemd::PATIENCE);
+        let starting = systemd::connect(unit.whose, until).map_err(in_systemd)?;
         let starting = starting.start(wanted).map_err(Error::from).map_err(in_systemd)?;
         let gate = self.prepare()?;
         let program = self.load_devices()?;
@@ -67,7 +67,7 @@ impl Making<'_> {
             }
             Err(error) => {
                 self.abandon(unit, &error, parked);
-                Err(in_systemd(error.into()))
+                self.request.patience.ended("start the unit", Err(in_systemd(error.into())))
             }
         }
     }
@@ -81,7 +81,7 @@ impl Making<'_> {
         if there.iter().all(|pid| *pid == parked.pid) {
             parked.dismiss();
             let unit = record::Unit { name: unit.name.clone().into(), whose: unit.whose };
-            best_effort(systemd::stop(&unit, Instant::now() + LAST), "the first error is the one to report");
+            best_effort(systemd::stop(&unit, Until::within(LAST)), "the first error is the one to report");
         }
     }
 

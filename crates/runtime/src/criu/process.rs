@@ -5,8 +5,12 @@
 //! be seen by every thread of a program that embeds us, and by what those threads execute meanwhile. So a thread is started that
 //! has a descriptor table of its own, and if need be a mount namespace; it executes CRIU and ends.
 //!
-//! No wait here has a deadline: a dump takes as long as writing the memory of the container takes, and one with `lazy_pages` as
-//! long as somebody fetches it. Every wait ends with CRIU.
+//! No wait here has a deadline of ours: a dump takes as long as writing the memory of the container takes, and one with
+//! `lazy_pages` as long as somebody fetches it. Every wait ends with CRIU, or with the caller's patience.
+//!
+//! CRIU that is killed in the middle of a dump leaves behind what it did to the container: it is frozen, its network is shut,
+//! there are strange pages in its memory. So its disk is made full (RLIMIT_FSIZE), from which it takes back everything and
+//! fails. Only if it does not come to that it is killed.
 
 use std::io::{IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
@@ -14,14 +18,16 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
+use std::time::Duration;
 
 use brig_sys::{setns, signal, unshare};
+use rustix::event::{PollFd, PollFlags};
 use rustix::io::{Errno, dup, retry_on_intr};
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
     SendAncillaryMessage, SendFlags, SocketFlags, SocketType, recvmsg, send, sendmsg, socketpair,
 };
-use rustix::process::Pid;
+use rustix::process::{Pid, PidfdFlags, Resource, Rlimit, Signal, pidfd_open, pidfd_send_signal, prlimit};
 
 use super::failure::{self, broken, missing};
 use super::hierarchy;
@@ -30,6 +36,7 @@ use super::protobuf::Message;
 use super::reply::{Reply, Version};
 use super::request::{self, Done, Job};
 use crate::error::{Error, Result, best_effort};
+use crate::patience::Patience;
 
 /// What CRIU is started with.
 pub(crate) struct Launch<'l> {
@@ -41,6 +48,8 @@ pub(crate) struct Launch<'l> {
     pub(crate) inherited: &'l [BorrowedFd<'l>],
     /// Its mount namespace, where that is not ours.
     pub(crate) surroundings: Option<Surroundings<'l>>,
+    /// How long all of it may take.
+    pub(crate) patience: &'l Patience,
 }
 
 /// A mount namespace for CRIU, which begins as a copy of ours.
@@ -56,6 +65,8 @@ pub(crate) struct Surroundings<'l> {
 #[derive(Debug)]
 pub(crate) struct Criu {
     child: Child,
+    pidfd: OwnedFd,
+    patience: Patience,
     socket: Option<OwnedFd>,
     /// The numbers under which it has what it inherits.
     pub(crate) inherited: Vec<i32>,
@@ -87,8 +98,11 @@ impl Criu {
         })?;
         // With it ours would stay open when CRIU ends.
         drop(theirs);
-        let (socket, version) = (Some(ours), Version::default());
-        let mut criu = Self { child, socket, inherited, work: None, version, _options: options };
+        let (socket, version, patience) = (Some(ours), Version::default(), launch.patience.clone());
+        let pidfd = pidfd_open(Pid::from_child(&child), PidfdFlags::empty())
+            .map_err(|errno| Error::os("pidfd_open", errno))?;
+        let mut criu =
+            Self { child, pidfd, patience, socket, inherited, work: None, version, _options: options };
         if launch.surroundings.is_some() {
             criu.work = criu.receive_bytes()?.1;
         }
@@ -114,7 +128,16 @@ impl Criu {
         // What went wrong on our side is why CRIU will say that it failed.
         let mut ours = Ok(());
         let reply = loop {
-            let (reply, descriptor) = self.receive()?;
+            let (reply, descriptor) = match self.receive() {
+                Err(error) if error.is_late() && ours.is_ok() => {
+                    ours = Err(error);
+                    self.hurry(job);
+                    continue;
+                }
+                // What came first counts.
+                Err(_) if ours.is_err() => break Reply::default(),
+                received => received?,
+            };
             if reply.job != Some(Job::Notify) || !reply.success {
                 break reply;
             }
@@ -140,7 +163,12 @@ impl Criu {
 
     fn ask(&mut self, request: &Message) -> Result<Reply> {
         self.send(request)?;
-        let (reply, _) = self.receive()?;
+        let heard = self.receive().inspect_err(|error| {
+            if error.is_late() {
+                self.kill();
+            }
+        });
+        let (reply, _) = heard?;
         check(&reply)?;
         Ok(reply)
     }
@@ -171,8 +199,29 @@ impl Criu {
         }
     }
 
+    /// Makes it fail: a dump as on a full disk, so that it takes back what it did to the container. What it restores is killed
+    /// with the cgroup that it is in.
+    fn hurry(&mut self, job: Job) {
+        let nothing = Rlimit { current: Some(0), maximum: Some(0) };
+        match job {
+            Job::Dump | Job::PreDump => {
+                best_effort(
+                    prlimit(Some(self.pid()), Resource::Fsize, nothing),
+                    "it is killed when time is up",
+                );
+                self.patience = Patience::of(GRACE);
+            }
+            Job::Restore | Job::Notify | Job::FeatureCheck | Job::Version => self.kill(),
+        }
+    }
+
+    fn kill(&self) {
+        best_effort(pidfd_send_signal(&self.pidfd, Signal::KILL), "it has ended by itself");
+    }
+
     fn receive_bytes(&self) -> Result<(Vec<u8>, Option<OwnedFd>)> {
         let socket = self.socket()?;
+        self.patience.wait("wait for criu", vec![PollFd::new(&socket, PollFlags::IN)])?;
         let mut bytes = vec![0; LONGEST];
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
         let mut control = RecvAncillaryBuffer::new(&mut space);
@@ -193,6 +242,11 @@ impl Criu {
     /// It ends when it hears no more of us.
     fn end(&mut self) -> std::io::Result<std::process::ExitStatus> {
         drop(self.socket.take());
+        // Whose patience has an end is not kept waiting by one that does not hear.
+        if !self.patience.is_endless() && Patience::of(GRACE).wait_exit("wait for criu", &self.pidfd).is_err()
+        {
+            self.kill();
+        }
         self.child.wait()
     }
 }
@@ -220,6 +274,8 @@ fn execute(launch: &Launch<'_>, socket: BorrowedFd<'_>) -> Result<(Child, Vec<i3
     }
     // The command may have blocked them all to read them.
     signal::unblock_all().map_err(failed)?;
+    // A write beyond the limit on the size of files is to fail, and not to kill.
+    signal::block(XFSZ).map_err(failed)?;
     // The copies are not close-on-exec, and nobody but this thread has them.
     let socket = dup(socket).map_err(failed)?;
     let inherited =
@@ -253,6 +309,12 @@ fn send_descriptor(socket: BorrowedFd<'_>, descriptor: BorrowedFd<'_>) -> Result
 
 /// The first whose version can be asked for.
 const OLDEST: Version = Version::new(3, 0);
+
+/// How long a dump may take to take back what it did.
+const GRACE: Duration = Duration::from_secs(20);
+
+/// `SIGXFSZ`.
+const XFSZ: i32 = 25;
 
 /// `CLONE_NEWNS`.
 const MOUNT: u32 = 0x2_0000;
