@@ -279,6 +279,6 @@ fn a_creation_is_undone_by_its_creator() {
         poststop: &[],
         facts: &facts,
     };
-    destroy(&place, &remains).unwrap();
+    destroy(&place, &remains, &Patience::ENDLESS).unwrap();
     assert!(init.is_killed() && scratch.store().ids().unwrap().is_empty());
 }
