@@ -244,9 +244,8 @@ impl Place {
         Ok(true)
     }
 
-    /// Takes the lock for as long as this value lives, when those who have it before us are done: each holds it for one
-    /// command, whose waits have deadlines. Nothing tells when a lock becomes free but a wait that nobody can end: who has less
-    /// patience asks again and again.
+    /// Takes the lock for as long as this value lives, when those who have it before us are done. Nothing tells when that is but a
+    /// wait that nobody can end: who has less patience asks again and again.
     pub(crate) fn lock(&mut self, patience: &Patience) -> Result<()> {
         if patience.is_endless() && self.held == Held::No {
             let lock = || flock(&self.dir, FlockOperation::LockExclusive);

@@ -164,13 +164,16 @@ pub(crate) const PROGRAM: &[Trouble] = &[
     },
     Trouble {
         what: "The user may not enter the working directory",
-        remedy: "Give the directory to `process.user` in the image, or open it (`chmod +x`).",
+        remedy: "Give the directory to the host's id of `process.user`, or open it (`chmod +x`).",
         make: |bench, id| {
+            // Neither as root nor as the user, who is asked next: to both it is a stranger's.
+            crate::common::give_to(&bench.bundle.rootfs(), 100_000);
             let closed = bench.bundle.rootfs().join("closed");
             fs::create_dir(&closed).unwrap();
             fs::set_permissions(&closed, fs::Permissions::from_mode(0o700)).unwrap();
             bench.write(|config| {
-                config["process"]["user"] = json!({ "uid": 1000, "gid": 1000 });
+                user_namespace(config);
+                config["process"]["user"] = json!({ "uid": 500, "gid": 500 });
                 config["process"]["cwd"] = json!("/closed");
             });
             Some(bench.run(id))
