@@ -123,15 +123,15 @@ fn who_comes_into_sight_keeps_what_later_steps_need_and_what_it_is_to_have() {
     let kept = |process: &str| changed(&template(process), ls()).unwrap().task.kept;
     let sets = r#","capabilities":{"bounding":["CAP_KILL"],"permitted":["CAP_KILL"]}"#;
     assert_eq!(kept(""), None, "all, as the container's process");
-    // A filter that no_new_privs does not open the way for.
-    assert_eq!(kept(sets), Some(STEPS | kill | admin));
+    // A filter that no_new_privs does not open the way for; and the limits of the container's process.
+    assert_eq!(kept(sets), Some(STEPS | kill | resource | admin));
     let settled = format!(r#"{sets},"noNewPrivileges":true"#);
-    assert_eq!(kept(&settled), Some(STEPS | kill));
+    assert_eq!(kept(&settled), Some(STEPS | kill | resource));
     let scheduled = r#","ioPriority":{"class":"IOPRIO_CLASS_RT","priority":1}"#;
-    assert_eq!(kept(&format!("{settled}{scheduled}")), Some(STEPS | kill | admin | nice));
-    let limited = r#"{"args":["/x"],"cwd":"/","rlimits":[{"type":"RLIMIT_CPU","soft":1,"hard":1}],"noNewPrivileges":true}"#;
-    let plan = whole(&template(&settled), limited).unwrap();
-    assert_eq!(plan.task.kept, Some(STEPS | kill | resource));
+    assert_eq!(kept(&format!("{settled}{scheduled}")), Some(STEPS | kill | resource | admin | nice));
+    let unlimited = r#"{"args":["/x"],"cwd":"/","noNewPrivileges":true}"#;
+    let plan = whole(&template(&settled), unlimited).unwrap();
+    assert_eq!(plan.task.kept, Some(STEPS | kill));
 }
 
 #[test]
