@@ -27,8 +27,9 @@ impl Timeline {
     pub(crate) fn has_executed(&self) {
         let Ok(now) = clock_gettime::monotonic() else { return };
         let mut kept = self.kept();
-        let last = kept.phases.iter().rev().find(|phase| phase.actor == Actor::Init);
-        let Some((pid, from)) = last.map(|last| (last.pid, last.began + last.took)) else { return };
+        // A wait that is told last may lie within a step that ends later.
+        let told = kept.phases.iter().filter(|phase| phase.actor == Actor::Init);
+        let Some((from, pid)) = told.map(|phase| (phase.began + phase.took, phase.pid)).max() else { return };
         let from = u64::try_from(from.as_nanos()).unwrap_or(now);
         let doing = Doing { name: Step::Exec.name(), step: Some(Step::Exec), nature: Nature::Work };
         kept.phases.push(doing.phase(Actor::Init, pid, pid, (from, now), None));
@@ -122,6 +123,21 @@ mod tests {
                 (Actor::Init, 8, Step::Mount, 30, 5, Some(0)),
             ]
         );
+    }
+
+    #[test]
+    fn the_program_is_executed_after_all_that_was_told() {
+        let timeline = Timeline::default();
+        let readings = [
+            reading(Mark::Begins, Step::FindExecutable, 10, 1),
+            reading(Mark::Waits, Step::FindExecutable, 12, 2),
+            reading(Mark::Resumes, Step::FindExecutable, 22, 3),
+            reading(Mark::Ends, Step::Gate, 30, 4),
+        ];
+        timeline.is_told(&readings, TELLER, &|_, _| (None, None));
+        timeline.has_executed();
+        let executed = timeline.kept().phases.last().map(|phase| (phase.step, phase.began));
+        assert_eq!(executed, Some((Some(Step::Exec), Duration::from_nanos(30))));
     }
 
     #[test]
