@@ -20,7 +20,7 @@ pub(super) fn complaints(act: &Act, blow: (Site, Blow), played: &Played, unharme
         Some(Ok(now)) if now == unharmed => {}
         // Behind the gate nobody hears of it; what was killed there is a container that was killed.
         Some(_) if behind_gate(act, blow, played) => {}
-        // What the caller's terminal does not take is lost.
+        // What one terminal does not give, or the other does not take, is lost.
         Some(Ok(now)) if lost_words(act, blow.0) && is_part(now, unharmed) => {}
         Some(Ok(now)) => {
             let difference = difference(unharmed, now, blow);
@@ -67,7 +67,8 @@ fn behind_gate(act: &Act, (site, blow): (Site, Blow), played: &Played) -> bool {
 
 /// Whether what failed may have been brig that hands on to the terminal it runs in what its container printed.
 fn lost_words(act: &Act, site: Site) -> bool {
-    act.is_in_terminal() && site.process == 0 && errors::is_said_with(site.call)
+    let hands_on = errors::is_said_with(site.call) || site.call == libc::SYS_read;
+    act.is_in_terminal() && site.process == 0 && hands_on
 }
 
 /// Whether every character of `part` is in `whole`, in the same order.
