@@ -148,8 +148,21 @@ wire_struct! {
     pub struct Cgroup2<'a> {
         /// `MS_*`.
         pub flags: u32,
-        /// What to bind when a new instance may not be mounted.
-        pub fallback: Text<'a>,
+        /// Whether it is one of the container's own.
+        pub instance: Instance,
+        /// What is bound.
+        pub source: Text<'a>,
+    }
+}
+
+wire_enum! {
+    /// How the unified hierarchy comes into the container.
+    pub enum Instance {
+        /// Mounted anew; bound where that is forbidden.
+        New = 1,
+        /// Bound. In the host's cgroup namespace a new instance would take the options of the host's own mount away,
+        /// `nsdelegate` among them: there is one set of them (`apply_cgroup_root_flags` in the kernel).
+        Bound = 2,
     }
 }
 

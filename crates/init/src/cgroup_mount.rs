@@ -5,7 +5,7 @@ use alloc::ffi::CString;
 use core::ffi::CStr;
 
 use brig_handshake::Step;
-use brig_handshake::mounts::{Cgroup1, Cgroup2, Hierarchy, Mount};
+use brig_handshake::mounts::{Cgroup1, Cgroup2, Hierarchy, Instance, Mount};
 use brig_sys::mount_setattr::{MountAttr, NODEV, NOEXEC, NOSUID, RDONLY, Reach, mount_setattr};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{self, CWD, Mode};
@@ -28,9 +28,12 @@ pub(crate) fn unified(mount: &Mount<'_>, cgroup: &Cgroup2<'_>, root: BorrowedFd<
         attach(&made, &target).at_entry(Step::Mount, mount.index)?;
         return mounts::finish(mount, &made);
     }
-    let mounted = match mount_here(c"cgroup", &target, c"cgroup2", cgroup.flags, None) {
-        Err(Errno::PERM | Errno::BUSY) => bind(&cgroup.fallback, &target, cgroup.flags),
-        other => other,
+    let mounted = match cgroup.instance {
+        Instance::New => match mount_here(c"cgroup", &target, c"cgroup2", cgroup.flags, None) {
+            Err(Errno::PERM | Errno::BUSY) => bind(&cgroup.source, &target, cgroup.flags),
+            other => other,
+        },
+        Instance::Bound => bind(&cgroup.source, &target, cgroup.flags),
     };
     match mounted {
         Err(Errno::NOENT) => nothing(&target, cgroup.flags),
@@ -43,9 +46,12 @@ pub(crate) fn unified(mount: &Mount<'_>, cgroup: &Cgroup2<'_>, root: BorrowedFd<
 
 /// The same three ways, attached nowhere yet.
 fn held(cgroup: &Cgroup2<'_>) -> Result<OwnedFd, Errno> {
-    let made = match detached::new(c"cgroup", c"cgroup2", cgroup.flags, None) {
-        Err(Errno::PERM | Errno::BUSY) => clone_of(&cgroup.fallback, cgroup.flags),
-        other => other,
+    let made = match cgroup.instance {
+        Instance::New => match detached::new(c"cgroup", c"cgroup2", cgroup.flags, None) {
+            Err(Errno::PERM | Errno::BUSY) => clone_of(&cgroup.source, cgroup.flags),
+            other => other,
+        },
+        Instance::Bound => clone_of(&cgroup.source, cgroup.flags),
     };
     match made {
         Err(Errno::NOENT) => {

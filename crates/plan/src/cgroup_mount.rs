@@ -1,7 +1,7 @@
 //! What `mounts` entries of type `cgroup` come to: it depends on how control groups are mounted on the host.
 //! Runs in: the parent; pure. Done in `brig-init`'s file of the same name.
 
-use brig_handshake::mounts::{Cgroup1, Cgroup2, Hierarchy, Link, What};
+use brig_handshake::mounts::{Cgroup1, Cgroup2, Hierarchy, Instance, Link, What};
 
 use crate::host::{Cgroups, V1Hierarchy};
 use crate::kernel::{clone, ms};
@@ -37,9 +37,12 @@ fn version_2<'a>(
     container: &str,
     listed: &Listed<'_>,
 ) -> Result<Cgroup2<'a>, Refusal> {
-    let fallback = if listed.has(clone::NEWCGROUP) { container } else { MOUNT_POINT };
-    let fallback = text(fallback, format_args!("mounts[{index}]"))?;
-    Ok(Cgroup2 { flags: options.set & !(ms::BIND | ms::REC), fallback })
+    let (instance, source) = match listed.has(clone::NEWCGROUP) {
+        true => (Instance::New, container),
+        false => (Instance::Bound, MOUNT_POINT),
+    };
+    let source = text(source, format_args!("mounts[{index}]"))?;
+    Ok(Cgroup2 { flags: options.set & !(ms::BIND | ms::REC), instance, source })
 }
 
 fn version_1<'a>(

@@ -4,7 +4,7 @@
 use brig_handshake::devices::Making;
 use brig_handshake::hooks::Hook;
 use brig_handshake::mounts::{
-    Cgroup1, Extra, Filesystem, Mount, Opener, SourceLink, Target, TargetLink, What,
+    Cgroup1, Extra, Filesystem, Instance, Mount, Opener, SourceLink, Target, TargetLink, What,
 };
 use brig_handshake::process::{Process, SeccompLoad};
 use brig_handshake::rootfs::RootSwitch;
@@ -81,7 +81,11 @@ fn mount(mount: &Mount<'_>) -> String {
             format!("{kind} of {}, {attrs}{links}{opener}", quoted(&bind.source))
         }
         What::Cgroup2(value) => {
-            format!("cgroup2 {}, or {} bound", flags(value.flags), quoted(&value.fallback))
+            let (flags, source) = (flags(value.flags), quoted(&value.source));
+            match value.instance {
+                Instance::New => format!("cgroup2 {flags}, or {source} bound"),
+                Instance::Bound => format!("{source} bound {flags}"),
+            }
         }
         What::Cgroup1(value) => hierarchies(value),
     };

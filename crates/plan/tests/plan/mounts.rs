@@ -1,6 +1,6 @@
 //! Mounts and their options.
 
-use brig_handshake::mounts::{AttrChange, Bind, Extra, Filesystem, Mount, Opener, Target, What};
+use brig_handshake::mounts::{AttrChange, Bind, Extra, Filesystem, Instance, Mount, Opener, Target, What};
 use brig_plan::host::{Cgroups, Host, V1Hierarchy};
 use brig_plan::options::Options;
 use brig_plan::plan::{IdMapping, MountMaps};
@@ -294,11 +294,12 @@ fn cgroup(cgroups: Cgroups, more: &str, words: &str) -> What<'static> {
 }
 
 #[test]
-fn a_cgroup_mount_of_version_2_can_be_done_without_a_new_instance() {
+fn a_cgroup_mount_of_version_2_is_a_new_instance_in_a_cgroup_namespace_alone() {
     let What::Cgroup2(plan) = cgroup(host().cgroups, "", "ro nosuid") else { panic!() };
-    assert_eq!((plan.flags, plan.fallback), (RO | NOSUID, text("/sys/fs/cgroup")));
+    let bound = (RO | NOSUID, Instance::Bound, text("/sys/fs/cgroup"));
+    assert_eq!((plan.flags, plan.instance, plan.source), bound);
     let What::Cgroup2(plan) = cgroup(host().cgroups, r#",{"type":"cgroup"}"#, "") else { panic!() };
-    assert_eq!(plan.fallback, text("/sys/fs/cgroup/brig/c"));
+    assert_eq!((plan.instance, plan.source), (Instance::New, text("/sys/fs/cgroup/brig/c")));
 }
 
 fn version_1() -> Cgroups {
