@@ -186,6 +186,8 @@ fn cve_2016_9962_who_may_trace_everybody_gains_no_more_than_steps_need_and_the_c
     let steps: u64 = 1 | 1 << 1 | 1 << 6 | 1 << 7 | 1 << 8;
     let attacked = Attacked::by(WATCH, |bundle| {
         bundle.edit(|config| {
+            // To set limits takes CAP_SYS_RESOURCE.
+            config["process"]["rlimits"] = json!([]);
             for set in ["bounding", "permitted", "effective"] {
                 let set = config["process"]["capabilities"][set].as_array_mut().unwrap();
                 set.push(json!("CAP_SYS_PTRACE"));
