@@ -22,6 +22,7 @@ use crate::command::{CGROUP_V2_ALONE, is_root, provide_tools, succeed};
 use crate::criu;
 use crate::engines;
 use crate::oracle;
+use crate::usage::{EVENTS, INSIDE};
 use candidates::Candidate;
 use meter::Meter;
 use operations::{Operation, Series};
@@ -42,9 +43,6 @@ const PROFILE: &str = "docker-28.5.2.json";
 
 const ROUNDS: usize = 40;
 const QUICK: usize = 10;
-/// The first words of the copies of this program that run in private mount namespaces.
-const INSIDE: &str = "--inside";
-const EVENTS: &str = "--events";
 /// Asks for a table of its own.
 const CHECKPOINT: &str = "checkpoint";
 

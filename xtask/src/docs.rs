@@ -30,12 +30,11 @@ use crate::engines::{KEEPER, PRELUDE, built_brig, finish};
 use crate::sources::Tree;
 use crate::tally::Tally;
 use crate::test::Built;
+use crate::usage::INSIDE;
 pub(crate) use links::links_lead_somewhere;
 pub(crate) use page::blocks_are_in_the_notation;
 use reader::Reader;
 
-/// The first word of the copy of this program that runs secluded.
-const INSIDE: &str = "--inside";
 /// Asks for what is slow, too.
 const ALL: &str = "--all";
 /// Asks for everything that is printed, for somebody who writes a page.

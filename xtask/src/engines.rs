@@ -49,6 +49,7 @@ use serde_json::Value;
 use crate::command::{cargo, is_root, output, provide};
 use crate::tally::Tally;
 use crate::test::Built;
+use crate::usage::INSIDE;
 use crate::vm;
 use case::MARKED;
 use engine::Engine;
@@ -59,8 +60,6 @@ use session::Session;
 
 /// All of them, in the order in which they run.
 const ENGINES: [Engine; 3] = [docker::ENGINE, containerd::ENGINE, podman::ENGINE];
-/// The first word of the copy of this program that runs secluded.
-const INSIDE: &str = "--inside";
 /// Runs a command in namespaces and cgroups that are removed whatever happens.
 pub(crate) const KEEPER: &str = include_str!("engines/keeper.sh");
 

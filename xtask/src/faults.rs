@@ -43,13 +43,12 @@ use crate::engines::{KEEPER, built_brig, finish};
 use crate::old::{FEATURES, Feature, Promises};
 use crate::tally::Tally;
 use crate::test::Built;
+use crate::usage::INSIDE;
 use acts::{ACTS, Act};
 use lack::{Ending, TELLING};
 use scene::{Played, Scene};
 use tracer::{Blow, Harm, Site};
 
-/// The first word of the copy of this program that runs secluded.
-const INSIDE: &str = "--inside";
 /// What `cargo xtask test` plays.
 const SAMPLE: [&str; 2] = ["--every", "31"];
 /// Where the scene is.

@@ -25,10 +25,9 @@ use crate::bench::Options;
 use crate::bench::bundle::{self, Bundles};
 use crate::bench::scratch::Scratch;
 use crate::command::{CGROUP_V2_ALONE, cargo, is_root, provide_tools, succeed};
+use crate::usage::INSIDE;
 use map::Map;
 
-/// The first word of the copy of this program that runs in a private mount namespace.
-const INSIDE: &str = "--inside";
 /// What is written.
 const SCRIPT: &str = "crates/cli/layout.ld";
 const HEAD: &str = "\

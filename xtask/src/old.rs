@@ -14,10 +14,8 @@ use std::process::{Command, ExitCode};
 use crate::command::is_root;
 use crate::tally::{self, Tally};
 use crate::test::{self, Whole};
+use crate::usage::BELOW;
 pub(crate) use feature::{FEATURES, Feature, How, Promises};
-
-/// The first word of the copy of this program that takes a feature away from itself and becomes a command.
-const BELOW: &str = "--below";
 
 /// What ended how without one feature.
 #[derive(Debug, Default)]

@@ -33,12 +33,11 @@ use crate::engines::built_brig;
 use crate::faults::{FOLDER, obstacle, places, secluded};
 use crate::tally::Tally;
 use crate::test::Built;
+use crate::usage::INSIDE;
 use choice::{Choice, Length};
 use score::{Deed, Score, Step};
 use stage::{Played, Stage};
 
-/// The first word of the copy of this program that runs secluded.
-const INSIDE: &str = "--inside";
 /// What `cargo xtask test` plays.
 const SAMPLE: [&str; 6] = ["--seed", "6", "--steps", "100", "--containers", "6"];
 /// So often it is said how far it is.

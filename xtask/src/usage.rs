@@ -11,8 +11,14 @@ pub(crate) enum Asked {
     Work,
 }
 
-/// The first words of the copies of this program that do a part of the work: not for people.
-const OWN: [&str; 3] = ["--inside", "--below", "--events"];
+/// The first word of the copy of this program that works where it was brought: in namespaces, or on other cgroups.
+pub(crate) const INSIDE: &str = "--inside";
+/// That of the copy that starts another program below a filter.
+pub(crate) const BELOW: &str = "--below";
+/// That of the copy that measures events, on the machine's own cgroups.
+pub(crate) const EVENTS: &str = "--events";
+/// All of these: not for people.
+const OWN: [&str; 3] = [INSIDE, BELOW, EVENTS];
 /// One of these is there when the command begins with words of its own, such as `bench checkpoint`.
 const HEAD: usize = 2;
 
@@ -119,5 +125,6 @@ mod tests {
     fn copies_of_this_program_may_be_told_anything() {
         assert_eq!(asked_of("old --below openat2 sh --help"), Ok(Asked::Work));
         assert_eq!(asked_of("bench checkpoint --inside --rounds 3"), Ok(Asked::Work));
+        assert_eq!(asked_of("bench engines --inside --rounds 3"), Ok(Asked::Work));
     }
 }

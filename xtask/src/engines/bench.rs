@@ -18,9 +18,8 @@ use crate::engines::seclusion::Seclusion;
 use crate::engines::session::Session;
 use crate::engines::{ENGINES, obstacle};
 use crate::tally::Tally;
+use crate::usage::INSIDE;
 
-/// The first word of the copy of this program that runs where cgroup v2 is alone.
-const ALONE: &str = "--alone";
 /// The word that makes a session one that measures.
 pub(super) const BENCH: &str = "--bench";
 /// Where a session finds the runtimes: `NAME=PATH` separated by newlines; brig is the first.
@@ -34,14 +33,14 @@ pub(super) const SHARE: &str = "SHARE";
 /// We are not root, or brig or share.c cannot be built.
 pub(crate) fn run(root: &Path, words: &[String]) -> Result<(), String> {
     match words.split_first() {
-        Some((first, rest)) if first == ALONE => measure(root, Options::read(rest)?.rounds),
+        Some((first, rest)) if first == INSIDE => measure(root, Options::read(rest)?.rounds),
         _ if !is_root() => Err("engines need root".into()),
         _ => {
             Options::read(words)?;
             let this = std::env::current_exe().map_err(|error| format!("own executable: {error}"))?;
             let mut alone = Command::new("unshare");
             alone.args(["--mount", "sh", "-c", CGROUP_V2_ALONE, "sh"]).arg(this);
-            succeed(alone.args(["bench", "engines", ALONE]).args(words))
+            succeed(alone.args(["bench", "engines", INSIDE]).args(words))
         }
     }
 }

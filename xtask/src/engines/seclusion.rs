@@ -10,10 +10,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use crate::command::which;
+use crate::engines::KEEPER;
 use crate::engines::engine::Engine;
-use crate::engines::{INSIDE, KEEPER};
 use crate::tally::Tally;
 use crate::test::PATIENCE;
+use crate::usage::INSIDE;
 
 /// In the seclusion a folder for everything.
 pub(super) const FOLDER: &str = "/run/engines";
