@@ -53,15 +53,6 @@ impl Source {
         Self { path: path.to_owned(), text: text.to_owned(), code: blank(text) }
     }
 
-    /// The number of lines before the file's test module (all lines when it has none).
-    pub(crate) fn lines_without_tests(&self) -> usize {
-        let lines: Vec<&str> = self.text.lines().collect();
-        let is_test_module = |pair: &[&str]| {
-            pair[0].starts_with("#[cfg(test)]") && pair[1].starts_with("mod ") && pair[1].ends_with('{')
-        };
-        lines.windows(2).position(is_test_module).unwrap_or(lines.len())
-    }
-
     /// Whether the whole file is test, benchmark or fuzzing code.
     pub(crate) fn is_test(&self) -> bool {
         let names = ["tests", "tests.rs", "benches", "fuzz", "examples"];
@@ -210,13 +201,5 @@ mod tests {
     fn lifetimes_are_code() {
         assert_eq!(blank("fn f<'a>(x: &'a str) {}"), "fn f<'a>(x: &'a str) {}");
         assert_eq!(blank(r"['\'', '\\', 'x']"), "[    ,     ,    ]");
-    }
-
-    #[test]
-    fn a_test_module_is_not_counted_but_a_lone_attribute_is() {
-        let with = Source::new("a.rs", "one\ntwo\n#[cfg(test)]\nmod tests {\n}\n");
-        assert_eq!(with.lines_without_tests(), 2);
-        let lone = Source::new("a.rs", "#[cfg(test)]\nuse x;\ntwo\n");
-        assert_eq!(lone.lines_without_tests(), 3);
     }
 }

@@ -16,10 +16,6 @@ use common::attack::{Swapper, race};
 use common::{Brig, Bundle, Ended, Folder, cannot_run, unique};
 use serde_json::json;
 
-fn sleeper() -> Bundle {
-    Bundle::with_args(&["sleep", "1000"])
-}
-
 /// Runs all of them at the same time.
 fn at_once(brig: &Brig, commands: &[Vec<&str>]) -> Vec<Ended> {
     thread::scope(|scope| {
@@ -33,7 +29,7 @@ fn on_a_full_disk_no_container_is_made_and_nothing_is_left() {
     if cannot_run() {
         return;
     }
-    let (bundle, brig, id) = (sleeper(), Brig::new(), unique("full"));
+    let (bundle, brig, id) = (Bundle::sleeper(), Brig::new(), unique("full"));
     fs::create_dir(brig.root()).unwrap();
     let create = brig.command(&["create", "--bundle", bundle.path().to_str().unwrap(), &id]);
     // Room for directories, and for no byte of a file.
@@ -53,7 +49,7 @@ fn garbage_in_the_store_harms_nobody_and_is_named() {
     if cannot_run() {
         return;
     }
-    let (bundle, brig) = (sleeper(), Brig::new());
+    let (bundle, brig) = (Bundle::sleeper(), Brig::new());
     let good = brig.start(&bundle);
     let root = brig.root();
     fs::write(root.join("file"), "no container").unwrap();
@@ -91,7 +87,7 @@ fn of_eight_deletes_at_once_all_end_well_and_nothing_is_left() {
     if cannot_run() {
         return;
     }
-    let (bundle, brig) = (sleeper(), Brig::new());
+    let (bundle, brig) = (Bundle::sleeper(), Brig::new());
     let id = brig.start(&bundle);
     for ended in at_once(&brig, &vec![vec!["delete", "--force", &id]; 8]) {
         ended.ok();
@@ -104,7 +100,7 @@ fn start_and_delete_at_once_leave_nothing_and_say_who_was_late() {
     if cannot_run() {
         return;
     }
-    let (bundle, brig) = (sleeper(), Brig::new());
+    let (bundle, brig) = (Bundle::sleeper(), Brig::new());
     for _ in 0..8 {
         let id = brig.create(&bundle);
         let ended = at_once(&brig, &[vec!["start", &id], vec!["delete", "--force", &id]]);
@@ -119,7 +115,7 @@ fn sixty_four_execs_at_once_end_when_the_container_is_deleted() {
     if cannot_run() {
         return;
     }
-    let (bundle, brig) = (sleeper(), Brig::new());
+    let (bundle, brig) = (Bundle::sleeper(), Brig::new());
     let id = brig.start(&bundle);
     let mut commands = vec![vec!["exec", id.as_str(), "sleep", "1000"]; 64];
     commands.push(vec!["delete", "--force", &id]);
@@ -138,7 +134,7 @@ fn a_console_socket_without_its_peer_ends_create_and_leaves_nothing() {
         return;
     }
     let (brig, id) = (Brig::new(), unique("console"));
-    let bundle = sleeper().edit(|config| config["process"]["terminal"] = json!(true));
+    let bundle = Bundle::sleeper().edit(|config| config["process"]["terminal"] = json!(true));
     let socket = brig.scratch("console.sock");
     drop(UnixListener::bind(&socket).unwrap());
     let words = ["create", "--console-socket", socket.to_str().unwrap(), "--bundle"];
@@ -222,7 +218,7 @@ fn who_was_given_the_pid_of_a_dead_container_is_neither_killed_nor_entered_nor_s
     if cannot_run() {
         return;
     }
-    let (bundle, brig, id) = (sleeper(), Brig::new(), unique("reused"));
+    let (bundle, brig, id) = (Bundle::sleeper(), Brig::new(), unique("reused"));
     let brig_words = brig.command(&[]);
     // In a PID namespace of its own the next pid can be chosen (ns_last_pid, proc(5)).
     let script = r#"

@@ -33,10 +33,6 @@ fn at_most(number: usize) -> usize {
     many(number).min(number)
 }
 
-fn sleeper() -> Bundle {
-    Bundle::with_args(&["sleep", "1000"])
-}
-
 fn create(brig: &Brig, bundle: &Bundle, id: &str) -> Ended {
     brig.run(&["create", "--bundle", bundle.path().to_str().unwrap(), id])
 }
@@ -102,7 +98,7 @@ fn many_containers_are_created_listed_started_and_deleted_one_after_another() {
     if common::cannot_run() {
         return;
     }
-    let (bundle, brig, ids) = (sleeper(), Brig::new(), names("many", many(AT_ONCE)));
+    let (bundle, brig, ids) = (Bundle::sleeper(), Brig::new(), names("many", many(AT_ONCE)));
     let mounts = HostMounts::now();
     one_by_one("create", &ids, |id| drop(create(&brig, &bundle, id).ok()));
     assert_eq!(listed(&brig), all(&ids, "created"));
@@ -149,7 +145,7 @@ fn a_hundred_are_created_started_and_deleted_at_once() {
     if common::cannot_run() {
         return;
     }
-    let (bundle, brig, ids) = (sleeper(), Brig::new(), names("at-once", at_most(AT_ONCE)));
+    let (bundle, brig, ids) = (Bundle::sleeper(), Brig::new(), names("at-once", at_most(AT_ONCE)));
     at_once(ids.len(), |number| drop(create(&brig, &bundle, &ids[number]).ok()));
     assert_eq!(listed(&brig), all(&ids, "created"));
     at_once(ids.len(), |number| drop(brig.run(&["start", &ids[number]]).ok()));
@@ -164,7 +160,7 @@ fn of_many_who_create_one_container_one_succeeds() {
     if common::cannot_run() {
         return;
     }
-    let (bundle, brig) = (sleeper(), Brig::new());
+    let (bundle, brig) = (Bundle::sleeper(), Brig::new());
     for id in names("same", 5) {
         let ended = at_once(8, |_| create(&brig, &bundle, &id));
         assert_eq!(ended.iter().filter(|ended| ended.code == 0).count(), 1, "{ended:?}");
@@ -182,7 +178,7 @@ fn two_deletes_at_once_both_end_well() {
     if common::cannot_run() {
         return;
     }
-    let (bundle, brig) = (sleeper(), Brig::new());
+    let (bundle, brig) = (Bundle::sleeper(), Brig::new());
     for id in names("forced", at_most(MEETINGS)) {
         create(&brig, &bundle, &id).ok();
         brig.run(&["start", &id]).ok();
@@ -207,7 +203,7 @@ fn start_and_delete_at_once_come_to_one_of_two_ends() {
     if common::cannot_run() {
         return;
     }
-    let (bundle, brig) = (sleeper(), Brig::new());
+    let (bundle, brig) = (Bundle::sleeper(), Brig::new());
     for (round, id) in names("meeting", at_most(MEETINGS)).into_iter().enumerate() {
         create(&brig, &bundle, &id).ok();
         let delete = if round % 2 == 0 { &["delete"][..] } else { &["delete", "--force"] };
@@ -239,7 +235,7 @@ fn execs_that_meet_a_delete_all_end() {
     if common::cannot_run() {
         return;
     }
-    let (bundle, brig) = (sleeper(), Brig::new());
+    let (bundle, brig) = (Bundle::sleeper(), Brig::new());
     for id in names("execs", 4) {
         create(&brig, &bundle, &id).ok();
         brig.run(&["start", &id]).ok();
@@ -266,7 +262,7 @@ fn whatever_a_killed_creator_left_is_deleted_by_force() {
     if common::cannot_run() {
         return;
     }
-    let (bundle, brig) = (sleeper(), Brig::new());
+    let (bundle, brig) = (Bundle::sleeper(), Brig::new());
     let mounts = HostMounts::now();
     // How long one takes here, so that the kills fall everywhere.
     let started = Instant::now();
@@ -340,7 +336,7 @@ fn nothing_is_left_of_many_containers_whose_brig_was_killed_in_the_middle_of_its
     if common::cannot_run() {
         return;
     }
-    let (bundle, brig, ids) = (sleeper(), Brig::new(), names("middle", many(MANY)));
+    let (bundle, brig, ids) = (Bundle::sleeper(), Brig::new(), names("middle", many(MANY)));
     let path = bundle.path().to_str().unwrap();
     let mounts = HostMounts::now();
     let wholes = WORKS.map(|work| work.whole(&brig, path));

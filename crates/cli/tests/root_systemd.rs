@@ -73,17 +73,13 @@ fn assert_nothing_of(brig: &Brig, name: &str) {
     assert_eq!(String::from_utf8(units.stdout).unwrap(), "");
 }
 
-fn sleeper() -> Bundle {
-    Bundle::with_args(&["sleep", "1000"])
-}
-
 #[test]
 fn a_unit_has_every_limit_and_so_do_its_files() {
     if cannot_run() {
         return;
     }
     let brig = brig();
-    let bundle = sleeper().edit(|config| {
+    let bundle = Bundle::sleeper().edit(|config| {
         config["linux"]["resources"] = json!({
             "pids": { "limit": 33 },
             "memory": { "limit": 67_108_864, "reservation": 33_554_432, "swap": 67_108_864 },
@@ -132,7 +128,7 @@ fn every_command_finds_the_container_in_its_unit() {
         return;
     }
     let brig = brig();
-    let bundle = sleeper();
+    let bundle = Bundle::sleeper();
     let id = brig.start(&bundle);
     let pid = brig.state(&id)["pid"].to_string();
     assert_eq!(file(&id, "cgroup.procs"), pid, "and nobody else");
@@ -180,7 +176,7 @@ fn limits_and_device_rules_outlive_a_reload_of_systemd() {
         return;
     }
     let brig = brig();
-    let bundle = sleeper().privileged().edit(|config| {
+    let bundle = Bundle::sleeper().privileged().edit(|config| {
         config["linux"]["resources"] =
             json!({ "pids": { "limit": 21 }, "cpu": { "quota": 12_345, "period": 100_000 } });
         config["process"]["noNewPrivileges"] = json!(false);
@@ -210,7 +206,7 @@ fn an_update_changes_the_unit_and_the_files_or_neither() {
         return;
     }
     let brig = brig();
-    let bundle = sleeper().edit(|config| {
+    let bundle = Bundle::sleeper().edit(|config| {
         config["linux"]["resources"] = json!({ "pids": { "limit": 21 }, "memory": { "limit": 67_108_864 } });
     });
     let id = brig.start(&bundle);
@@ -289,7 +285,7 @@ fn a_container_that_may_write_its_cgroups_owns_its_own() {
         return;
     }
     let brig = brig();
-    let bundle = sleeper().edit(|config| {
+    let bundle = Bundle::sleeper().edit(|config| {
         for mount in config["mounts"].as_array_mut().unwrap() {
             if mount["destination"] == "/sys/fs/cgroup" {
                 mount["options"] = json!(["rw", "nosuid", "noexec", "nodev"]);
@@ -310,7 +306,7 @@ fn a_creator_killed_at_any_moment_leaves_nothing_after_a_forced_delete() {
         return;
     }
     let brig = brig();
-    let bundle = sleeper();
+    let bundle = Bundle::sleeper();
     let name = unique("k");
     for round in 0..24_u64 {
         let id = format!("{name}-{round}");
@@ -365,7 +361,7 @@ fn containers_come_and_go_while_systemd_re_executes_itself() {
         return;
     }
     let brig = brig();
-    let bundle = sleeper();
+    let bundle = Bundle::sleeper();
     let name = unique("x");
     let away = thread::spawn(|| (0..5).for_each(|_| reexecute()));
     thread::scope(|scope| {

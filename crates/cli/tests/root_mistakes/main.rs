@@ -2,23 +2,25 @@
 //! left behind. Root, in a private mount namespace.
 #![allow(clippy::unwrap_used, reason = "a test ends where its preparation fails")]
 
+#[path = "../common/mod.rs"]
 mod common;
+
+mod mounts;
+mod process;
 
 use std::{
     fs,
-    os::unix::{
-        fs::{PermissionsExt as _, symlink},
-        net::UnixListener,
-    },
+    os::unix::{fs::PermissionsExt as _, net::UnixListener},
     path::Path,
     process::Command,
 };
 
-use common::{Brig, Bundle, Ended, HostMounts, Witness, give_to, set_namespace, unique};
+use common::{Brig, Bundle, Ended, HostMounts, set_namespace, unique};
 use serde_json::{Value, json};
 
 /// What runc says before everything that goes wrong while there is a process, and while that process is not the user's yet.
 const PROCESS: &str = "unable to start container process: ";
+
 const INIT: &str = "unable to start container process: error during container init: ";
 
 /// A bundle whose config.json and image are written anew for each mistake.
@@ -109,25 +111,6 @@ impl Bench {
 }
 
 #[test]
-fn a_rootfs_is_a_directory_that_is_there_and_no_link() {
-    let Some(bench) = Bench::new() else { return };
-    fs::write(bench.path().join("file"), "").unwrap();
-    symlink("rootfs", bench.path().join("link")).unwrap();
-    for (path, message) in [
-        ("nosuch", "invalid rootfs: stat {bundle}/nosuch: no such file or directory (root.path)"),
-        ("file", "invalid rootfs: {bundle}/file: not a directory (root.path)"),
-        ("file/x", "invalid rootfs: stat {bundle}/file/x: not a directory (root.path)"),
-        ("link", "invalid rootfs: not an absolute path, or a symlink (root.path)"),
-        ("", "root.path: is empty"),
-    ] {
-        bench.fails_with(message, |config| config["root"]["path"] = json!(path));
-    }
-    bench.fails_with("root must be specified (root)", |config| {
-        config.as_object_mut().unwrap().remove("root");
-    });
-}
-
-#[test]
 fn namespaces_are_known_given_once_and_there() {
     let Some(bench) = Bench::new() else { return };
     let namespaces = |config: &mut Value, entry: Value| {
@@ -155,233 +138,6 @@ fn namespaces_are_known_given_once_and_there() {
     for path in ["/proc/self/ns/uts", "/etc/passwd"] {
         join(path, format!("{INIT}setns {path}: invalid argument (linux.namespaces[{last}].path)"));
     }
-}
-
-#[test]
-fn proc_and_sys_of_an_image_are_directories() {
-    let Some(bench) = Bench::new() else { return };
-    bench.write(|_| {});
-    for (name, kind, index) in [("proc", "proc", 0), ("sys", "sysfs", 5)] {
-        let place = bench.bundle.rootfs().join(name);
-        let message = format!(
-            "{INIT}error mounting \"{kind}\" to rootfs at \"/{name}\": filesystem \"{kind}\" must be mounted on \
-             ordinary directory (mounts[{index}].destination)"
-        );
-        fs::remove_dir(&place).unwrap();
-        symlink("tmp", &place).unwrap();
-        bench.fails(&message);
-        fs::remove_file(&place).unwrap();
-        fs::write(&place, "").unwrap();
-        bench.fails(&message);
-        fs::remove_file(&place).unwrap();
-        fs::create_dir(&place).unwrap();
-    }
-}
-
-#[test]
-fn a_mount_that_cannot_be_made_is_named() {
-    let Some(bench) = Bench::new() else { return };
-    symlink("loop", bench.bundle.rootfs().join("loop")).unwrap();
-    let missing =
-        "failed to fulfil mount request: open /nosuch: no such file or directory (mounts[7].source)";
-    for (destination, source, kind, option, reason) in [
-        ("/mnt", "/nosuch", "bind", "bind", missing),
-        (
-            "/mnt",
-            "/etc/passwd/x",
-            "bind",
-            "rbind",
-            "failed to fulfil mount request: open /etc/passwd/x: not a directory (mounts[7].source)",
-        ),
-        (
-            "/tmp",
-            "/etc/passwd",
-            "bind",
-            "bind",
-            "mount src=/etc/passwd, dst=/tmp: not a directory (mounts[7])",
-        ),
-        (
-            "/etc/passwd",
-            "/etc",
-            "bind",
-            "bind",
-            "mount src=/etc, dst=/etc/passwd: not a directory (mounts[7])",
-        ),
-        (
-            "/mnt",
-            "tmpfs",
-            "tmpfs",
-            "nosuch",
-            "mount src=tmpfs, dst=/mnt, flags=0x0, data=nosuch: invalid argument (mounts[7])",
-        ),
-        (
-            "/mnt",
-            "tmpfs",
-            "tmpfs",
-            "size=x",
-            "mount src=tmpfs, dst=/mnt, flags=0x0, data=size=x: invalid argument (mounts[7])",
-        ),
-        (
-            "/mnt",
-            "proc",
-            "proc",
-            "nosuch=1",
-            "mount src=proc, dst=/mnt, flags=0x0, data=nosuch=1: invalid argument (mounts[7])",
-        ),
-        ("/mnt", "x", "nosuchfs", "ro", "mount src=x, dst=/mnt, flags=0x1: no such device (mounts[7])"),
-        (
-            "/etc/passwd",
-            "tmpfs",
-            "tmpfs",
-            "nosuid",
-            "mount src=tmpfs, dst=/etc/passwd, flags=0x2: not a directory (mounts[7])",
-        ),
-        (
-            "/etc/passwd/x",
-            "tmpfs",
-            "tmpfs",
-            "ro",
-            "create mountpoint for /etc/passwd/x mount: make mountpoint \"/etc/passwd/x\": not a directory (mounts[7].destination)",
-        ),
-        (
-            "/loop/x",
-            "tmpfs",
-            "tmpfs",
-            "ro",
-            "create mountpoint for /loop/x mount: make mountpoint \"/loop/x\": too many levels of symbolic links (mounts[7].destination)",
-        ),
-    ] {
-        let message = format!("{INIT}error mounting \"{source}\" to rootfs at \"{destination}\": {reason}");
-        let mount =
-            json!({ "destination": destination, "source": source, "type": kind, "options": [option] });
-        bench.fails_with_mount(&message, &mount);
-    }
-}
-
-#[test]
-fn mounts_that_may_not_be_are_refused_before_anything_is_made() {
-    let Some(bench) = Bench::new() else { return };
-    for (destination, kind, options, message) in [
-        ("/", "tmpfs", vec![], "mountpoint \"/\" is on the top of rootfs (mounts[7].destination)"),
-        ("/tmp/..", "tmpfs", vec![], "mountpoint \"/\" is on the top of rootfs (mounts[7].destination)"),
-        ("", "tmpfs", vec![], "mounts[7].destination: is empty"),
-        (
-            "/proc/foo",
-            "tmpfs",
-            vec![],
-            "\"/proc/foo\" cannot be mounted because it is inside /proc (mounts[7].destination)",
-        ),
-        (
-            "/proc/sys",
-            "bind",
-            vec!["bind"],
-            "\"/proc/sys\" cannot be mounted because it is inside /proc (mounts[7].destination)",
-        ),
-        (
-            "/proc",
-            "tmpfs",
-            vec![],
-            "\"/proc\" cannot be mounted because it is not of type proc (mounts[7].destination)",
-        ),
-        ("/mnt", "", vec![], "mounts[7].type: is empty, and the options say neither bind nor rbind"),
-        (
-            "/mnt",
-            "bind",
-            vec!["bind", "a=b"],
-            "invalid mount \"/mnt\": bind mounts cannot have any filesystem-specific options applied (mounts[7].options)",
-        ),
-        (
-            "/mnt",
-            "bind",
-            vec!["bind", "idmap"],
-            "invalid mount \"/mnt\": id-mapped mounts must have both uid and gid mappings specified (mounts[7].uidMappings)",
-        ),
-        (
-            "/mnt\0x",
-            "tmpfs",
-            vec![],
-            "invalid mount \"/mnt\\0x\": mount field contains null byte (mounts[7].destination)",
-        ),
-    ] {
-        let mount = json!({ "destination": destination, "source": "/tmp", "type": kind, "options": options });
-        bench.fails_with_mount(message, &mount);
-    }
-}
-
-#[test]
-fn an_executable_is_looked_up_before_the_container_exists() {
-    let Some(bench) = Bench::new() else { return };
-    bench.image("text", "", 0o644);
-    bench.image("bin/text", "", 0o644);
-    for (program, why) in [
-        ("nosuch", "executable file not found in $PATH"),
-        ("text", "executable file not found in $PATH"),
-        ("", "executable file not found in $PATH"),
-        ("/nosuch", "stat /nosuch: no such file or directory"),
-        ("./nosuch", "stat ./nosuch: no such file or directory"),
-        ("/text/x", "stat /text/x: not a directory"),
-        ("/bin", "is a directory"),
-        ("/text", "permission denied"),
-    ] {
-        let message = format!("{INIT}exec: \"{program}\": {why} (process.args[0])");
-        bench.fails_with(&message, |config| config["process"]["args"] = json!([program]));
-    }
-    bench.fails_with("args must not be empty (process.args)", |config| config["process"]["args"] = json!([]));
-}
-
-#[test]
-fn a_program_that_cannot_be_executed_ends_run_with_255_and_says_whose_absence_it_is() {
-    let Some(bench) = Bench::new() else { return };
-    bench.image("script", "#! /nosuch -x\n", 0o755);
-    bench.image("refused", "#!/etc/passwd\n", 0o755);
-    bench.image("text", "no program\n", 0o755);
-    bench.image("empty", "", 0o755);
-    for (program, why) in [
-        ("/script", "no such file or directory (its interpreter, /nosuch)"),
-        ("/refused", "permission denied (its interpreter, /etc/passwd)"),
-        ("/text", "exec format error"),
-        ("/empty", "exec format error"),
-    ] {
-        bench.write(|config| config["process"]["args"] = json!([program]));
-        bench.is_not_executed(&format!("exec {program}: {why}"));
-    }
-    bench.write(|config| config["process"]["args"] = json!(["true", "x".repeat(200_000)]));
-    bench.is_not_executed("exec /bin/true: argument list too long");
-    let hook = json!({ "startContainer": [{ "path": "/nosuch" }] });
-    bench.write(|config| config["hooks"] = hook);
-    bench.is_not_executed(
-        "error running startContainer hook #0: fork/exec /nosuch: no such file or directory",
-    );
-}
-
-#[test]
-fn a_dynamic_program_without_its_linker_names_that() {
-    let Some(bench) = Bench::new() else { return };
-    // The test itself is none where everything is linked statically; the machine's true(1) is one.
-    fs::copy("/bin/true", bench.bundle.rootfs().join("dynamic")).unwrap();
-    bench.write(|config| config["process"]["args"] = json!(["/dynamic"]));
-    let ended = bench.attempt("run", &unique("c"), &[]);
-    let start = "exec /dynamic: no such file or directory (its interpreter, /lib";
-    assert!(ended.code == 255 && ended.stderr.starts_with(start), "{ended:?}");
-}
-
-/// After `start` nobody but the container's own standard error can be told.
-#[test]
-fn a_created_container_says_on_its_own_standard_error_why_its_program_does_not_start() {
-    let Some(bench) = Bench::new() else { return };
-    bench.image("script", "#!/nosuch\n", 0o755);
-    bench.write(|config| config["process"]["args"] = json!(["/script"]));
-    let (id, (witness, stderr)) = (unique("mistake"), Witness::new());
-    let log = bench.brig.scratch("stdout");
-    let mut create = bench.brig.command(&["create", "--bundle", bench.path().to_str().unwrap(), &id]);
-    create.stdout(fs::File::create(log).unwrap()).stderr(stderr);
-    assert!(create.status().unwrap().success());
-    drop(create);
-    bench.brig.run(&["start", &id]).ok();
-    assert_eq!(witness.alone(), "exec /script: no such file or directory (its interpreter, /nosuch)\n");
-    bench.brig.await_status(&id, "stopped");
-    bench.brig.run(&["delete", &id]).ok();
-    bench.brig.assert_nothing_of(&id);
 }
 
 #[test]
@@ -438,99 +194,6 @@ fn wrong_types_and_ids_out_of_range_are_named_by_their_json_path() {
 }
 
 #[test]
-fn ids_that_a_user_namespace_does_not_map_are_refused() {
-    let Some(bench) = Bench::new() else { return };
-    give_to(&bench.bundle.rootfs(), 100_000);
-    fs::set_permissions(bench.path(), fs::Permissions::from_mode(0o755)).unwrap();
-    let map = |host: u32| json!([{ "containerID": 0, "hostID": host, "size": 1000 }]);
-    let mapped = |config: &mut Value| {
-        set_namespace(config, "user", None);
-        config["linux"]["uidMappings"] = map(100_000);
-        config["linux"]["gidMappings"] = map(100_000);
-    };
-    for (user, message) in [
-        (
-            json!({ "uid": 5000, "gid": 0 }),
-            "cannot setuid to unmapped uid 5000 in user namespace (process.user.uid)",
-        ),
-        (
-            json!({ "uid": 0, "gid": 5000 }),
-            "cannot setgid to unmapped gid 5000 in user namespace (process.user.gid)",
-        ),
-        (
-            json!({ "uid": 0, "gid": 0, "additionalGids": [5000] }),
-            "setgroups: invalid argument (process.user.additionalGids)",
-        ),
-    ] {
-        bench.fails_with(&format!("{INIT}{message}"), |config| {
-            mapped(config);
-            config["process"]["user"] = user;
-        });
-    }
-    bench.fails_with("linux.uidMappings[0].size: is 0", |config| {
-        mapped(config);
-        config["linux"]["uidMappings"][0]["size"] = json!(0);
-    });
-    let overlap = "linux.uidMappings[1].containerID: overlaps with linux.uidMappings[0]";
-    bench.fails_with(overlap, |config| {
-        mapped(config);
-        let twice = config["linux"]["uidMappings"][0].clone();
-        config["linux"]["uidMappings"].as_array_mut().unwrap().push(twice);
-    });
-}
-
-/// CVE-2024-21626: a descriptor of the host's tree as the working directory.
-#[test]
-fn a_working_directory_stays_inside() {
-    let Some(bench) = Bench::new() else { return };
-    for descriptor in 3..12 {
-        for beyond in ["", "/..", "/../../../etc"] {
-            let cwd = format!("/proc/self/fd/{descriptor}{beyond}");
-            let message = format!("{INIT}mkdir {cwd}: too many levels of symbolic links (process.cwd)");
-            bench.write(|config| config["process"]["cwd"] = json!(cwd));
-            bench.fails_as("run", &[], 1, &message);
-        }
-    }
-    for (cwd, message) in [
-        ("", "Cwd property must not be empty (process.cwd)"),
-        ("tmp", "Cwd must be an absolute path (process.cwd)"),
-        (
-            "/etc/passwd",
-            &*format!(
-                "{INIT}chdir to cwd (\"/etc/passwd\") set in config.json failed: not a directory (process.cwd)"
-            ),
-        ),
-    ] {
-        bench.fails_with(message, |config| config["process"]["cwd"] = json!(cwd));
-    }
-}
-
-#[test]
-fn an_exec_does_not_get_out_through_its_working_directory() {
-    let Some(bench) = Bench::new() else { return };
-    bench.write(|config| config["process"]["args"] = json!(["sleep", "1000"]));
-    symlink("/proc/self/fd/7", bench.bundle.rootfs().join("link")).unwrap();
-    let id = bench.brig.start(&bench.bundle);
-    let descriptors = (3..12)
-        .flat_map(|number| ["", "/..", "/../../../etc"].map(|end| format!("/proc/self/fd/{number}{end}")));
-    for cwd in descriptors.chain(["/link".to_owned(), "/link/..".to_owned()]) {
-        let ended = bench.brig.run(&["exec", "--cwd", &cwd, &id, "pwd"]);
-        assert!(ended.code == 255 && ended.stderr.lines().count() == 1, "{cwd}: {ended:?}");
-    }
-}
-
-#[test]
-fn a_working_directory_is_made_even_if_the_root_is_read_only_later() {
-    let Some(bench) = Bench::new() else { return };
-    bench.write(|config| {
-        config["root"]["readonly"] = json!(true);
-        config["process"]["cwd"] = json!("/new/directory");
-        config["process"]["args"] = json!(["pwd"]);
-    });
-    assert_eq!(bench.attempt("run", &unique("c"), &[]).text(), "/new/directory\n");
-}
-
-#[test]
 fn hooks_that_fail_are_named_by_list_and_place() {
     let Some(bench) = Bench::new() else { return };
     let script = json!({ "path": "/bin/sh", "args": ["sh", "-c", "echo out; echo err >&2; exit 3"] });
@@ -555,66 +218,6 @@ fn hooks_that_fail_are_named_by_list_and_place() {
     bench.write(|config| config["hooks"] = json!({ "poststart": [{ "path": "/nosuch" }] }));
     let message = "error running poststart hook #0: fork/exec /nosuch: no such file or directory";
     bench.fails_as("run", &[], 1, message);
-}
-
-#[test]
-fn limits_are_known_given_once_and_permitted() {
-    let Some(bench) = Bench::new() else { return };
-    let limit = |kind: &str, soft: u64, hard: u64| json!({ "type": kind, "soft": soft, "hard": hard });
-    for (limits, message) in [
-        (json!([limit("RLIMIT_FOO", 1, 1)]), "wrong rlimit value: RLIMIT_FOO (process.rlimits[0].type)"),
-        (json!([limit("RLIMIT_CORE", 2, 1)]), "process.rlimits[0].soft: 2 is above the hard limit, 1"),
-        (
-            json!([limit("RLIMIT_CORE", 1, 1), limit("RLIMIT_CORE", 1, 1)]),
-            "process.rlimits[1].type: \"RLIMIT_CORE\" given twice",
-        ),
-        (
-            json!([limit("RLIMIT_NOFILE", 1 << 40, 1 << 40)]),
-            &*format!("{INIT}error setting rlimits: operation not permitted (process.rlimits[0])"),
-        ),
-    ] {
-        bench.fails_with(message, |config| config["process"]["rlimits"] = limits);
-    }
-}
-
-#[test]
-fn a_program_may_have_nearly_no_descriptors() {
-    let Some(bench) = Bench::new() else { return };
-    for count in [16, 3] {
-        bench.write(|config| {
-            config["process"]["rlimits"] = json!([{ "type": "RLIMIT_NOFILE", "soft": count, "hard": count }]);
-            config["process"]["args"] = json!(["sh", "-c", "ulimit -n"]);
-        });
-        assert_eq!(bench.attempt("run", &unique("c"), &[]).text(), format!("{count}\n"));
-    }
-}
-
-#[test]
-fn devices_that_cannot_be_made_are_named() {
-    let Some(bench) = Bench::new() else { return };
-    let device = |path: &str, kind: &str| json!([{ "path": path, "type": kind, "major": 1, "minor": 3 }]);
-    for (devices, message) in [
-        (device("/dev/x", "q"), "invalid device type \"q\" (linux.devices[0].type)".to_owned()),
-        (device("/tmp", "c"), format!("{INIT}mknod /tmp: file exists (linux.devices[0])")),
-        (
-            device("/etc/passwd/x", "c"),
-            format!("{INIT}mknod /etc/passwd/x: not a directory (linux.devices[0])"),
-        ),
-    ] {
-        bench.fails_with(&message, |config| config["linux"]["devices"] = devices);
-    }
-    for (rule, message) in [
-        (
-            json!({ "allow": false, "access": "" }),
-            "device access at 0 field cannot be empty (linux.resources.devices[0].access)",
-        ),
-        (
-            json!({ "allow": false, "access": "rwm", "type": "x" }),
-            "invalid cgroup device type \"x\" (linux.resources.devices[0].type)",
-        ),
-    ] {
-        bench.fails_with(message, |config| config["linux"]["resources"] = json!({ "devices": [rule] }));
-    }
 }
 
 #[test]
