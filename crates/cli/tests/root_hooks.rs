@@ -371,3 +371,22 @@ fn a_start_container_hook_runs_as_the_user_inside() {
     std::os::unix::fs::chown(tmp, Some(1000), Some(1000)).unwrap();
     assert_eq!(Brig::new().says(&logged.bundle), "1000\n1\n");
 }
+
+#[test]
+fn a_hook_and_its_time_need_neither_the_auxiliary_vector_nor_the_clock() {
+    if common::cannot_run() {
+        return;
+    }
+    // What prctl(2) calls PR_GET_AUXV. rustix asks for it, and panics if it does not like what it gets.
+    let asks_for_vector = json!({ "names": ["prctl"], "action": "SCMP_ACT_KILL_PROCESS",
+        "args": [{ "index": 0, "value": 0x4155_5856, "op": "SCMP_CMP_EQ" }] });
+    let asks_for_time =
+        json!({ "names": ["clock_gettime", "gettimeofday", "time"], "action": "SCMP_ACT_ERRNO" });
+    let logged = Logged::new(Bundle::script("cat /log/said").edit(|config| {
+        config["linux"]["seccomp"] =
+            json!({ "defaultAction": "SCMP_ACT_ALLOW", "syscalls": [asks_for_vector, asks_for_time] });
+    }))
+    .hooks("startContainer", &["echo here >/log/said"]);
+    logged.bundle.change(|config| config["hooks"]["startContainer"][0]["timeout"] = json!(60));
+    assert_eq!(Brig::new().says(&logged.bundle), "here\n");
+}
