@@ -33,37 +33,74 @@ fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
 }
 
-/// With a program that ends as it is told.
-fn with_leave() -> Option<Rootfs> {
-    let rootfs = as_root()?;
-    let path = rootfs.path().join("bin/leave");
-    fs::write(&path, "#!/bin/sh\nexit $1\n").unwrap();
-    fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-    Some(rootfs)
-}
-
-#[test]
-fn a_hundredth_of_the_load_loses_nothing_and_leaves_nothing() {
-    let Some(rootfs) = with_leave() else { return };
-    let _alone = ALONE.lock().unwrap();
-    let runtime = runtime();
+/// An agent that serves, and its socket.
+fn served(rootfs: &Rootfs, runtime: &tokio::runtime::Runtime) -> (Arc<serve::Agent>, load::Runtime) {
     let socket = rootfs.path().parent().unwrap().join("socket");
     let agent = serve::Agent::new(rootfs.path(), rootfs.store());
     let listener = runtime.block_on(async { UnixListener::bind(&socket).unwrap() });
     runtime.spawn(serve::serve(Arc::clone(&agent), listener));
-    let asked = load::Runtime::Agent(socket);
-    let size = load::Size { containers: 10, execs: 50, clients: 4 };
-    let name = unique("load");
+    (agent, load::Runtime::Agent(socket))
+}
+
+const SIZE: load::Size = load::Size { containers: 10, execs: 50, clients: 4 };
+
+#[track_caller]
+fn nothing_is_left(agent: &serve::Agent, name: &str) {
+    assert_eq!(fs::read_dir(agent.store.root()).unwrap().count(), 0);
+    assert_eq!(common::cgroups_named(name), Vec::<std::path::PathBuf>::new());
+}
+
+#[test]
+fn a_hundredth_of_the_load_loses_nothing_and_leaves_nothing() {
+    let Some(rootfs) = as_root() else { return };
+    let _alone = ALONE.lock().unwrap();
+    let runtime = runtime();
+    let (agent, asked) = served(&rootfs, &runtime);
+    let (name, stop) = (unique("load"), load::Stop::default());
+    load::suffices(&rootfs.path()).unwrap();
     // Threads and the store are there from then on.
-    load::run(&asked, &name, load::Size { execs: 4, ..size }).unwrap();
+    load::run(&asked, &name, load::Size { execs: 4, ..SIZE }, &stop).unwrap();
     let descriptors = || fs::read_dir("/proc/self/fd").unwrap().count();
     let before = descriptors();
-    let times = load::run(&asked, &name, size).unwrap();
+    let times = load::run(&asked, &name, SIZE, &stop).unwrap();
     assert_eq!(times["exec"].len(), 50, "each came to its end, with the exit code that it was told");
     assert_eq!(times["create"].len(), times["destroy"].len());
     eventually("no descriptor is left", || descriptors() <= before);
-    assert_eq!(fs::read_dir(agent.store.root()).unwrap().count(), 0);
-    assert_eq!(common::cgroups_named(&name), Vec::<std::path::PathBuf>::new());
+    nothing_is_left(&agent, &name);
+}
+
+#[test]
+fn a_load_whose_request_fails_says_which_and_destroys_its_containers() {
+    let Some(rootfs) = as_root() else { return };
+    let _alone = ALONE.lock().unwrap();
+    let runtime = runtime();
+    let (agent, asked) = served(&rootfs, &runtime);
+    fs::remove_file(rootfs.path().join("bin/sh")).unwrap();
+    let lacking = load::suffices(&rootfs.path()).unwrap_err().to_string();
+    assert!(lacking.starts_with(&format!("{} has no sh: ", rootfs.path().display())), "{lacking}");
+    let name = unique("failing");
+    let error = load::run(&asked, &name, SIZE, &load::Stop::default()).unwrap_err().to_string();
+    assert!(error.starts_with(&format!("exec {name}-")) && error.contains(r#"exec: "sh": "#), "{error}");
+    assert!(!error.contains("what is left"), "{error}");
+    nothing_is_left(&agent, &name);
+}
+
+#[test]
+fn a_load_that_is_stopped_in_the_middle_destroys_its_containers() {
+    let Some(rootfs) = as_root() else { return };
+    let _alone = ALONE.lock().unwrap();
+    let runtime = runtime();
+    let (agent, asked) = served(&rootfs, &runtime);
+    let (name, stop) = (unique("stopped"), load::Stop::default());
+    let there = || fs::read_dir(agent.store.root()).map_or(0, |entries| entries.count());
+    let done = std::thread::scope(|scope| {
+        let run = scope.spawn(|| load::run(&asked, &name, load::Size { execs: usize::MAX, ..SIZE }, &stop));
+        eventually("all containers are there", || there() >= SIZE.containers);
+        stop.now();
+        run.join().unwrap()
+    });
+    assert_eq!(done.unwrap_err().kind(), std::io::ErrorKind::Interrupted);
+    nothing_is_left(&agent, &name);
 }
 
 #[test]

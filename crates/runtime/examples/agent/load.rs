@@ -1,4 +1,5 @@
-//! A load: sixteen clients, each with containers of its own, that execute, look, kill and make anew; and what each request took.
+//! A load: clients, each with containers of its own, that execute, look, kill and make anew; and what each request took. What it
+//! made is gone in the end, whichever way it ends.
 
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader, Write};
@@ -6,6 +7,7 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Barrier;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -29,31 +31,107 @@ pub(crate) struct Size {
 /// What each kind of request took.
 pub(crate) type Times = BTreeMap<&'static str, Vec<Duration>>;
 
-/// Carries out the load.
+/// Whether the clients are to stop: a request of one of them has failed, or whoever started the load wants no more of it.
+#[derive(Debug, Default)]
+pub(crate) struct Stop(AtomicBool);
+
+impl Stop {
+    pub(crate) fn now(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    fn check(&self) -> io::Result<()> {
+        match self.0.load(Ordering::Relaxed) {
+            true => Err(io::Error::new(io::ErrorKind::Interrupted, "stopped before the end")),
+            false => Ok(()),
+        }
+    }
+}
+
+/// Carries out the load. If it fails, its containers are destroyed.
 ///
 /// # Errors
-/// The first answer that is not the right one.
-pub(crate) fn run(runtime: &Runtime, name: &str, size: Size) -> io::Result<Times> {
+/// The first answer that is not the right one; `Interrupted` if it was stopped; what became of containers that could not be destroyed.
+pub(crate) fn run(runtime: &Runtime, name: &str, size: Size, stop: &Stop) -> io::Result<Times> {
     let barrier = Barrier::new(size.clients);
     let all = thread::scope(|scope| {
         let client = |number| {
             let barrier = &barrier;
-            scope.spawn(move || Client::new(runtime, name, number, size)?.work(barrier))
+            scope.spawn(move || {
+                let client = Client::new(runtime, name, number, size, stop);
+                // Everybody waits for everybody, also one that has failed.
+                let made = client.and_then(Client::begin_all).inspect_err(|_| stop.now());
+                barrier.wait();
+                made.and_then(Client::work).inspect_err(|_| stop.now())
+            })
         };
         let clients: Vec<_> = (0..size.clients).map(client).collect();
+        let join = |client: thread::ScopedJoinHandle<'_, _>| client.join();
         clients
             .into_iter()
-            .map(|client| client.join().unwrap_or_else(|_| Err(io::Error::other("panic"))))
+            .map(|client| join(client).unwrap_or_else(|_| Err(io::Error::other("panic"))))
             .collect::<Vec<_>>()
     });
+    sum(all).map_err(|error| match destroy(runtime, &names(name, size)) {
+        Ok(()) => error,
+        Err(left) => io::Error::new(error.kind(), format!("{error}; what is left: {left}")),
+    })
+}
+
+fn names(name: &str, size: Size) -> Vec<String> {
+    (0..size.containers).map(|index| format!("{name}-{index}")).collect()
+}
+
+/// All times, or the reason why the first one stopped.
+fn sum(all: Vec<io::Result<Times>>) -> io::Result<Times> {
     let mut times = Times::new();
-    for one in all {
-        for (verb, took) in one? {
-            times.entry(verb).or_default().extend(took);
-        }
+    let (done, failed): (Vec<_>, Vec<_>) = all.into_iter().partition(Result::is_ok);
+    let failed = failed.into_iter().filter_map(Result::err);
+    // Those who were only told to stop know no reason.
+    if let Some(error) = failed.min_by_key(|error| error.kind() == io::ErrorKind::Interrupted) {
+        return Err(error);
+    }
+    for (verb, took) in done.into_iter().flatten().flatten() {
+        times.entry(verb).or_default().extend(took);
     }
     times.values_mut().for_each(|took| took.sort_unstable());
     Ok(times)
+}
+
+/// Destroys what is there of these.
+fn destroy(runtime: &Runtime, ids: &[String]) -> io::Result<()> {
+    let mut line = Line::open(runtime)?;
+    let mut left = Vec::new();
+    for id in ids {
+        let answer = line.ask(&format!("destroy {id}"))?;
+        if answer.starts_with("error") && !answer.contains("does not exist") {
+            left.push(format!("{id}: {answer}"));
+        }
+    }
+    match left.is_empty() {
+        true => Ok(()),
+        false => Err(io::Error::other(left.join(", "))),
+    }
+}
+
+/// Whether a root file system has what the load executes.
+///
+/// # Errors
+/// What it lacks, and how it comes to have it.
+pub(crate) fn suffices(rootfs: &Path) -> io::Result<()> {
+    let has = |program: &str| {
+        let mut folders =
+            ["usr/local/sbin", "usr/local/bin", "usr/sbin", "usr/bin", "sbin", "bin"].into_iter();
+        folders.any(|folder| rootfs.join(folder).join(program).symlink_metadata().is_ok())
+    };
+    let lacking: Vec<&str> = ["sh", "sleep"].into_iter().filter(|program| !has(program)).collect();
+    let help = "an executable `bin/busybox` that is static, and links to it of these names, will do";
+    match lacking.is_empty() {
+        true => Ok(()),
+        false => {
+            Err(io::Error::other(format!("{} has no {}: {help}", rootfs.display(), lacking.join(" and no "))))
+        }
+    }
 }
 
 /// The time that so many of a hundred did not exceed.
@@ -70,29 +148,31 @@ struct Client<'c> {
     others: Vec<String>,
     random: u64,
     times: Times,
+    stop: &'c Stop,
 }
 
 impl<'c> Client<'c> {
-    fn new(runtime: &'c Runtime, name: &str, number: usize, size: Size) -> io::Result<Self> {
-        let others: Vec<String> = (0..size.containers).map(|index| format!("{name}-{index}")).collect();
+    fn new(runtime: &'c Runtime, name: &str, number: usize, size: Size, stop: &'c Stop) -> io::Result<Self> {
+        let others = names(name, size);
         let ids = others.iter().skip(number).step_by(size.clients).cloned().collect();
         let share = size.execs / size.clients + usize::from(number < size.execs % size.clients);
         let random = 0x9e37_79b9_7f4a_7c15_u64.wrapping_mul(number as u64 + 1);
-        Ok(Self { line: Line::open(runtime)?, ids, execs: share, others, random, times: Times::new() })
+        Ok(Self { line: Line::open(runtime)?, ids, execs: share, others, random, times: Times::new(), stop })
     }
 
-    fn work(mut self, barrier: &Barrier) -> io::Result<Times> {
-        let made = self.ids.clone().iter().try_for_each(|id| self.begin(id));
-        // Everybody waits for everybody, also one that failed.
-        barrier.wait();
-        made?;
+    fn begin_all(mut self) -> io::Result<Self> {
+        self.ids.clone().iter().try_for_each(|id| self.begin(id))?;
+        Ok(self)
+    }
+
+    fn work(mut self) -> io::Result<Times> {
         for number in 0..self.execs {
             let Some(id) = self.pick(self.ids.len()).and_then(|index| self.ids.get(index).cloned()) else {
                 break;
             };
             let code = number % 100;
-            let expected = code.to_string();
-            self.expect("exec", &format!("exec {id} /bin/leave {code}"), &expected)?;
+            // A request's words are separated by spaces, so it is the shell that has to find two in the last one.
+            self.expect("exec", &format!("exec {id} sh -c exit${{IFS}}{code}"), &code.to_string())?;
             let other = self
                 .pick(self.others.len())
                 .and_then(|index| self.others.get(index).cloned())
@@ -128,6 +208,7 @@ impl<'c> Client<'c> {
     }
 
     fn ask(&mut self, verb: &'static str, request: &str) -> io::Result<String> {
+        self.stop.check()?;
         let begun = Instant::now();
         let answer = self.line.ask(request)?;
         self.times.entry(verb).or_default().push(begun.elapsed());

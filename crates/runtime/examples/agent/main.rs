@@ -3,7 +3,7 @@
 //!     agent serve SOCKET ROOTFS STORE                      serves until it is killed
 //!     agent load ROOTFS CONTAINERS EXECS [RUNC]            serves itself, and prints what each request took; RUNC: for comparison
 //!
-//! ROOTFS has `/bin/leave`, which ends with the exit code that it is given, and `sleep`.
+//! ROOTFS has `sh` and `sleep`, as any with a busybox has. A load that fails, or is interrupted, destroys its containers.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command says what it found")]
 
 mod load;
@@ -11,27 +11,44 @@ mod serve;
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use brig_runtime::Container;
+use brig_runtime::foreground::Signals;
 use brig_runtime::store::Store;
-use load::{Runtime, Size, Times};
+use load::{Runtime, Size, Stop, Times};
 use serve::Agent;
 use tokio::net::UnixListener;
 
-fn main() -> io::Result<()> {
+/// SIGHUP, SIGINT, SIGTERM (signal(7)).
+const INTERRUPTING: [u32; 3] = [1, 2, 15];
+
+fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
-    let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    match words.as_slice() {
+    match run(&words.iter().map(String::as_str).collect::<Vec<_>>()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("agent: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(words: &[&str]) -> io::Result<()> {
+    let number = |text: &str| {
+        let wrong = |error| io::Error::other(format!("{text:?} is no number: {error}"));
+        text.parse().map_err(wrong)
+    };
+    match words {
         ["serve", socket, rootfs, store] => {
             let agent = Agent::new(PathBuf::from(rootfs), Store::open(*store));
-            runtime.block_on(async { serve::serve(agent, UnixListener::bind(socket)?).await })
+            tokio()?.block_on(async { serve::serve(agent, UnixListener::bind(socket)?).await })
         }
         ["load", rootfs, containers, execs, runc @ ..] => {
-            let number = |text: &str| text.parse().map_err(io::Error::other);
             let size = Size { containers: number(containers)?, execs: number(execs)?, clients: 16 };
-            measure(&runtime, Path::new(rootfs), size, runc.first().map(Path::new))
+            measure(Path::new(rootfs), size, runc.first().map(Path::new))
         }
         _ => Err(io::Error::other(
             "agent serve SOCKET ROOTFS STORE | agent load ROOTFS CONTAINERS EXECS [RUNC]",
@@ -39,17 +56,30 @@ fn main() -> io::Result<()> {
     }
 }
 
-fn measure(
-    runtime: &tokio::runtime::Runtime,
-    rootfs: &Path,
-    size: Size,
-    runc: Option<&Path>,
-) -> io::Result<()> {
+fn tokio() -> io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()
+}
+
+fn measure(rootfs: &Path, size: Size, runc: Option<&Path>) -> io::Result<()> {
+    load::suffices(rootfs)?;
+    // Of this thread, and so of all that it starts: before tokio's.
+    let signals = Signals::block().map_err(io::Error::other)?;
+    let stop = Arc::new(Stop::default());
+    let told = Arc::clone(&stop);
+    std::thread::spawn(move || stop_when_interrupted(&signals, &told));
     let folder = std::env::temp_dir().join(format!("brig-agent-{}", std::process::id()));
     std::fs::create_dir(&folder)?;
-    let done = measure_in(&folder, runtime, rootfs, size, runc);
+    let done = measure_in(&folder, &tokio()?, rootfs, size, (runc, &stop));
     std::fs::remove_dir_all(&folder)?;
     done
+}
+
+fn stop_when_interrupted(signals: &Signals, stop: &Stop) {
+    while let Ok(signal) = signals.wait(Duration::from_secs(3600)) {
+        if signal.is_some_and(|number| INTERRUPTING.contains(&number)) {
+            stop.now();
+        }
+    }
 }
 
 fn measure_in(
@@ -57,7 +87,7 @@ fn measure_in(
     runtime: &tokio::runtime::Runtime,
     rootfs: &Path,
     size: Size,
-    runc: Option<&Path>,
+    (runc, stop): (Option<&Path>, &Stop),
 ) -> io::Result<()> {
     let socket = folder.join("socket");
     let agent = Agent::new(rootfs.to_owned(), Store::open(folder.join("store")));
@@ -65,9 +95,9 @@ fn measure_in(
     runtime.spawn(serve::serve(Arc::clone(&agent), listener));
     let asked = Runtime::Agent(socket);
     // Threads, buffers and the store are there from then on.
-    load::run(&asked, "warm", size)?;
+    load::run(&asked, "warm", size, stop)?;
     let before = usage()?;
-    let times = load::run(&asked, "agent", size)?;
+    let times = load::run(&asked, "agent", size, stop)?;
     let after = usage()?;
     println!("descriptors, bytes: {before:?} before, {after:?} after");
     let left =
@@ -80,7 +110,7 @@ fn measure_in(
     let spec = Container::builder(rootfs).command(["sleep", "1000"]);
     std::fs::write(bundle.join("config.json"), spec.spec().to_json())?;
     let asked = Runtime::Command { program: program.to_owned(), root: folder.join("runc"), bundle };
-    print("command", &load::run(&asked, "command", size)?);
+    print("command", &load::run(&asked, "command", size, stop)?);
     Ok(())
 }
 
