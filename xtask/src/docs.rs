@@ -124,7 +124,9 @@ fn secluded(root: &Path, brig: &Path, (page, text): (&str, &str), options: &[&st
     command.env("INSIDE", include_str!("docs/inside.sh")).env("DOCS", FOLDER).env("PRELUDE", PRELUDE);
     command.env("IMAGES", include_str!("docs/images.sh")).env("SYSTEMCTL", include_str!("docs/systemctl.sh"));
     command.env("GROUP", format!("brig_docs_{}", std::process::id())).env("BRIG", brig);
-    command.env("SOURCE", root).env("ALL", if options.contains(&ALL) { "1" } else { "0" });
+    let word = |is_so| if is_so { "1" } else { "0" };
+    command.env("SOURCE", root).env("ALL", word(options.contains(&ALL)));
+    command.env("CLONES", word(text.contains("$ git clone ")));
     command.env("CRIU", if text.contains("needs=criu") { criu::folder() } else { None }.unwrap_or_default());
     finish(&mut command)
 }

@@ -3,6 +3,7 @@
 #   $DOCS      a folder that vanishes        $SOURCE    the workspace
 #   $GROUP     the cgroup that all is in     $BRIG      the program that is the installed one
 #   $ALL       1: with a clone and a toolchain for those who build
+#   $CLONES    1: the page clones brig itself, and gets that clone
 #   $CRIU      a folder with one that works here, or nothing
 #   $PRELUDE, $IMAGES, $SYSTEMCTL    scripts
 #
@@ -47,6 +48,8 @@ fi
 if [ "$ALL" = 1 ]; then
     git -c safe.directory='*' clone --quiet "$SOURCE" "$DOCS/clone"
     git -C "$SOURCE" ls-files -z | tar -C "$SOURCE" -c --null -T - | tar -C "$DOCS/clone" -x
+    git -C "$DOCS/clone" add --all
+    git -C "$DOCS/clone" -c user.name=docs -c user.email=docs commit --quiet --allow-empty --message "as it is"
     mkdir -p "$DOCS/cargo" "$DOCS/toolchain"
     cp -a "${CARGO_HOME:-$HOME/.cargo}/registry" "$DOCS/cargo/registry"
     mount --bind "$(rustc --print sysroot)" "$DOCS/toolchain"
@@ -96,7 +99,12 @@ echo /root >"$DOCS/root/cwd"
 echo /home/you >"$DOCS/you/cwd"
 if [ "$ALL" = 1 ]; then
     mkdir -p /home/you/.cargo
-    mv "$DOCS/clone" /home/you/brig
+    if [ "$CLONES" = 1 ]; then
+        git config --system url."file://$DOCS/clone".insteadOf https://github.com/brig-containers/brig
+        git config --system safe.directory '*'
+    else
+        mv "$DOCS/clone" /home/you/brig
+    fi
     mv "$DOCS/cargo/registry" /home/you/.cargo/registry
 else
     mkdir /home/you/brig

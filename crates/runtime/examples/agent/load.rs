@@ -259,11 +259,12 @@ impl<'l> Line<'l> {
 
 /// The same by a command of its own.
 fn spawned(program: &Path, root: &Path, bundle: &Path, request: &str) -> io::Result<String> {
+    let failed = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", program.display()));
     let words: Vec<&str> = request.split_whitespace().collect();
     let run = |words: &[&str]| {
         let mut command = Command::new(program);
         command.arg("--root").arg(root).args(words);
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status()
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status().map_err(failed)
     };
     let status = match words.as_slice() {
         ["create", id, ..] => run(&["create", "--bundle", &bundle.to_string_lossy(), id])?,
@@ -276,7 +277,7 @@ fn spawned(program: &Path, root: &Path, bundle: &Path, request: &str) -> io::Res
         // Nobody who spawned a command is told of the end: it is asked for again and again.
         ["wait", id] => loop {
             let mut state = Command::new(program);
-            let said = state.arg("--root").arg(root).args(["state", id]).output()?;
+            let said = state.arg("--root").arg(root).args(["state", id]).output().map_err(failed)?;
             if String::from_utf8_lossy(&said.stdout).contains("\"stopped\"") {
                 return Ok("ok 137".to_owned());
             }

@@ -47,7 +47,9 @@ fn run(words: &[&str]) -> io::Result<()> {
             tokio()?.block_on(async { serve::serve(agent, UnixListener::bind(socket)?).await })
         }
         ["load", rootfs, containers, execs, runc @ ..] => {
-            let size = Size { containers: number(containers)?, execs: number(execs)?, clients: 16 };
+            let containers: usize = number(containers)?;
+            // Each has a container of its own.
+            let size = Size { containers, execs: number(execs)?, clients: containers.min(16) };
             measure(Path::new(rootfs), size, runc.first().map(Path::new))
         }
         _ => Err(io::Error::other(
@@ -77,6 +79,7 @@ fn measure(rootfs: &Path, size: Size, runc: Option<&Path>) -> io::Result<()> {
 fn stop_when_interrupted(signals: &Signals, stop: &Stop) {
     while let Ok(signal) = signals.wait(Duration::from_secs(3600)) {
         if signal.is_some_and(|number| INTERRUPTING.contains(&number)) {
+            eprintln!("agent: interrupted: its containers are destroyed");
             stop.now();
         }
     }
