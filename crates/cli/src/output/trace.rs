@@ -24,9 +24,13 @@ pub fn events(title: &str, phases: &[Phase], failure: Option<&str>) -> String {
             Actor::Parent => format!("brig {title}"),
             Actor::Intermediate | Actor::Init => format!("{} of brig {title}", actor.name()),
         };
-        events.push(named("process_name", pid, thread, &name));
-        events.push(named("thread_name", pid, thread, &name));
         let of = phases.iter().filter(|phase| (phase.pid, phase.thread) == (pid, thread));
+        let first = of.clone().map(|phase| phase.began).min().unwrap_or_default();
+        events.push(about("process_name", pid, thread, json!({ "name": name })));
+        events.push(about("thread_name", pid, thread, json!({ "name": name })));
+        // Else tracks stand in the order of their names: `exec` above the `restore` before it.
+        let index = u64::try_from(first.as_micros()).unwrap_or_default();
+        events.push(about("process_sort_index", pid, thread, json!({ "sort_index": index })));
         events.extend(whole(&name, of));
     }
     events.extend(phases.iter().map(event));
@@ -49,8 +53,8 @@ fn processes(phases: &[Phase]) -> Vec<(u32, u32, Actor)> {
     met
 }
 
-fn named(what: &str, pid: u32, thread: u32, name: &str) -> Value {
-    json!({ "name": what, "cat": "__metadata", "ph": "M", "ts": 0, "pid": pid, "tid": thread, "args": { "name": name } })
+fn about(what: &str, pid: u32, thread: u32, args: Value) -> Value {
+    json!({ "name": what, "cat": "__metadata", "ph": "M", "ts": 0, "pid": pid, "tid": thread, "args": args })
 }
 
 /// One event around all phases of a thread.

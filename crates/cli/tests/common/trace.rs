@@ -81,7 +81,7 @@ impl Trace {
             Some("M") if name == "process_name" => {
                 self.names.push((process, event["args"]["name"].as_str().unwrap().to_owned()));
             }
-            Some("M") => assert_eq!(name, "thread_name"),
+            Some("M") => assert!(["thread_name", "process_sort_index"].contains(&name.as_str()), "{event}"),
             Some("X") => {
                 let began = nanoseconds(&event["ts"]);
                 let ended = began + nanoseconds(&event["dur"]);

@@ -44,13 +44,26 @@ fn phases_are_complete_events_below_one_of_their_process() {
     let phases = [phase(Actor::Parent, "plan", Nature::Work, 1_001, 3_000), mounted];
     let events = array(&events("run c1", &phases, None));
     let kinds: Vec<&str> = events.iter().map(|event| event["ph"].as_str().unwrap()).collect();
-    assert_eq!(kinds, ["M", "M", "X", "M", "M", "X", "X", "X"]);
+    assert_eq!(kinds, ["M", "M", "M", "X", "M", "M", "M", "X", "X", "X"]);
     assert_eq!(events[0]["args"]["name"], "brig run c1");
-    assert_eq!(events[3]["args"]["name"], "brig-init of brig run c1");
-    assert_eq!((&events[6]["ts"], &events[6]["dur"]), (&json!(1.001), &json!(3.0)));
-    assert_eq!(events[7]["name"], "mount /data \"x\"");
-    assert_eq!((&events[7]["pid"], &events[7]["args"]["config"]), (&json!(8), &json!("mounts[3]")));
-    assert_eq!((&events[7]["args"]["cpu_us"], &events[7]["args"]["queued_us"]), (&json!(0.5), &Value::Null));
+    assert_eq!(events[4]["args"]["name"], "brig-init of brig run c1");
+    assert_eq!((&events[8]["ts"], &events[8]["dur"]), (&json!(1.001), &json!(3.0)));
+    assert_eq!(events[9]["name"], "mount /data \"x\"");
+    assert_eq!((&events[9]["pid"], &events[9]["args"]["config"]), (&json!(8), &json!("mounts[3]")));
+    assert_eq!((&events[9]["args"]["cpu_us"], &events[9]["args"]["queued_us"]), (&json!(0.5), &Value::Null));
+}
+
+#[test]
+fn tracks_stand_in_the_order_in_which_processes_began() {
+    let phases = [
+        phase(Actor::Init, "find the executable", Nature::Work, 2_000, 500),
+        phase(Actor::Parent, "wait for brig-init", Nature::Wait, 2_000_000, 1_000),
+        phase(Actor::Parent, "plan", Nature::Work, 1_000, 500),
+    ];
+    let events = array(&events("exec c1", &phases, None));
+    let indices = events.iter().filter(|event| event["name"] == "process_sort_index");
+    let indices: Vec<_> = indices.map(|event| (&event["pid"], &event["args"]["sort_index"])).collect();
+    assert_eq!(indices, [(&json!(8), &json!(2)), (&json!(7), &json!(1))]);
 }
 
 #[test]
