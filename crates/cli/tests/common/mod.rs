@@ -11,6 +11,7 @@
 #![allow(clippy::unwrap_used, reason = "a test ends where its preparation fails")]
 
 pub(crate) mod agent;
+pub(crate) mod apparmor;
 pub(crate) mod attack;
 mod brig;
 mod bundle;

@@ -1,22 +1,17 @@
 //! `checkpoint` and `restore`: what surrounds the processes is there again. Mounts, namespaces, cgroups, hooks.
 //! Root, in a private mount namespace; needs CRIU.
 #![allow(clippy::unwrap_used, reason = "a test ends where its preparation fails")]
-#![allow(clippy::print_stdout, reason = "a test says why it is skipped")]
 
 #[path = "../common/mod.rs"]
 mod common;
 
 mod mounts;
 
-use std::{
-    fs,
-    io::Write as _,
-    os::unix::fs::MetadataExt as _,
-    process::{Command, Stdio},
-};
+use std::{fs, os::unix::fs::MetadataExt as _, process::Command};
 
+use common::apparmor::{EVERYTHING, Profiles};
 use common::checkpoint::{COUNTER, cannot_run, count, counts_on, there_and_back};
-use common::{Brig, Bundle, HostMounts, Stranger, cgroup, namespace_of, set_namespace, unique};
+use common::{Brig, Bundle, HostMounts, Stranger, cgroup, namespace_of, set_namespace};
 use serde_json::{Value, json};
 
 /// What a shell in a container says.
@@ -149,11 +144,8 @@ fn another_profile_of_apparmor_may_confine_what_is_restored() {
     if cannot_run() {
         return;
     }
-    let Some(profiles) = Profiles::load() else {
-        println!("SKIPPED: needs AppArmor, and apparmor_parser");
-        return;
-    };
-    let [one, other] = &profiles.0;
+    let Some(profiles) = Profiles::load([EVERYTHING; 2]) else { return };
+    let [one, other] = &profiles.names;
     let (brig, bundle) = (
         Brig::new(),
         Bundle::script(COUNTER).edit(|config| config["process"]["apparmorProfile"] = json!(one)),
@@ -165,36 +157,6 @@ fn another_profile_of_apparmor_may_confine_what_is_restored() {
     assert_eq!(confined().unwrap(), format!("{one} (enforce)\n"));
     there_and_back(&brig, &bundle, &id, [&[], &["--lsm-profile", &format!("apparmor:{other}")]]);
     assert_eq!(confined().unwrap(), format!("{other} (enforce)\n"));
-}
-
-/// Two profiles that allow everything.
-struct Profiles([String; 2]);
-
-impl Profiles {
-    /// None where there is no AppArmor.
-    fn load() -> Option<Self> {
-        let enabled = fs::read_to_string("/sys/module/apparmor/parameters/enabled").ok()?;
-        let profiles = Self(["one", "other"].map(unique));
-        (enabled.trim() == "Y" && profiles.parse("--add")).then_some(profiles)
-    }
-
-    fn parse(&self, what: &str) -> bool {
-        let rules = "file, capability, network, mount, umount, pivot_root, ptrace, signal, unix,";
-        let flags = "flags=(attach_disconnected, mediate_deleted)";
-        let text: String =
-            self.0.iter().map(|name| format!("profile {name} {flags} {{ {rules} }}\n")).collect();
-        let parser = Command::new("apparmor_parser").arg(what).stdin(Stdio::piped()).spawn();
-        parser.is_ok_and(|mut parser| {
-            parser.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
-            parser.wait().unwrap().success()
-        })
-    }
-}
-
-impl Drop for Profiles {
-    fn drop(&mut self) {
-        self.parse("--remove");
-    }
 }
 
 #[test]
