@@ -50,7 +50,7 @@ use crate::command::{cargo, is_root, output, provide};
 use crate::tally::Tally;
 use crate::test::Built;
 use crate::usage::INSIDE;
-use crate::vm;
+use crate::vm::{self, Accelerator};
 use case::MARKED;
 use engine::Engine;
 use seclusion::Seclusion;
@@ -75,7 +75,7 @@ pub(crate) fn run(root: &Path, words: &[String]) -> Result<ExitCode, String> {
     let brig = built_brig(root)?;
     let sum = match choice.place {
         Place::Here => choice.run(&brig),
-        Place::Machine => vm::engines(root, &brig, &choice.words())?,
+        Place::Machine => vm::engines(root, &brig, &choice.accelerator, &choice.words())?,
     };
     println!("{sum}");
     Ok(if sum.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -84,7 +84,7 @@ pub(crate) fn run(root: &Path, words: &[String]) -> Result<ExitCode, String> {
 /// The part of `cargo xtask test` that runs on this machine.
 pub(crate) fn part(built: &Built, words: &[String]) -> Tally {
     let brig = built.programs.iter().find(|program| program.file_name().is_some_and(|name| name == "brig"));
-    let choice = Choice { engines: ENGINES.to_vec(), words: words.to_vec(), place: Place::Here };
+    let choice = Choice { engines: ENGINES.to_vec(), words: words.to_vec(), ..Choice::default() };
     brig.map_or(Tally::BROKEN, |brig| choice.run(brig))
 }
 
@@ -95,6 +95,15 @@ struct Choice {
     /// Keep only cases whose titles contain one; all when empty.
     words: Vec<String>,
     place: Place,
+    /// Of the machine.
+    accelerator: Accelerator,
+}
+
+impl Default for Choice {
+    fn default() -> Self {
+        let (engines, words) = (Vec::new(), Vec::new());
+        Self { engines, words, place: Place::Here, accelerator: Accelerator::Emulation }
+    }
 }
 
 /// Where engines run.
@@ -105,12 +114,16 @@ enum Place {
 }
 
 impl Choice {
-    /// Reads the words: names of engines, others, `--in-vm`, `--marked`.
+    /// Reads the words: names of engines, others, `--in-vm`, `--accel NAME`, `--marked`.
     fn read(words: &[String]) -> Result<Self, String> {
-        let mut choice = Self { engines: Vec::new(), words: Vec::new(), place: Place::Here };
-        for word in words {
+        let mut choice = Self::default();
+        let mut rest = words.iter();
+        while let Some(word) = rest.next() {
             match (word.as_str(), ENGINES.iter().find(|engine| engine.name == word)) {
                 ("--in-vm", _) => choice.place = Place::Machine,
+                ("--accel", _) => {
+                    choice.accelerator = Accelerator::read(rest.next().ok_or("--accel wants a value")?);
+                }
                 ("--marked", _) => choice.words.push(MARKED.to_owned()),
                 (other, _) if other.starts_with('-') => return Err(format!("unknown option {other:?}")),
                 (_, Some(engine)) => choice.engines.push(*engine),
@@ -190,6 +203,9 @@ mod tests {
         assert_eq!(choice.words(), ["docker", "exec"]);
         assert_eq!(choice.place, Place::Machine);
         assert_eq!(read(&["exec"]).unwrap().engines.len(), ENGINES.len());
+        let choice = read(&["--in-vm", "--accel", "uml", "podman"]).unwrap();
+        assert_eq!((choice.accelerator, choice.words.len()), (Accelerator::Uml, 0));
+        assert_eq!(read(&["--accel"]).unwrap_err(), "--accel wants a value");
         assert_eq!(read(&["--fast"]).unwrap_err(), "unknown option \"--fast\"");
     }
 

@@ -55,9 +55,11 @@ cargo xtask vm [OPTION…] -- COMMAND…    cgroup v2 and systemd; or a command 
   --in FOLDER                also goes in, where it lies here
   --out FOLDER               gets what the command leaves in /brig/out
   --timeout SECONDS          the machine is stopped then (2400)
-  --accel NAME               qemu's accelerator: tcg, which is emulation and works everywhere, or kvm
+  --accel NAME               tcg: qemu's emulation, which has everything (this is it); kvm: qemu's accelerator;
+                             uml: user-mode Linux, several times faster than emulation, with a kernel that has less
 cargo xtask engines [docker|containerd|podman] [WORD…]  brig as the runtime of real engines, beside runc (needs root)
   --in-vm                    in the machine, with Debian 13's engines
+  --accel NAME               the machine's: tcg, kvm, uml
   --marked                   a list short enough for it
   environment: BRIG=path of a built brig; RUNC=path of the runc to compare with
 cargo xtask docs [--all] [PAGE…]  does what README.md and docs/*.md say, each page in a place of its own (needs root)

@@ -1,12 +1,14 @@
 //! `cargo xtask vm`: a machine of our own, with cgroup v2 and systemd, to run brig's tests or any command in.
 //!
-//! It is a Debian in qemu, made of Debian's packages: built once and kept, started anew for every run. The
-//! workspace and the executables that cargo made lie in it at the paths that they have here, so that a test
+//! It is a Debian in qemu, or under user-mode Linux, made of Debian's packages: built once and kept, started anew for every
+//! run. The workspace and the executables that cargo made lie in it at the paths that they have here, so that a test
 //! does not see a difference; what is written there is gone afterwards, but for the folder `/brig/out`.
 
 mod recipe;
 
 mod image;
+
+mod uml;
 
 mod drives;
 mod engines;
@@ -23,10 +25,12 @@ use drives::Drives;
 use machine::{Ended, Run};
 use options::{Options, Work};
 
+pub(crate) use options::Accelerator;
+
 pub(crate) use engines::run as engines;
 pub(crate) use tests::part as tests_in_the_machine;
 
-/// What makes the machine and runs it, and the Debian package of each.
+/// What makes the machine and runs it in qemu, and the Debian package of each.
 const NEEDED: [Needed; 3] =
     [("qemu-system-x86_64", "qemu-system-x86"), ("mmdebstrap", "mmdebstrap"), ("mke2fs", "e2fsprogs")];
 
@@ -36,7 +40,7 @@ const NEEDED: [Needed; 3] =
 /// The machine cannot be made or started, the tests failed, or it was not finished in time.
 pub(crate) fn run(root: &Path, words: &[String]) -> Result<ExitCode, String> {
     let options = Options::read(words)?;
-    if let Some(obstacle) = obstacle() {
+    if let Some(obstacle) = obstacle(&options.accelerator) {
         return Err(obstacle);
     }
     match &options.work {
@@ -104,11 +108,14 @@ fn carry_out(root: &Path, options: &Options, command: &Command<'_>) -> Result<En
 }
 
 /// Why there can be no machine here, once what is missing has been installed where that is possible.
-fn obstacle() -> Option<String> {
+fn obstacle(accelerator: &Accelerator) -> Option<String> {
     if cfg!(not(target_arch = "x86_64")) {
         return Some("the machine is made for x86_64 only".into());
     }
-    let missing = provide(&NEEDED);
+    let missing = match accelerator {
+        Accelerator::Uml => provide(&uml::NEEDED),
+        Accelerator::Emulation | Accelerator::Qemu(_) => provide(&NEEDED),
+    };
     (!missing.is_empty()).then(|| format!("missing; as root: apt-get install {}", missing.join(" ")))
 }
 

@@ -12,9 +12,11 @@ dockerd_at() {
     else
         set -- --exec-opt native.cgroupdriver=cgroupfs --cgroup-parent "/$GROUP" "$@"
     fi
+    # Without it what Docker's own proxy passes on is all that comes in.
+    has_addresses || set -- --iptables=false --ip6tables=false "$@"
     spawn "$place/log" ${NETWORK:-} dockerd --config-file "$place/daemon.json" --data-root "$place/data" \
         --exec-root "$place/exec" --pidfile "$place/pid" --host "unix://$place.sock" "$@"
-    until_it docker --host "unix://$place.sock" version
+    until_it docker --host "unix://$place.sock" version || { tail -n 20 "$place/log"; return 1; }
 }
 
 # dockerd_alone FOLDER OPTION…: one more, that takes nothing away from the first. A dockerd without a bridge removes the one

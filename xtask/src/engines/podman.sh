@@ -21,6 +21,7 @@ tmp_dir = "$2/tmp"
 runc = ["$ENGINES/bin/runc"]
 [network]
 network_backend = "netavark"
+$(has_addresses || echo 'firewall_driver = "none"')
 network_config_dir = "$2/networks"
 END
     cat >"$1/storage.conf" <<END

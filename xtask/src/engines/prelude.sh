@@ -92,6 +92,21 @@ has_cgroup_v2() {
     [ -e /sys/fs/cgroup/cgroup.controllers ]
 }
 
+# has_controller NAME: whether containers can be given this controller of cgroup v2.
+has_controller() {
+    ! has_cgroup_v2 || grep -qw "$1" /sys/fs/cgroup/cgroup.controllers
+}
+
+# on_first_processor: the words that keep a container there, where that can be.
+on_first_processor() {
+    ! has_controller cpuset || echo --cpuset-cpus 0
+}
+
+# has_addresses: whether the kernel translates addresses of packets, with which an engine publishes ports.
+has_addresses() {
+    iptables -t nat -N brig_asks 2>/dev/null && iptables -t nat -X brig_asks
+}
+
 # has_all_capabilities: whether our user has everything that the kernel knows, which an older runc wants.
 has_all_capabilities() {
     last=$(cat /proc/sys/kernel/cap_last_cap)

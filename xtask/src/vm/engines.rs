@@ -4,10 +4,10 @@ use std::path::Path;
 
 use crate::tally::Tally;
 use crate::test::{PATIENCE, SESSION};
-use crate::vm::options::Options;
+use crate::vm::options::{Accelerator, Options};
 use crate::vm::{Command, carry_out, obstacle};
 
-/// Processors are emulated: scripts wait so many times longer for what has to happen.
+/// Scripts wait so many times longer for what has to happen.
 const PATIENT: u32 = 10;
 /// Seconds for all cases of all engines.
 const LIMIT: &str = "5400";
@@ -16,11 +16,17 @@ const LIMIT: &str = "5400";
 ///
 /// # Errors
 /// There is no machine, or it did not come to a sum.
-pub(crate) fn run(root: &Path, brig: &Path, words: &[String]) -> Result<Tally, String> {
-    if let Some(obstacle) = obstacle() {
+pub(crate) fn run(
+    root: &Path,
+    brig: &Path,
+    accelerator: &Accelerator,
+    words: &[String],
+) -> Result<Tally, String> {
+    if let Some(obstacle) = obstacle(accelerator) {
         return Err(obstacle);
     }
     let options = Options::read(&["--with", "engines", "--timeout", LIMIT].map(str::to_owned))?;
+    let options = Options { accelerator: accelerator.clone(), ..options };
     let xtask = std::env::current_exe().map_err(|error| format!("own executable: {error}"))?;
     let mut command = vec![xtask.display().to_string(), "engines".to_owned()];
     command.extend_from_slice(words);

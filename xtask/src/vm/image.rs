@@ -20,24 +20,31 @@ pub(super) struct Image {
 }
 
 /// What keeps packages from being fetched keeps them for longer than this.
-const LIMIT: &str = "600";
+pub(super) const LIMIT: &str = "600";
 
 /// The machine with these sets: the one that is there, or a new one.
 ///
 /// # Errors
 /// It cannot be built; the end of what was said about it is told.
 pub(super) fn provide(sets: &[Set]) -> Result<Image, String> {
-    let cache = debian::cache("vm")?;
-    fs::create_dir_all(&cache).map_err(|error| format!("{}: {error}", cache.display()))?;
-    // Who comes second waits, and finds the machine built.
-    let lock = cache.join("lock");
-    let lock = File::create(&lock).and_then(|file| file.lock().map(|()| file));
-    let _lock = lock.map_err(|error| format!("{}: lock: {error}", cache.display()))?;
+    let (cache, _lock) = cache()?;
     let place = cache.join(recipe::key(sets));
     if !place.exists() {
         build(&place, sets)?;
     }
     Ok(Image { root: place.join("root.img"), kernel: place.join("vmlinuz") })
+}
+
+/// Where machines and kernels are kept, and what keeps others from building there: who comes second waits, and finds all built.
+///
+/// # Errors
+/// It cannot be made.
+pub(super) fn cache() -> Result<(PathBuf, File), String> {
+    let cache = debian::cache("vm")?;
+    fs::create_dir_all(&cache).map_err(|error| format!("{}: {error}", cache.display()))?;
+    let lock = File::create(cache.join("lock")).and_then(|file| file.lock().map(|()| file));
+    let lock = lock.map_err(|error| format!("{}: lock: {error}", cache.display()))?;
+    Ok((cache, lock))
 }
 
 /// Builds beside `place` and renames, so that what is at `place` is whole.

@@ -1,4 +1,5 @@
-//! One run of the machine: qemu is started, what the command writes is passed on, and an end is seen to.
+//! One run of the machine: qemu is started, or what `uml.rs` has in its place, what the command writes is passed on, and an
+//! end is seen to. In qemu:
 //!
 //! ```text
 //!   nvme          the root; what is written to it is gone afterwards
@@ -17,6 +18,8 @@ use std::time::{Duration, Instant};
 
 use crate::vm::drives::{Drives, quote};
 use crate::vm::image::{Image, end};
+use crate::vm::options::Accelerator;
+use crate::vm::uml;
 
 /// What is to be run, and how.
 #[derive(Debug)]
@@ -28,8 +31,7 @@ pub(super) struct Run<'a> {
     pub(super) command: &'a [String],
     /// Added to the command's environment.
     pub(super) environment: &'a [(&'static str, String)],
-    /// An accelerator of qemu's: `tcg` or `kvm`.
-    pub(super) accelerator: &'a str,
+    pub(super) accelerator: &'a Accelerator,
     /// It is stopped after this long.
     pub(super) limit: Duration,
 }
@@ -47,6 +49,10 @@ pub(super) struct Ended {
 
 /// The first word on the second port.
 const BEGAN: &str = "began";
+/// Or this, and the names of what the kernel should have.
+const LACKS: &str = "lacks";
+/// With cmpxchg16b a guest's kernel of today crashes in qemu 7.2.
+const EMULATED: [&str; 4] = ["-accel", "tcg,thread=multi", "-cpu", "max,-cx16"];
 /// A machine that has not come to its command by then never will. It takes 15 s, on a busy machine 60.
 const BOOT_LIMIT: Duration = Duration::from_secs(240);
 const POLL: Duration = Duration::from_millis(50);
@@ -66,9 +72,13 @@ impl Run<'_> {
     pub(super) fn carry_out(&self) -> Result<Ended, String> {
         self.drives.add_text("start", &self.script())?;
         let (work, out) = (self.drives.seal()?, self.drives.out()?);
-        let mut qemu = self.qemu(&work, &out);
+        let mut command = match self.accelerator {
+            Accelerator::Uml => uml::command(self.image, self.drives)?,
+            Accelerator::Emulation => self.qemu(&work, &out, &EMULATED),
+            Accelerator::Qemu(name) => self.qemu(&work, &out, &["-accel", name, "-cpu", "host"]),
+        };
         let started = Instant::now();
-        let mut child = qemu.spawn().map_err(|error| format!("qemu-system-x86_64: {error}"))?;
+        let mut child = command.spawn().map_err(|error| format!("the machine: {error}"))?;
         let ear = Ear::listen(child.stdout.take(), started);
         let watched = self.watch(&mut child, &ear, started);
         let said = ear.all();
@@ -81,7 +91,12 @@ impl Run<'_> {
     fn script(&self) -> String {
         let words: Vec<String> = self.command.iter().map(quote).collect();
         let export = |(name, value): &(&str, String)| format!("export {name}={}\n", quote(value));
+        let prelude = match self.accelerator {
+            Accelerator::Uml => uml::PRELUDE,
+            Accelerator::Emulation | Accelerator::Qemu(_) => PRELUDE,
+        };
         SCRIPT
+            .replace("@prelude@", prelude)
             .replace("@bindings@", &self.drives.bindings())
             .replace("@environment@", &self.environment.iter().map(export).collect::<String>())
             .replace("@folder@", &quote(&self.folder.display()))
@@ -89,15 +104,11 @@ impl Run<'_> {
     }
 
     /// It dies with us, and gets our terminal's signals.
-    fn qemu(&self, work: &Path, out: &Path) -> Command {
+    fn qemu(&self, work: &Path, out: &Path, processors_are: &[&str]) -> Command {
         let mut command = Command::new("setpriv");
         command.args(["--pdeathsig=KILL", "qemu-system-x86_64", "-nodefaults", "-no-user-config"]);
         command.args(["-display", "none", "-no-reboot", "-m", "4G", "-smp", &processors()]);
-        match self.accelerator {
-            // With cmpxchg16b a guest's kernel of today crashes in qemu 7.2.
-            "tcg" => command.args(["-accel", "tcg,thread=multi", "-cpu", "max,-cx16"]),
-            other => command.args(["-accel", other, "-cpu", "host"]),
-        };
+        command.args(processors_are);
         command.arg("-kernel").arg(&self.image.kernel).args(["-append", KERNEL]);
         let mut drive = |name: &str, path: &Path, rest: &str| {
             let path = path.display().to_string().replace(',', ",,");
@@ -130,14 +141,14 @@ impl Run<'_> {
             }
             match child.try_wait() {
                 Ok(Some(status)) if status.success() => return Ok(booted.unwrap_or_default()),
-                Ok(Some(status)) => return Err(format!("qemu: {status}")),
-                Err(error) => return Err(format!("qemu: {error}")),
+                Ok(Some(status)) => return Err(format!("the machine: {status}")),
+                Err(error) => return Err(format!("the machine: {error}")),
                 Ok(None) => {}
             }
             let limit = if booted.is_some() { self.limit } else { BOOT_LIMIT.min(self.limit) };
             if started.elapsed() > limit {
                 let killed = child.kill().and_then(|()| child.wait());
-                killed.map_err(|error| format!("qemu: {error}"))?;
+                killed.map_err(|error| format!("the machine: {error}"))?;
                 let what = if booted.is_some() { "finished" } else { "booted" };
                 return Err(format!("the machine was stopped: not {what} after {} s", limit.as_secs()));
             }
@@ -156,6 +167,9 @@ impl Run<'_> {
 
     fn status(&self) -> Result<u8, String> {
         let words = self.words();
+        if let Some(lacks) = words.strip_prefix(LACKS) {
+            return Err(format!("the machine's kernel lacks {}", lacks.trim()));
+        }
         let last = words.split_whitespace().last().and_then(|word| word.parse().ok());
         last.ok_or_else(|| "the machine ended before the command did".into())
     }
@@ -168,10 +182,16 @@ impl Run<'_> {
     }
 }
 
+/// What the script does first in qemu: it finds its ports.
+const PRELUDE: &str = r#"
+said=$(echo /dev/vport*p1) status=$(echo /dev/vport*p2) out=/dev/vdb
+written() { :; }
+"#;
+
 /// Runs in the machine. The pipe is there because a port can be opened once, and /dev/stdout not be then; what the
 /// command left running may hold the pipe, so it is not waited for without end.
 const SCRIPT: &str = r#"#!/bin/sh
-said=$(echo /dev/vport*p1) status=$(echo /dev/vport*p2)
+@prelude@
 mount -t tmpfs -o mode=1777 tmpfs /tmp
 @bindings@
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
@@ -183,9 +203,10 @@ echo began >"$status"
 (cd @folder@ && exec @command@) >/run/said 2>&1 </dev/null
 code=$?
 timeout 10 tail --pid="$cat" -f /dev/null
-tar -cf /dev/vdb -C /brig/out .
+tar -cf "$out" -C /brig/out .
 sync
 echo "$code" >"$status"
+written
 "#;
 
 fn processors() -> String {

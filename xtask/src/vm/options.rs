@@ -11,14 +11,35 @@ pub(super) struct Options {
     pub(super) work: Work,
     /// Packages beyond those that are always there.
     pub(super) sets: Vec<Set>,
-    /// An accelerator of qemu's.
-    pub(super) accelerator: String,
+    pub(super) accelerator: Accelerator,
     /// A folder that goes in, at the path that it has here.
     pub(super) bring: Option<PathBuf>,
     /// Where `/brig/out` goes.
     pub(super) out: Option<PathBuf>,
     /// The machine is stopped after this long.
     pub(super) limit: Duration,
+}
+
+/// What its processors are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Accelerator {
+    /// qemu's emulation.
+    Emulation,
+    /// Another accelerator of qemu's, by its name there.
+    Qemu(String),
+    /// This machine's own: user-mode Linux.
+    Uml,
+}
+
+impl Accelerator {
+    /// The one that `word` names.
+    pub(crate) fn read(word: &str) -> Self {
+        match word {
+            "tcg" => Self::Emulation,
+            "uml" => Self::Uml,
+            other => Self::Qemu(other.to_owned()),
+        }
+    }
 }
 
 /// What runs in the machine.
@@ -47,7 +68,7 @@ impl Default for Options {
         Self {
             work: Work::Tests(Choice::Most, Vec::new()),
             sets: Vec::new(),
-            accelerator: "tcg".into(),
+            accelerator: Accelerator::Emulation,
             bring: None,
             out: None,
             limit: LIMIT,
@@ -69,7 +90,7 @@ impl Options {
             match word.as_str() {
                 "--" => return options.with_command(rest.cloned().collect()),
                 "--all" => choice = Choice::All,
-                "--accel" => options.accelerator.clone_from(value()?),
+                "--accel" => options.accelerator = Accelerator::read(value()?),
                 "--with" => options.sets = sets(value()?)?,
                 "--in" => options.bring = Some(PathBuf::from(value()?)),
                 "--out" => options.out = Some(PathBuf::from(value()?)),
@@ -79,11 +100,6 @@ impl Options {
             }
         }
         Ok(Self { work: Work::Tests(choice, names), ..options })
-    }
-
-    /// Whether its processors are made of software, and slow.
-    pub(super) fn is_emulated(&self) -> bool {
-        self.accelerator == "tcg"
     }
 
     fn with_command(self, command: Vec<String>) -> Result<Self, String> {
@@ -130,6 +146,15 @@ mod tests {
         assert_eq!(options.work, Work::Command(vec!["ls".into(), "--all".into()]));
         assert_eq!(options.out, Some("/x".into()));
         assert_eq!(options.sets.iter().map(|set| set.name).collect::<Vec<_>>(), ["criu", "peers"]);
+    }
+
+    #[test]
+    fn an_accelerator_is_emulation_or_user_mode_linux_or_one_that_qemu_knows() {
+        assert_eq!(read(&[]).unwrap().accelerator, Accelerator::Emulation);
+        let named = |name: &str| read(&["--accel", name]).unwrap().accelerator;
+        assert_eq!(named("tcg"), Accelerator::Emulation);
+        assert_eq!(named("uml"), Accelerator::Uml);
+        assert_eq!(named("kvm"), Accelerator::Qemu("kvm".into()));
     }
 
     #[test]

@@ -103,8 +103,9 @@ OOMPolicy=continue
 TimeoutStartSec=infinity
 LimitNOFILE=524288
 Environment=HOME=/root
-ExecStartPre=/sbin/modprobe virtio_blk
-ExecStartPre=/bin/mount /dev/vda /brig
+# The kernel of user-mode Linux has another name for its second drive.
+ExecStartPre=-/sbin/modprobe -q virtio_blk
+ExecStartPre=/bin/sh -c '[ ! -b /dev/ubdb ] || exec mount /dev/ubdb /brig; exec mount /dev/vda /brig'
 ExecStart=/bin/sh /brig/start
 ExecStopPost=/bin/systemctl poweroff --force --force
 UNIT

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::tally::Tally;
 use crate::test::{self, BUILT, Binary, Built, Needs};
-use crate::vm::options::{Choice, Options};
+use crate::vm::options::{Accelerator, Choice, Options};
 use crate::vm::{Command, carry_out, obstacle};
 
 /// Test binaries that `--all` runs and `cargo xtask test` does not: they take long, and neither cgroups nor systemd
@@ -26,6 +26,8 @@ const LEFT_TO_ALL: [&str; 9] = [
 const LIMIT: Duration = Duration::from_secs(15 * 60);
 /// Where processors are emulated, tests wait so many times longer for what has to happen,
 const PATIENCE: u32 = 5;
+/// and where there is but one, which does a system call slowly,
+const PATIENCE_OF_ONE: u32 = 3;
 /// and do so often what they do a hundred times elsewhere.
 const MANY: u32 = 10;
 
@@ -36,7 +38,7 @@ const MANY: u32 = 10;
 pub(crate) fn part(root: &Path, built: &Built) -> Result<Tally, String> {
     let options = Options { limit: LIMIT, ..Options::default() };
     let chosen = choose(&built.tests, Choice::Most);
-    if let Some(obstacle) = obstacle() {
+    if let Some(obstacle) = obstacle(&options.accelerator) {
         let count = chosen.iter().map(|binary| binary.count()).sum::<Result<usize, String>>()?;
         println!("SKIP  in the machine: {count} tests: {obstacle}");
         return Ok(Tally::skipped(count));
@@ -84,8 +86,13 @@ fn run(
     executables.extend(built.programs.iter().cloned());
     let list: String = tests.iter().map(|binary| format!("{}\n", binary.message)).collect();
     let mut environment = vec![(BUILT, "/brig/built".to_owned()), (test::SESSION, "user".to_owned())];
-    if options.is_emulated() {
-        environment.push((test::PATIENCE, PATIENCE.to_string()));
+    let patience = match options.accelerator {
+        Accelerator::Emulation => Some(PATIENCE),
+        Accelerator::Uml => Some(PATIENCE_OF_ONE),
+        Accelerator::Qemu(_) => None,
+    };
+    if let Some(patience) = patience {
+        environment.push((test::PATIENCE, patience.to_string()));
         environment.push(("BRIG_TEST_MANY", MANY.to_string()));
     }
     let command = Command { words: &command, environment, executables: &executables, list: &list };

@@ -21,6 +21,8 @@ somebody rm one
 # case: in a session of his, limits are in the cgroup, which systemd made
 # machine
 # alike: s/libpod-[^ /]*/libpod/
+# runc warns a user whatever comes of it, and says the same when it comes to nothing.
+# alike: /may fail if you don.t have the full access to cgroups/d
 has_session || skip "no user has a systemd of his own"
 somebody info --format '{{.Host.CgroupControllers}}' | grep -qw pids || skip "users are not given controllers"
 limits='--memory 64m --memory-reservation 32m --cpus 0.5 --pids-limit 99'
