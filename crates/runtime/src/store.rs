@@ -25,7 +25,7 @@ use rustix::io::{Errno, retry_on_intr};
 use crate::error::{Error, Result, best_effort};
 use crate::patience::Patience;
 pub(crate) use bytes::{read_least, write_all};
-use rests::{DEPTH, remove_below};
+use rests::{DEPTH, hold, remove_below};
 
 /// The name of a container, found valid: not empty, of letters, digits and `_+.-`, and neither `.` nor `..`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -89,7 +89,7 @@ impl Store {
         Err(Error::already_exists())
     }
 
-    /// Makes its directory and locks it. `None`: somebody found that empty and took it for a leftover.
+    /// Makes its directory and locks it. `None`: somebody found that empty and took it for a leftover, or still looks at it.
     fn take(&self, id: &ContainerId) -> Result<Option<Place>> {
         let path = self.path(id);
         match mkdir(&path, OTHERS_MAY_PASS) {
@@ -119,11 +119,7 @@ impl Store {
     }
 
     fn enter(&self, id: &ContainerId, path: PathBuf) -> Result<Option<Place>> {
-        let entered = open_directory(CWD, &path).and_then(|dir| {
-            flock(&dir, FlockOperation::NonBlockingLockExclusive)?;
-            Ok(dir)
-        });
-        match entered {
+        match open_directory(CWD, &path).and_then(hold) {
             Ok(dir) => Ok(Some(Place { id: id.clone(), path, dir, held: Held::Yes })),
             Err(Errno::NOENT | Errno::WOULDBLOCK) => Ok(None),
             Err(errno) => {

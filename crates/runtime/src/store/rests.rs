@@ -5,32 +5,49 @@
 use std::ffi::CString;
 use std::os::fd::{AsFd, OwnedFd};
 
-use rustix::fs::{AtFlags, unlinkat};
+use rustix::fs::{AtFlags, FlockOperation, flock, fstat, unlinkat};
 use rustix::io::Errno;
 
-use super::{ContainerId, Emptiness, Store, entries, open_directory};
-use crate::error::{Error, Result};
+use super::{ContainerId, Emptiness, Place, Store, entries, open_directory};
+use crate::error::Result;
 use crate::gate::GATE;
 
 impl Store {
     /// Removes the directory of an id that is no container's: nobody holds it, and there is no record in it, nor anything
     /// that did not belong to one. True if it is gone.
     pub(super) fn clear(&self, id: &ContainerId) -> Result<bool> {
-        let mut place = match self.find(id) {
-            Err(error) if error.is_not_found() => return Ok(true),
-            Err(error) if error.errno() == Some(Errno::NOTDIR) => return Ok(false),
-            place => place?,
-        };
-        let failed = |errno| Error::os(format_args!("remove {}", self.path(id).display()), errno);
-        let is_rest = |name: &CString| RESTS.iter().any(|rest| name.to_bytes() == rest.as_bytes());
-        if !place.try_lock()? || !entries(&place.dir, |_| true).map_err(failed)?.iter().all(is_rest) {
+        match self.find(id) {
+            Err(error) if error.is_not_found() => Ok(true),
+            Err(error) if error.errno() == Some(Errno::NOTDIR) => Ok(false),
+            place => place?.clear(),
+        }
+    }
+}
+
+impl Place {
+    pub(super) fn clear(mut self) -> Result<bool> {
+        if !self.try_lock()? {
             return Ok(false);
         }
-        for rest in RESTS {
-            place.unlink(rest)?;
+        let is_rest = |name: &CString| RESTS.iter().any(|rest| name.to_bytes() == rest.as_bytes());
+        match entries(&self.dir, |_| true) {
+            // Another has cleared it, between our opening and our locking it.
+            Err(Errno::NOENT) => return Ok(true),
+            Ok(names) if names.iter().all(is_rest) => {}
+            Ok(_) => return Ok(false),
+            Err(errno) => return Err(self.failed("remove", "", errno)),
         }
-        Ok(place.rmdir().map_err(failed)? == Emptiness::Empty)
+        for rest in RESTS {
+            self.unlink(rest)?;
+        }
+        Ok(self.rmdir().map_err(|errno| self.failed("remove", "", errno))? == Emptiness::Empty)
     }
+}
+
+/// Locks a directory that is still there: once it is locked nobody takes it for a leftover any more.
+pub(super) fn hold(dir: OwnedFd) -> Result<OwnedFd, Errno> {
+    flock(&dir, FlockOperation::NonBlockingLockExclusive)?;
+    if fstat(&dir)?.st_nlink == 0 { Err(Errno::NOENT) } else { Ok(dir) }
 }
 
 /// Nothing here is followed, and nothing here can be written to from inside a container; the depth is bounded all the same.

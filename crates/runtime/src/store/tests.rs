@@ -160,6 +160,18 @@ fn of_processes_that_race_for_an_id_one_gets_it() {
 }
 
 #[test]
+fn a_directory_that_is_removed_before_it_is_locked_is_nobodys() {
+    let scratch = Scratch::new();
+    let store = scratch.store();
+    drop(store.reserve(&id("a")).unwrap());
+    let (made, found) = (open_directory(CWD, store.path(&id("a"))).unwrap(), store.find(&id("a")).unwrap());
+    assert!(store.clear(&id("a")).unwrap());
+    assert_eq!(hold(made).unwrap_err(), Errno::NOENT);
+    assert!(found.clear().unwrap());
+    assert!(store.reserve(&id("a")).unwrap().is_locked().unwrap());
+}
+
+#[test]
 fn the_creator_s_lock_ends_with_the_creator() {
     let scratch = Scratch::new();
     let creator = scratch.store().reserve(&id("a")).unwrap();
