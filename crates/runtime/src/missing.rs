@@ -6,14 +6,14 @@ use std::borrow::Cow;
 
 use brig_sys::clone;
 use brig_sys::mount_setattr::{MountAttr, Reach, mount_setattr};
-use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat2};
+use rustix::fs::{CWD, MemfdFlags, Mode, OFlags, ResolveFlags, memfd_create, openat2};
 use rustix::io::Errno;
 use rustix::mount::{FsOpenFlags, MoveMountFlags, OpenTreeFlags, fsopen, move_mount, open_tree};
 use rustix::process::{PidfdFlags, getpid, pidfd_open};
 
 use crate::errno::errno_text;
 
-/// The words of [`errno_text`]; for ENOSYS those calls too that are missing here, of all that brig cannot do without.
+/// The words of [`errno_text`]; for ENOSYS those calls too that are missing here, of all without which something fails.
 pub(crate) fn words(errno: i32) -> Cow<'static, str> {
     let text = errno_text(errno);
     if errno != Errno::NOSYS.raw_os_error() {
@@ -27,7 +27,8 @@ pub(crate) fn words(errno: i32) -> Cow<'static, str> {
 /// A call, since when it is there, and a use of it that does nothing.
 type Row = (&'static str, &'static str, fn() -> Result<(), Errno>);
 
-const CALLS: [Row; 7] = [
+const CALLS: [Row; 8] = [
+    ("memfd_create(2)", "3.17", || memfd_create(c"", MemfdFlags::from_bits_retain(u32::MAX)).map(drop)),
     ("open_tree(2)", "5.2", || open_tree(CWD, c"", OpenTreeFlags::OPEN_TREE_CLOEXEC).map(drop)),
     ("move_mount(2)", "5.2", || move_mount(CWD, c"", CWD, c"", MoveMountFlags::empty())),
     ("fsopen(2)", "5.2", || fsopen(c"", FsOpenFlags::FSOPEN_CLOEXEC).map(drop)),

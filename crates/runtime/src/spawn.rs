@@ -261,8 +261,9 @@ fn lines(maps: &[IdMap]) -> String {
 }
 
 fn run_helper(program: &str, pid: Pid, maps: &[IdMap], patience: &Patience) -> Result<()> {
-    let failed =
-        |error: std::io::Error| Error::io(format_args!("{}: {program}", Step::MapIds.name()), &error);
+    let failed = |error: std::io::Error| {
+        Error::step(Step::MapIds, program, Errno::from_io_error(&error).unwrap_or(Errno::IO))
+    };
     let mut command = Command::new(program);
     command.arg(pid.as_raw_nonzero().to_string());
     for map in maps {
@@ -286,7 +287,8 @@ fn run_helper(program: &str, pid: Pid, maps: &[IdMap], patience: &Patience) -> R
     }
     let said = String::from_utf8_lossy(&said);
     let kind = Kind::Step { step: Step::MapIds, errno: None };
-    Err(Error::new(kind, format!("{}: {program} failed: {}", Step::MapIds.name(), said.trim())))
+    let words = format!("{}: {program} failed: {}", Step::MapIds.name(), said.trim());
+    Err(Error::new(kind, words).about(program))
 }
 
 /// What it says until it has ended.
@@ -334,3 +336,18 @@ const CLOSER_LOOK: std::time::Duration = std::time::Duration::from_millis(20);
 
 /// How long the parent waits for one word of `brig-init`. Hooks that run inside have a limit of their own, below this.
 pub(crate) const HANDSHAKE: std::time::Duration = std::time::Duration::from_secs(660);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_helper_that_is_not_there_is_a_failed_step_about_it() {
+        let missing = run_helper("no-newuidmap", Pid::INIT, &[], &Patience::ENDLESS).unwrap_err();
+        assert_eq!(missing.kind(), &Kind::Step { step: Step::MapIds, errno: Some(Errno::NOENT) });
+        assert_eq!(missing.subject(), Some("no-newuidmap"));
+        assert_eq!(missing.to_string(), "write the id maps: no-newuidmap: no such file or directory");
+        let failed = run_helper("false", Pid::INIT, &[], &Patience::ENDLESS).unwrap_err();
+        assert_eq!((failed.failed_step(), failed.subject()), (Some(Step::MapIds), Some("false")));
+    }
+}

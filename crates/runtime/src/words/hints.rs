@@ -110,12 +110,16 @@ fn source(plan: &Plan<'_>, path: &str, errno: Errno) -> Option<String> {
             Some(format!("on the host {} is a file", file.display()))
         }
         Errno::ACCESS => {
-            let root = root_of(plan);
+            let root = Walker::of(plan);
             let parents = path.ancestors().skip(1).collect::<Vec<_>>();
-            let closed = parents.into_iter().rev().find(|parent| !may_pass(parent, root))?;
+            let is_closed = |parent: &&Path| {
+                !fs::metadata(parent).is_ok_and(|found| root.may_pass(found.uid(), found.gid(), found.mode()))
+            };
+            let closed = parents.into_iter().rev().find(is_closed)?;
             let mode = fs::metadata(closed).ok()?.mode() & 0o7777;
             Some(format!(
-                "uid {root} of the host may not pass {}, whose mode is {mode:04o}",
+                "uid {} of the host may not pass {}, whose mode is {mode:04o}",
+                root.uid,
                 closed.display()
             ))
         }
@@ -130,11 +134,32 @@ fn root_of(plan: &Plan<'_>) -> u32 {
     root.map_or_else(|| rustix::process::geteuid().as_raw(), |map| map.host_id)
 }
 
-fn may_pass(directory: &Path, uid: u32) -> bool {
-    fs::metadata(directory).is_ok_and(|found| {
-        let needed = if found.uid() == uid { 0o100 } else { 0o001 };
-        uid == 0 || found.mode() & needed != 0
-    })
+/// Who walks along a path, as the host knows him: the container's root. He keeps the caller's further groups until all is
+/// mounted.
+struct Walker {
+    uid: u32,
+    groups: Vec<u32>,
+}
+
+impl Walker {
+    fn of(plan: &Plan<'_>) -> Self {
+        let maps = plan.start.id_maps.as_ref();
+        let group = maps.and_then(|maps| maps.gid.iter().find(|map| map.container_id == 0));
+        let group = group.map_or_else(|| rustix::process::getegid().as_raw(), |map| map.host_id);
+        let further = rustix::process::getgroups().unwrap_or_default();
+        let groups = further.into_iter().map(rustix::process::Gid::as_raw).chain([group]).collect();
+        Self { uid: root_of(plan), groups }
+    }
+
+    /// The first of owner, group and others that he is decides (path_resolution(7)); ACLs are not looked at.
+    fn may_pass(&self, owner: u32, group: u32, mode: u32) -> bool {
+        let needed = match () {
+            () if owner == self.uid => 0o100,
+            () if self.groups.contains(&group) => 0o010,
+            () => 0o001,
+        };
+        self.uid == 0 || mode & needed != 0
+    }
 }
 
 /// What cannot be made in the rootfs: who forbids it.
@@ -278,4 +303,18 @@ fn mapped(
     let range = |map: &IdMap| format!("{} to {}", map.container_id, map.container_id + (map.size - 1));
     let ranges = maps.iter().map(range).collect::<Vec<_>>().join(", ");
     Some(format!("{list} maps {ranges}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Walker;
+
+    #[test]
+    fn who_may_pass_a_directory_is_its_owner_or_in_its_group_or_another() {
+        let walker = Walker { uid: 1000, groups: vec![27, 1000] };
+        assert!(walker.may_pass(1000, 0, 0o700) && !walker.may_pass(1000, 27, 0o011));
+        assert!(walker.may_pass(0, 27, 0o750) && !walker.may_pass(0, 27, 0o701));
+        assert!(walker.may_pass(0, 5, 0o701) && !walker.may_pass(0, 5, 0o770));
+        assert!(Walker { uid: 0, groups: vec![] }.may_pass(1000, 1000, 0o000));
+    }
 }

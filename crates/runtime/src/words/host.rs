@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use brig_handshake::Step;
-use brig_plan::plan::{IdMap, Plan};
+use brig_plan::plan::{IdMap, IdMaps, Plan};
 use rustix::io::Errno;
 use rustix::process::{getegid, geteuid};
 
@@ -51,7 +51,10 @@ pub(crate) fn of_error(error: Error, plan: &Plan<'_>) -> Error {
     }
     let hint = match error.kind() {
         Kind::Step { step: Step::Clone, errno: Some(errno) } => clone(*errno, plan),
-        Kind::Step { step: Step::MapIds, .. } => id_maps(&error, plan),
+        Kind::Step { step: Step::MapIds, .. } => error
+            .subject()
+            .zip(plan.start.id_maps.as_ref())
+            .and_then(|(subject, maps)| id_maps(subject, maps)),
         Kind::Step { step: Step::Ready, errno: Some(Errno::PERM) } => Some(super::hints::RAISED.to_owned()),
         Kind::Step { step: Step::JoinNamespaces, errno: Some(Errno::NOENT) } => {
             Some("the process whose namespace this was may have ended".to_owned())
@@ -119,18 +122,20 @@ fn switched_off(is_root: bool, read: impl Fn(&str) -> String) -> Option<&'static
 const FILTERED: &str = "something around brig forbids new namespaces: in a container it needs one without a seccomp \
                         filter against clone and unshare, and with CAP_SYS_ADMIN";
 
-/// newuidmap(1) and newgidmap(1) write what `/etc/subuid` and `/etc/subgid` allow.
-fn id_maps(error: &Error, plan: &Plan<'_>) -> Option<String> {
-    let maps = plan.start.id_maps.as_ref()?;
-    let words = error.to_string();
-    let (helper, list, file, own, maps) = if words.contains("gidmap") || words.contains("gid_map") {
-        ("newgidmap", "linux.gidMappings", "/etc/subgid", getegid().as_raw(), &maps.gid)
-    } else {
-        ("newuidmap", "linux.uidMappings", "/etc/subuid", geteuid().as_raw(), &maps.uid)
+/// newuidmap(1) and newgidmap(1) write what `/etc/subuid` and `/etc/subgid` allow. `subject` is one of them, or the file
+/// that was written without them.
+fn id_maps(subject: &str, maps: &IdMaps) -> Option<String> {
+    let (list, file, own, maps) = match subject {
+        "uid_map" | "newuidmap" => ("linux.uidMappings", "/etc/subuid", geteuid().as_raw(), &maps.uid),
+        "gid_map" | "newgidmap" => ("linux.gidMappings", "/etc/subgid", getegid().as_raw(), &maps.gid),
+        _ => return None,
     };
-    if words.contains("_map: ") {
-        return Some(format!("{list} asks for ids of the host that the caller may not give away"));
-    }
+    let helper = match subject {
+        "uid_map" | "gid_map" => {
+            return Some(format!("{list} asks for ids of the host that the caller may not give away"));
+        }
+        helper => helper,
+    };
     let Some(path) = in_path(helper) else {
         return Some(format!(
             "{helper} is not installed (package uidmap or shadow-utils); one id alone is mapped without it"
@@ -202,7 +207,25 @@ fn not_delegated() -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{ranges_in, switched_off};
+    use brig_plan::plan::{IdMap, IdMaps, MapWriter};
+
+    use super::{id_maps, ranges_in, switched_off};
+
+    #[test]
+    fn a_hint_about_ids_is_about_the_list_that_failed() {
+        let all = vec![IdMap { container_id: 0, host_id: 0, size: u32::MAX }];
+        let maps = IdMaps { uid: all.clone(), gid: all, deny_setgroups: false, writer: MapWriter::Helpers };
+        let hint = |subject| id_maps(subject, &maps);
+        for (subject, names) in
+            [("newuidmap", ["uidMappings", "newuidmap"]), ("newgidmap", ["gidMappings", "newgidmap"])]
+        {
+            let hint = hint(subject).unwrap();
+            assert!(names.iter().any(|name| hint.contains(name)), "{hint}");
+        }
+        assert!(hint("uid_map").unwrap().starts_with("linux.uidMappings asks for ids of the host"));
+        assert!(hint("gid_map").unwrap().starts_with("linux.gidMappings asks for ids of the host"));
+        assert_eq!(hint("setgroups"), None);
+    }
 
     #[test]
     fn a_switch_that_is_off_is_named_to_whom_it_concerns() {
