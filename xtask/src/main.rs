@@ -71,7 +71,8 @@ cargo xtask faults [kill|fail|lack] [COMMAND…]  brig killed before, or failing
   --every N                  every Nth case only
   environment: BRIG=path of a built brig
 cargo xtask old [FEATURE…] [WORD…]   the root tests on a kernel that lacks the feature (needs root): openat2,
-                             mount_setattr, open_tree, fsopen, clone3, pidfd_open, close_range, memfd_create
+                             mount_setattr, open_tree, fsopen, clone3, pidfd_open, close_range, memfd_create,
+                             CLONE_INTO_CGROUP, cgroup.kill
 cargo xtask soak [OPTION…]   random commands on many containers, with kills and faults (needs root)
   --seed N                   what is done follows from it alone (1)
   --minutes N                for so long, in all layouts of cgroups together (60)

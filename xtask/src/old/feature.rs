@@ -1,6 +1,7 @@
 //! Features of the kernel that can be taken away, and what docs/kernel-features.md promises for each.
 
 use std::fs;
+use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use brig_seccomp::{Action, Arch, Profile, Rule, compile};
@@ -27,6 +28,15 @@ pub(crate) enum How {
     File(&'static str),
 }
 
+/// Why a test may fail without a feature.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Excuse {
+    /// What it needs was refused by the feature's name.
+    Refused,
+    /// It needs what nobody has who is under the filter that takes the feature away.
+    Filter,
+}
+
 /// All of them.
 pub(crate) const FEATURES: [Feature; 10] = [
     Feature { name: "openat2", row: "openat2(2)", how: How::Calls(&["openat2"]) },
@@ -50,23 +60,18 @@ impl Feature {
         FEATURES.into_iter().find(|feature| feature.name == name)
     }
 
-    /// Takes it away from this process and all that it starts.
-    ///
-    /// # Errors
-    /// It is not one that a filter can take away, or the kernel refuses the filter.
-    pub(crate) fn take_away(self) -> Result<(), String> {
-        let How::Calls(calls) = self.how else { return Err(format!("no filter hides {}", self.name)) };
-        let rule =
-            Rule { names: calls.to_vec(), action: Action::Errno, errno_ret: Some(ENOSYS), args: vec![] };
-        let profile = Profile {
-            default_action: Action::Allow,
-            default_errno_ret: None,
-            architectures: vec![Arch::X86, Arch::X32],
-            flags: None,
-            rules: vec![rule],
-        };
-        let compiled = compile(&profile, Arch::X86_64).map_err(|error| error.to_string())?;
-        set_mode_filter(0, &compiled.to_bytes()).map(drop).map_err(|errno| format!("seccomp: {errno}"))
+    /// Why a test that says `said` may fail without it.
+    pub(super) fn excuse(self, said: &str) -> Option<Excuse> {
+        /// One listener is all that a process can have.
+        const SECOND: &str = "error loading seccomp filter into kernel: device or resource busy";
+        /// ptrace(2), `PTRACE_O_SUSPEND_SECCOMP`: not for who is under a filter himself.
+        const CRIU: &str = "suspending seccomp failed: Operation not permitted";
+        match self.how {
+            _ if self.is_named_in(said) => Some(Excuse::Refused),
+            How::IntoCgroup | How::File(_) if said.contains(SECOND) => Some(Excuse::Filter),
+            _ if said.contains(CRIU) => Some(Excuse::Filter),
+            How::Calls(_) | How::IntoCgroup | How::File(_) => None,
+        }
     }
 
     /// Whether `said` refuses something because of it, by its name.
@@ -75,6 +80,35 @@ impl Feature {
         let Some((_, missing)) = said.split_once("function not implemented (missing: ") else { return false };
         calls.iter().any(|call| missing.contains(&format!("{call}(2) of Linux ")))
     }
+}
+
+/// What becomes of a call that is filtered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Instead {
+    /// It is not there.
+    Refuse,
+    /// Whoever has the listener says.
+    Ask,
+}
+
+/// Puts a filter against `calls` on this thread, and all that it starts. Returns the listener, if `flags` asks for one.
+///
+/// # Errors
+/// The kernel refuses it.
+pub(super) fn load(calls: &[&str], instead: Instead, flags: u32) -> Result<Option<OwnedFd>, String> {
+    let (action, errno_ret) = match instead {
+        Instead::Refuse => (Action::Errno, Some(ENOSYS)),
+        Instead::Ask => (Action::Notify, None),
+    };
+    let profile = Profile {
+        default_action: Action::Allow,
+        default_errno_ret: None,
+        architectures: vec![Arch::X86, Arch::X32],
+        flags: None,
+        rules: vec![Rule { names: calls.to_vec(), action, errno_ret, args: vec![] }],
+    };
+    let compiled = compile(&profile, Arch::X86_64).map_err(|error| error.to_string())?;
+    set_mode_filter(flags, &compiled.to_bytes()).map_err(|errno| format!("seccomp: {errno}"))
 }
 
 /// What docs/kernel-features.md says of features.
@@ -133,6 +167,17 @@ mod tests {
         assert!(openat2.is_named_in(said));
         assert!(!Feature::named("clone3").unwrap().is_named_in(said));
         assert!(!openat2.is_named_in("openat2: function not implemented"));
+    }
+
+    #[test]
+    fn what_the_filter_itself_is_in_the_way_of_is_not_told() {
+        let excuse = |name, said| Feature::named(name).unwrap().excuse(said);
+        let second = "brig run failed: error loading seccomp filter into kernel: device or resource busy";
+        assert_eq!(excuse("cgroup.kill", second), Some(Excuse::Filter));
+        assert_eq!(excuse("CLONE_INTO_CGROUP", second), Some(Excuse::Filter));
+        assert_eq!(excuse("openat2", second), None);
+        let criu = "criu failed: type DUMP errno 0: suspending seccomp failed: Operation not permitted";
+        assert_eq!(excuse("openat2", criu), Some(Excuse::Filter));
     }
 
     #[test]
