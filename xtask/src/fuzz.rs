@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 
-use crate::command::{succeed, which};
+use crate::command::{is_root, succeed, which};
 use crate::test::target;
 
 /// The longest input; what is longer is not worth its time.
@@ -105,12 +105,10 @@ impl Fuzzer<'_> {
         let (new, artifacts) = (self.new_inputs(name)?, self.root.join("fuzz/artifacts").join(name));
         fs::create_dir_all(&artifacts).map_err(|error| format!("{}: {error}", artifacts.display()))?;
         let before = count(&artifacts);
-        let mut run = Command::new(self.programs.join(name));
+        let mut run = in_memory(&self.programs.join(name));
         run.arg(&new).arg(self.corpus(name)).arg(format!("-artifact_prefix={}/", artifacts.display()));
         run.arg(format!("-max_total_time={}", self.minutes * 60)).arg(format!("-max_len={LONGEST}"));
         run.arg(format!("-timeout={PATIENCE}")).args(["-print_final_stats=1", "-verbosity=0"]);
-        let memory = Memory::new()?;
-        run.env("TMPDIR", &memory.0);
         let dictionary = self.root.join(format!("fuzz/{name}.dict"));
         if dictionary.is_file() {
             run.arg(format!("-dict={}", dictionary.display()));
@@ -135,15 +133,13 @@ impl Fuzzer<'_> {
     fn keep(&self, name: &str) -> Result<(), String> {
         let (corpus, kept) = (self.corpus(name), self.root.join("fuzz/corpus").join(format!(".{name}")));
         fs::create_dir_all(&kept).map_err(|error| format!("{}: {error}", kept.display()))?;
-        let mut merge = Command::new(self.programs.join(name));
+        let mut merge = in_memory(&self.programs.join(name));
         merge
             .arg("-merge=1")
             .arg(format!("-max_len={LONGEST}"))
             .arg(&kept)
             .arg(&corpus)
             .arg(self.new_inputs(name)?);
-        let memory = Memory::new()?;
-        merge.env("TMPDIR", &memory.0);
         succeed(merge.stdin(Stdio::null()).stderr(Stdio::null()))?;
         fs::remove_dir_all(&corpus).map_err(|error| format!("{}: {error}", corpus.display()))?;
         fs::rename(&kept, &corpus).map_err(|error| format!("{}: {error}", corpus.display()))?;
@@ -162,25 +158,16 @@ impl Fuzzer<'_> {
     }
 }
 
-/// Where a target puts files, in memory where there is some. It ends without clearing up, so this goes when it has ended.
-struct Memory(PathBuf);
-
-impl Memory {
-    fn new() -> Result<Self, String> {
-        let memory = PathBuf::from("/dev/shm");
-        let top = if memory.is_dir() { memory } else { std::env::temp_dir() };
-        let path = top.join(format!("brig-fuzz-{}", std::process::id()));
-        fs::create_dir(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-        Ok(Self(path))
+/// `program`, with a `TMPDIR` in memory that is mounted where nobody else sees it: it ends without clearing up, or is killed,
+/// and what it has left goes with it.
+fn in_memory(program: &Path) -> Command {
+    let mut command = Command::new("unshare");
+    if !is_root() {
+        command.args(["--user", "--map-root-user"]);
     }
-}
-
-impl Drop for Memory {
-    fn drop(&mut self) {
-        if let Err(error) = fs::remove_dir_all(&self.0) {
-            eprintln!("xtask: {}: {error}", self.0.display());
-        }
-    }
+    let script = r#"mount -t tmpfs none /dev/shm && TMPDIR=/dev/shm exec "$@""#;
+    command.args(["--mount", "sh", "-c", script, "sh"]).arg(program);
+    command
 }
 
 fn count(folder: &Path) -> usize {
@@ -197,12 +184,16 @@ mod tests {
     }
 
     #[test]
-    fn what_a_target_leaves_goes_with_its_memory() {
-        let memory = Memory::new().unwrap();
-        let path = memory.0.clone();
-        fs::write(path.join("left"), "").unwrap();
-        drop(memory);
-        assert!(!path.exists());
+    fn what_a_target_leaves_in_memory_goes_with_it() {
+        let name = format!("brig-fuzz-left-{}", std::process::id());
+        let script = format!("echo x >$TMPDIR/{name} && cat $TMPDIR/{name}");
+        let output = in_memory(Path::new("sh")).args(["-c", &script]).output().unwrap();
+        if !is_root() && !output.status.success() {
+            println!("SKIPPED: needs user namespaces");
+            return;
+        }
+        assert_eq!(String::from_utf8_lossy(&output.stdout), "x\n", "{output:?}");
+        assert!(!Path::new("/dev/shm").join(name).exists());
     }
 
     #[test]

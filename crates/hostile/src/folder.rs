@@ -1,5 +1,5 @@
-//! A directory for targets that read files: one for each thread, and gone with the thread. A fuzzer leaves its own, below the
-//! `TMPDIR` that `cargo xtask fuzz` gives it and removes.
+//! A directory for targets that read files: one for each thread, and gone with the thread. A fuzzer leaves its own, in the
+//! memory that `cargo xtask fuzz` gives it and that goes with it.
 
 use std::fs;
 use std::path::PathBuf;
