@@ -162,7 +162,9 @@ fn cve_2016_9962_who_may_trace_everybody_finds_nothing_of_the_hosts_in_who_enter
     let found = attacked.found().unwrap();
     let is_harmless = |line: &&str| {
         let traced = line.starts_with("traced ") || line.starts_with("holds ");
-        matches!(*line, "maps" | "mem") || traced || line.contains("memfd:brig-init")
+        // Without memfd_create(2) it is on a tmpfs that is mounted nowhere.
+        let ours = line.contains("memfd:brig-init") || *line == "exe /brig-init";
+        matches!(*line, "maps" | "mem") || traced || ours
     };
     let harmful: Vec<_> = found.lines().filter(|line| !is_harmless(line)).collect();
     assert!(harmful.is_empty(), "{found}");

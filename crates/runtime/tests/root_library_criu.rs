@@ -68,7 +68,7 @@ impl Counter {
 fn a_counter_is_dumped_and_goes_on_by_way_of_the_handle() {
     let Some(counter) = Counter::new() else { return };
     let (store, id, images) = (counter.rootfs.store(), unique("counter"), counter.images());
-    let first = counter.builder(1).run(&store, &id).unwrap();
+    let first = Ours(counter.builder(1).run(&store, &id).unwrap());
     eventually("it counts", || counter.now() > 20);
     first.checkpoint(&Request::new(options(&images), What::Running)).unwrap();
     assert_eq!(first.status().unwrap(), Status::Running);

@@ -63,9 +63,11 @@ fn is_cgroup_v2_alone() -> bool {
 impl Place {
     /// The command that runs `test`, a program and its arguments, here.
     pub(super) fn command(self, test: &[OsString], home: &Home) -> Command {
+        // A shell starts what it does not wait for with these ignored: then no program that a test runs could be interrupted.
         let sh = |script: &str| {
-            let mut command = Command::new("unshare");
-            command.args(["--mount", "sh", "-c", script, "sh"]).args(test);
+            let mut command = Command::new("env");
+            command.args(["--default-signal=INT,QUIT", "unshare", "--mount", "sh", "-c", script, "sh"]);
+            command.args(test);
             command
         };
         match self {
@@ -155,6 +157,23 @@ impl Drop for Home {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_test_that_is_run_in_the_background_can_be_interrupted() {
+        if !is_root() {
+            println!("SKIPPED: needs a private mount namespace");
+            return;
+        }
+        let home = Home::new().unwrap();
+        let test = ["grep", "SigIgn", "/proc/self/status"].map(OsString::from);
+        let place = Place::OwnCgroups.command(&test, &home);
+        let mut shell = Command::new("sh");
+        let output = shell.args(["-c", "trap '' INT QUIT; exec \"$@\"", "sh"]).arg(place.get_program());
+        let output = output.args(place.get_args()).output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        let ignored = u64::from_str_radix(text.split_whitespace().nth(1).unwrap(), 16).unwrap();
+        assert_eq!(ignored & 0b110, 0, "{text}");
+    }
 
     #[test]
     fn a_folder_of_our_own_hides_what_is_in_it_from_others() {
