@@ -30,6 +30,7 @@ const ALWAYS: Set = Set {
         "uidmap",
         "busybox-static",
         "strace",
+        "apparmor",
     ],
 };
 
@@ -43,7 +44,6 @@ pub(super) const SETS: [Set; 4] = [
             "docker-cli",
             "docker-buildx",
             "docker-compose",
-            "apparmor",
             "socat",
             "containerd",
             "podman",
@@ -62,7 +62,7 @@ pub(super) const SETS: [Set; 4] = [
     Set { name: "peers", packages: &["runc", "crun"] },
     Set {
         name: "tools",
-        packages: &["apparmor", "attr", "acl", "bats", "bc", "curl", "gawk", "git", "jq", "python3", "sudo"],
+        packages: &["attr", "acl", "bats", "bc", "curl", "gawk", "git", "jq", "python3", "sudo"],
     },
 ];
 
