@@ -216,6 +216,49 @@ fn cve_2016_9962_who_may_trace_everybody_gains_no_more_than_steps_need_and_the_c
     careless.wait().unwrap();
 }
 
+/// Whose filter denies `denied`, and is loaded without no_new_privs, as in Docker's containers.
+fn with_a_filter(bundle: Bundle, denied: &str) -> Bundle {
+    bundle.edit(|config| {
+        let process = &mut config["process"];
+        process["rlimits"] = json!([]);
+        process["noNewPrivileges"] = json!(false);
+        for set in ["bounding", "permitted", "effective"] {
+            process["capabilities"][set].as_array_mut().unwrap().push(json!("CAP_SYS_PTRACE"));
+        }
+        config["linux"]["seccomp"] = json!({
+            "defaultAction": "SCMP_ACT_ALLOW",
+            "syscalls": [{ "names": [denied], "action": "SCMP_ACT_ERRNO" }],
+        });
+    })
+}
+
+/// Of how many processes of an `exec` an attacker saw what they held, and of how many of them `CAP_SYS_ADMIN`.
+fn seen_with_sys_admin(denied: &str) -> (usize, usize) {
+    let attacked = Attacked::by(WATCH, |bundle| with_a_filter(bundle, denied));
+    let mut times = 0;
+    let count = || {
+        let held = held(&attacked.found().unwrap());
+        (held.len(), held.iter().filter(|(permitted, _)| permitted >> 21 & 1 == 1).count())
+    };
+    // He tells of each set once.
+    while times < many(40) || count().0 == 0 {
+        attacked.brig.run(&["exec", &attacked.id, "/usr/bin/true"]);
+        times += 1;
+        assert!(times < many(40) * 20, "nobody was traced");
+    }
+    count()
+}
+
+#[test]
+fn cve_2016_9962_who_may_trace_everybody_gains_no_sys_admin_from_who_has_a_filter_to_load() {
+    if common::cannot_run() || lacks_perl() {
+        return;
+    }
+    assert_eq!(seen_with_sys_admin("mount").1, 0);
+    // Behind this one nobody can become what a process of an exec is: it is loaded later, and he sees with what.
+    assert_ne!(seen_with_sys_admin("setsid").1, 0);
+}
+
 #[test]
 fn cve_2016_9962_who_waits_in_a_pid_namespace_of_others_is_not_looked_through() {
     if common::cannot_run() || lacks_perl() {

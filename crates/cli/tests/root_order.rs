@@ -3,9 +3,10 @@
 
 mod common;
 
-use std::process::Command;
+use std::{os::unix::net::UnixListener, process::Command};
 
 use brig_handshake::Step;
+use brig_plan::exec::sight;
 use common::{Brig, Bundle};
 use serde_json::json;
 
@@ -77,6 +78,60 @@ fn steps_happen_in_the_order_that_is_documented() {
     traced.args(["-f", "-s", "64", "-o"]).arg(&trace).arg(run.get_program()).args(run.get_args());
     brig.finish(traced).ok();
     assert_in_order(&std::fs::read_to_string(&trace).unwrap());
+}
+
+/// What is called by an `exec` behind its filter, and before a filter that is loaded in sight would be.
+fn called_behind_the_filter(trace: &str) -> Vec<String> {
+    let behind = trace.lines().skip_while(|line| !line.contains("seccomp(SECCOMP_SET_MODE_FILTER")).skip(1);
+    let parent = trace.split(' ').next().unwrap_or_default();
+    let of_init =
+        behind.take_while(|line| !line.contains(" chdir(")).filter(|line| !line.starts_with(parent));
+    // Neither signals and ends, nor what goes on.
+    let calls = of_init.filter_map(|line| line.split_once(' ')?.1.trim().split_once('('));
+    calls.map(|(name, _)| name.to_owned()).filter(|name| !name.starts_with(['<', '+', '-'])).collect()
+}
+
+#[test]
+fn nothing_is_called_behind_a_filter_out_of_sight_that_was_not_judged() {
+    if common::cannot_run() {
+        return;
+    }
+    if Command::new("strace").arg("-V").output().is_err() {
+        println!("SKIPPED: needs strace");
+        return;
+    }
+    let bundle = Bundle::with_args(&["sleep", "1000"]).edit(|config| {
+        config["process"]["noNewPrivileges"] = json!(false);
+        config["process"]["scheduler"] = json!({ "policy": "SCHED_BATCH" });
+        config["process"]["ioPriority"] = json!({ "class": "IOPRIO_CLASS_BE", "priority": 5 });
+        config["process"]["execCPUAffinity"] = json!({ "final": "0" });
+        config["process"]["rlimits"] = json!([{ "type": "RLIMIT_NOFILE", "soft": 64, "hard": 64 }]);
+        config["linux"]["personality"] = json!({ "domain": "LINUX" });
+        config["linux"]["seccomp"] = json!({ "defaultAction": "SCMP_ACT_ALLOW",
+            "syscalls": [{ "names": ["acct"], "action": "SCMP_ACT_ERRNO" }] });
+    });
+    let brig = Brig::new();
+    let id = brig.start(&bundle);
+    let (trace, socket) = (brig.scratch("trace"), brig.scratch("console"));
+    let _console = UnixListener::bind(&socket).unwrap();
+    let times = brig.scratch("times");
+    let times = times.to_str().unwrap();
+    let terminal = ["--tty", "--detach", "--console-socket", socket.to_str().unwrap()];
+    for flags in [&[][..], &terminal] {
+        let exec = brig.command(&[&["--trace", times, "exec"], flags, &[&id, "/bin/true"]].concat());
+        let mut traced = Command::new("strace");
+        traced.args(["-f", "-o"]).arg(&trace).arg(exec.get_program()).args(exec.get_args());
+        brig.finish(traced).ok();
+        let called = called_behind_the_filter(&std::fs::read_to_string(&trace).unwrap());
+        assert!(
+            ["clone", "setsid", "sched_setattr"].iter().all(|name| called.iter().any(|call| call == name)),
+            "{called:?}"
+        );
+        let judged = sight::ALWAYS.iter().chain(&sight::TERMINAL).map(|call| call.name);
+        let judged: Vec<_> = judged.chain(sight::ASKED_FOR).collect();
+        let unjudged: Vec<_> = called.iter().filter(|call| !judged.contains(&call.as_str())).collect();
+        assert!(unjudged.is_empty(), "{unjudged:?}");
+    }
 }
 
 /// Each landmark is found behind the one before it.

@@ -158,6 +158,9 @@ wire_enum! {
         JustBeforeExec = 2,
         /// With a listener: as late as the parent is there to take it.
         WithListener = 3,
+        /// In `exec`, instead of [`SeccompLoad::BeforeDrop`]: before anybody inside sees the process, so that CAP_SYS_ADMIN is
+        /// gone by then. It lets pass all that is still called.
+        OutOfSight = 4,
     }
 }
 

@@ -50,7 +50,8 @@ pub fn process(text: &[u8]) {
     let spec = load::config(CONTAINER).unwrap();
     let template = plan(&spec, &host(), &options()).unwrap().exec;
     for stdio in [Stdio::Inherited, Stdio::Foreground] {
-        let request = ExecRequest { process: Requested::Whole(process.clone()), stdio, preserve_fds: 0 };
+        let process = Requested::Whole(process.clone());
+        let request = ExecRequest { process, stdio, preserve_fds: 0, filter: &[] };
         match exec(&template, &request) {
             Ok(plan) => {
                 let task = Task::Exec(plan.task);

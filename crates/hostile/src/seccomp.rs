@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use brig_plan::{load, seccomp};
-use brig_seccomp::interp::{Data, run};
+use brig_seccomp::interp::{Data, Known, always_allows, run};
 use brig_seccomp::{Action, Arch, Canonical, Condition, Error, Profile, Rule, compile, disassemble, shape};
 
 #[path = "../../seccomp/tests/support/mod.rs"]
@@ -59,9 +59,19 @@ pub fn seccomp_verdict(bytes: &[u8]) {
             let outcome = run(&program, &data, native.byte_order()).unwrap();
             assert!(outcome.executed as usize <= deepest);
             judge(&profile, arch, &data, outcome.value);
+            let allowed = |args| {
+                let known = Known { nr: data.nr, arch: data.arch, args };
+                always_allows(&program, &known, native.byte_order()).unwrap()
+            };
+            // All but the instruction pointer is known, of which no rule speaks.
+            assert_eq!(allowed(data.args.map(Some)), outcome.value == ALLOW);
+            assert!(!allowed([None; 6]) || outcome.value == ALLOW);
         }
     }
 }
+
+/// `SECCOMP_RET_ALLOW`.
+const ALLOW: u32 = 0x7fff_0000;
 
 /// What the fuzzer says next; zeros when it has said all.
 struct Input<'b>(&'b [u8]);

@@ -28,17 +28,24 @@ pub(crate) fn become_another(
     if process.apparmor_profile.is_some() || process.selinux_label.is_some() {
         identity::set_labels(process, Some(&procfs::host().at(Step::Label)?))?;
     }
+    // Filters deny keyctl(2). A user namespace has keyrings of its own.
+    let (keyring, keyring_inside) = match task.entry.become_root {
+        false => (&task.keyring, &None),
+        true => (&None, &task.keyring),
+    };
+    keyring::join_any(keyring, parent)?;
     scheduling::first_affinity(process)?;
     parent.begins(Step::JoinNamespaces)?;
     namespaces::join(&task.entry, &task.fds, &mut descriptors, parent)?;
     // While nobody in there sees us, and who may trace everybody cannot take what we still have.
     identity::bound(process, parent)?;
+    scheduling::io_priority(process)?;
+    let filter = seccomp::take(process, parent)?;
+    filter.load_when(SeccompLoad::OutOfSight, parent)?;
     identity::keep(task.kept)?;
     namespaces::enter(&task.entry, parent)?;
     process::setsid().at(Step::Arrive)?;
-    if let Some(wanted) = &task.keyring {
-        keyring::join(wanted, parent)?;
-    }
+    keyring::join_any(keyring_inside, parent)?;
 
     let inside = pivot::joined();
     if let Some(wanted) = &process.terminal {
@@ -49,9 +56,9 @@ pub(crate) fn become_another(
     if process.no_new_privileges {
         thread::set_no_new_privs(true).at(Step::NoNewPrivileges)?;
     }
+    scheduling::policy(process)?;
     scheduling::apply(process)?;
     scheduling::limit(process, parent)?;
-    let filter = seccomp::take(process, parent)?;
     filter.load_when(SeccompLoad::BeforeDrop, parent)?;
     let unprivileged = identity::drop_privileges(process, parent, &inside)?;
     parent.begins(Step::FindExecutable)?;
@@ -61,5 +68,5 @@ pub(crate) fn become_another(
     let environment = payload::environment(process);
     gate::wait(None, task.fds.preserved, parent)?;
     filter.load_when(SeccompLoad::JustBeforeExec, parent)?;
-    payload::execute(&found, process, &environment)
+    payload::execute(&found, process, &environment, &filter.in_force()?)
 }

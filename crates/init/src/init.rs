@@ -178,6 +178,8 @@ fn settle(
     if process.no_new_privileges {
         thread::set_no_new_privs(true).at(Step::NoNewPrivileges)?;
     }
+    scheduling::policy(process)?;
+    scheduling::io_priority(process)?;
     scheduling::apply(process)?;
     scheduling::limit(process, parent)?;
     identity::set_labels(process, proc)?;
@@ -199,5 +201,5 @@ fn pass_gate(
     gate::wait(gate.as_ref(), task.fds.preserved, parent)?;
     filter.load_when(SeccompLoad::JustBeforeExec, parent)?;
     hooks::run(&task.hooks, When::StartContainer, &environment, parent.alone)?;
-    payload::execute(found, &task.process, &environment)
+    payload::execute(found, &task.process, &environment, &filter.in_force()?)
 }

@@ -10,6 +10,11 @@ use crate::fault::{At, Outcome};
 use crate::parent::Parent;
 use crate::procfs;
 
+/// Joins a keyring, if there is one to join.
+pub(crate) fn join_any(keyring: &Option<Keyring<'_>>, parent: &Parent) -> Outcome<()> {
+    keyring.as_ref().map_or(Ok(()), |wanted| join(wanted, parent))
+}
+
 /// Joins the keyring, making it if there is none, and lets its owner change it.
 pub(crate) fn join(keyring: &Keyring<'_>, parent: &Parent) -> Outcome<()> {
     if let Some(label) = &keyring.label {

@@ -21,6 +21,7 @@ use crate::fault::{At, Outcome, about, in_words};
 use crate::fds;
 use crate::identity::Unprivileged;
 use crate::interpreter;
+use crate::seccomp::InForce;
 
 /// Where the program is.
 pub(crate) struct Payload<'a> {
@@ -112,7 +113,12 @@ pub fn home_in(passwd: &[u8], uid: u32) -> Option<Vec<u8>> {
 }
 
 /// Becomes the user's program. Returns only if that fails.
-pub(crate) fn execute(payload: &Payload<'_>, process: &Process<'_>, environment: &[Cow<'_, CStr>]) -> Never {
+pub(crate) fn execute(
+    payload: &Payload<'_>,
+    process: &Process<'_>,
+    environment: &[Cow<'_, CStr>],
+    _: &InForce,
+) -> Never {
     let mut argv = alloc::vec![core::ptr::null(); process.args.len() + 1];
     let mut envp = alloc::vec![core::ptr::null(); environment.len() + 1];
     let errno = match (Pointers::new(&process.args, &mut argv), Pointers::new(environment, &mut envp)) {

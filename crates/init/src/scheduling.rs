@@ -33,17 +33,21 @@ pub(crate) fn limit(process: &Process<'_>, parent: &Parent) -> Outcome<()> {
     if process.limits_by_parent { parent.ask(Step::Ready, &Ask::Ready) } else { Ok(()) }
 }
 
+/// Policy, nice value and priority. Who has a deadline cannot clone any more.
+pub(crate) fn policy(process: &Process<'_>) -> Outcome<()> {
+    let Some(scheduler) = &process.scheduler else { return Ok(()) };
+    let times = [scheduler.runtime, scheduler.deadline, scheduler.period];
+    let attr = SchedAttr::new(scheduler.policy, scheduler.flags, scheduler.nice, scheduler.priority, times);
+    sched::sched_setattr(&attr).at(Step::Scheduler)
+}
+
+/// The I/O priority, which a clone inherits too.
+pub(crate) fn io_priority(process: &Process<'_>) -> Outcome<()> {
+    process.io_priority.map_or(Ok(()), |priority| ioprio::ioprio_set(priority).at(Step::IoPriority))
+}
+
 /// The rest, in the order in which each is inherited by the user's program.
 pub(crate) fn apply(process: &Process<'_>) -> Outcome<()> {
-    if let Some(scheduler) = &process.scheduler {
-        let times = [scheduler.runtime, scheduler.deadline, scheduler.period];
-        let attr =
-            SchedAttr::new(scheduler.policy, scheduler.flags, scheduler.nice, scheduler.priority, times);
-        sched::sched_setattr(&attr).at(Step::Scheduler)?;
-    }
-    if let Some(priority) = process.io_priority {
-        ioprio::ioprio_set(priority).at(Step::IoPriority)?;
-    }
     if let Some(persona) = process.personality {
         personality::personality(persona).at(Step::Personality)?;
     }

@@ -2,23 +2,28 @@
 //! Runs in: init, at the one moment that the plan names.
 
 use alloc::vec::Vec;
+use core::cell::Cell;
 
 use brig_handshake::process::{Process, Seccomp, SeccompLoad};
 use brig_handshake::{Ask, Step};
 use brig_sys::seccomp;
 use rustix::fd::AsRawFd;
+use rustix::io::Errno;
 
 use crate::fault::{At, Outcome};
 use crate::parent::Parent;
 
-/// The filter, complete.
-pub(crate) struct Filter<'t>(Option<(&'t Seccomp, Vec<u8>)>);
+/// The filter, complete, and whether it is loaded.
+pub(crate) struct Filter<'t>(Option<(&'t Seccomp, Vec<u8>)>, Cell<bool>);
+
+/// Evidence that the filter is in force, if there is one.
+pub(crate) struct InForce(());
 
 /// Takes the program, for which the parent has had all the time since the task.
 pub(crate) fn take<'t>(process: &'t Process<'_>, parent: &Parent) -> Outcome<Filter<'t>> {
     match &process.seccomp {
-        Some(wanted) => Ok(Filter(Some((wanted, parent.take_program()?)))),
-        None => Ok(Filter(None)),
+        Some(wanted) => Ok(Filter(Some((wanted, parent.take_program()?)), Cell::new(false))),
+        None => Ok(Filter(None, Cell::new(true))),
     }
 }
 
@@ -33,11 +38,18 @@ impl Filter<'_> {
         if let Some(timeline) = parent.timeline() {
             timeline.stop();
         }
-        match seccomp::set_mode_filter(wanted.flags, program).at(Step::Seccomp)? {
+        let loaded = seccomp::set_mode_filter(wanted.flags, program).at(Step::Seccomp)?;
+        self.1.set(true);
+        match loaded {
             Some(listener) => {
                 parent.ask(Step::Seccomp, &Ask::TakeListener(listener.as_raw_fd().cast_unsigned()))
             }
             None => Ok(()),
         }
+    }
+
+    /// No moment has been missed.
+    pub(crate) fn in_force(&self) -> Outcome<InForce> {
+        if self.1.get() { Ok(InForce(())) } else { Err(Errno::PROTO).at(Step::Seccomp) }
     }
 }

@@ -5,6 +5,8 @@
 //! SELinux label, scheduler, I/O priority and CPUs. Umask, personality, memory policy, OOM score and filter are always
 //! the container's; limits, AppArmor profile and no_new_privs are always the object's.
 
+pub mod sight;
+
 use brig_handshake::namespaces::Entry;
 use brig_handshake::process::{Process, Seccomp, SeccompLoad};
 use brig_handshake::task::{ExecTask, Fds};
@@ -28,6 +30,8 @@ pub struct ExecRequest<'a> {
     pub stdio: Stdio,
     /// `--preserve-fds`.
     pub preserve_fds: u32,
+    /// The program of the container's filter, `struct sock_filter[]`; empty if there is none.
+    pub filter: &'a [u8],
 }
 
 /// Where the process comes from.
@@ -94,6 +98,13 @@ pub fn exec<'a>(template: &ExecTemplate<'a>, request: &ExecRequest<'a>) -> Resul
     process::terminal_has_a_place(process.terminal.as_ref(), request.stdio)?;
     rlimits::assign(&mut limits, &mut process, template.limits_by_parent);
     process.seccomp = template.process.seccomp.as_ref().map(|filter| filter_of(filter, &process));
+    let hides = comes_into_sight(template);
+    if hides
+        && sight::may_load_before(&process, request.filter)
+        && let Some(filter) = &mut process.seccomp
+    {
+        filter.load = SeccompLoad::OutOfSight;
+    }
     let task = ExecTask {
         fds: Fds {
             stdio: request.stdio == Stdio::Passed,
@@ -102,7 +113,7 @@ pub fn exec<'a>(template: &ExecTemplate<'a>, request: &ExecRequest<'a>) -> Resul
             preserved: request.preserve_fds,
         },
         entry: entry(template),
-        kept: kept(template, &process),
+        kept: if hides { kept(template, &process) } else { None },
         keyring: template.keyring.clone(),
         process,
     };
@@ -126,18 +137,19 @@ fn entry<'a>(template: &ExecTemplate<'_>) -> Entry<'a> {
 /// the user.
 const STEPS: [&str; 5] = ["CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_SETGID", "CAP_SETUID", "CAP_SETPCAP"];
 
-/// The capabilities with which the process comes into the sight of the container's. In a user namespace nobody of the
-/// container's may trace it, and without a PID namespace of the container's own it was in sight before.
+/// Whether there is a moment at which the process comes into the sight of the container's, who may trace it. In a user
+/// namespace nobody of the container's may, and without a PID namespace of the container's own it was in sight before.
+fn comes_into_sight(template: &ExecTemplate<'_>) -> bool {
+    template.namespaces & (clone::NEWPID | clone::NEWUSER) == clone::NEWPID
+}
+
+/// The capabilities with which it does.
 fn kept(template: &ExecTemplate<'_>, process: &Process<'_>) -> Option<u64> {
-    if template.namespaces & (clone::NEWPID | clone::NEWUSER) != clone::NEWPID {
-        return None;
-    }
     let sets = process.capabilities.as_ref()?;
     let loads_early = process.seccomp.as_ref().is_some_and(|it| it.load == SeccompLoad::BeforeDrop);
     let more = [
         (loads_early, "CAP_SYS_ADMIN"),
-        (process.io_priority.is_some(), "CAP_SYS_ADMIN"),
-        (process.io_priority.is_some() || process.scheduler.is_some(), "CAP_SYS_NICE"),
+        (process.scheduler.is_some(), "CAP_SYS_NICE"),
         (!process.rlimits.is_empty(), "CAP_SYS_RESOURCE"),
     ];
     let more = more.into_iter().filter(|(needed, _)| *needed).map(|(_, name)| name);

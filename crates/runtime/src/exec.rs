@@ -87,6 +87,7 @@ pub fn exec(store: &Store, id: &ContainerId, request: Request<'_>) -> Result<Cre
         },
         process: request.process.clone(),
         preserve_fds: request.preserve_fds,
+        filter: file.filter()?,
     };
     timeline::begins(request.timeline, "plan");
     let plan = brig_plan::exec::exec(&template, &wanted)?;
@@ -98,7 +99,7 @@ pub fn exec(store: &Store, id: &ContainerId, request: Request<'_>) -> Result<Cre
         entry,
         record: &record,
         template: &template,
-        filter: file.filter()?,
+        filter: wanted.filter,
         plan: &plan,
         request: &request,
         init: &init,

@@ -61,4 +61,15 @@ impl Insn {
         };
         [code[0], code[1], self.jt, self.jf, k[0], k[1], k[2], k[3]]
     }
+
+    /// The instruction that the kernel of a machine of this byte order reads in these eight bytes.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 8], big_endian: bool) -> Insn {
+        let [c0, c1, jt, jf, k0, k1, k2, k3] = bytes;
+        let (code, k) = match big_endian {
+            true => (u16::from_be_bytes([c0, c1]), u32::from_be_bytes([k0, k1, k2, k3])),
+            false => (u16::from_le_bytes([c0, c1]), u32::from_le_bytes([k0, k1, k2, k3])),
+        };
+        Insn { code, jt, jf, k }
+    }
 }

@@ -1,10 +1,16 @@
-//! Runs a filter as the kernel would, counting. Runs in: tests, fuzz targets, `brig seccomp check`.
+//! Runs a filter as the kernel would, counting: in tests, fuzz targets, `brig seccomp check`. And says what it answers to a call
+//! of which not all is known: in the parent, for `exec`.
 //!
 //! It knows the instructions that [`crate::compile()`] and libseccomp use, and refuses others by name rather than guess.
 
+use alloc::vec;
+use alloc::vec::Vec;
 use core::fmt;
 
-use crate::insn::{AND, DATA_SIZE, Insn, JUMP, JUMP_EQ, JUMP_GE, JUMP_GT, JUMP_SET, LOAD, RETURN};
+use crate::insn::{AND, ARGS, DATA_SIZE, Insn, JUMP, JUMP_EQ, JUMP_GE, JUMP_GT, JUMP_SET, LOAD, RETURN};
+
+/// `SECCOMP_RET_ALLOW`.
+const ALLOW: u32 = 0x7fff_0000;
 
 /// `struct seccomp_data`, linux/seccomp.h: a syscall as a filter sees it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -97,6 +103,80 @@ pub fn run(program: &[Insn], data: &Data, order: ByteOrder) -> Result<Outcome, I
             Some(false) => usize::from(jf),
             None => 0,
         });
+    }
+}
+
+/// What is known of a call.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Known {
+    /// The syscall's number.
+    pub nr: u32,
+    /// `AUDIT_ARCH_*`.
+    pub arch: u32,
+    /// The arguments; `None` may be anything.
+    pub args: [Option<u64>; 6],
+}
+
+/// Whether `program` answers `SECCOMP_RET_ALLOW`, and nothing else, to all calls of which this is known.
+///
+/// # Errors
+/// [`Invalid`], if one of them comes to an instruction that cannot be executed.
+pub fn always_allows(program: &[Insn], known: &Known, order: ByteOrder) -> Result<bool, Invalid> {
+    // What may be in the accumulator at the places that can be come to, the lowest last. Jumps lead forwards only.
+    let mut open: Vec<(usize, Option<u32>)> = vec![(0, Some(0))];
+    while let Some((at, mut accumulator)) = open.pop() {
+        while let Some((_, other)) = open.pop_if(|(place, _)| *place == at) {
+            accumulator = accumulator.filter(|value| other == Some(*value));
+        }
+        let Some(&Insn { code, jt, jf, k }) = program.get(at) else { return Err(Invalid::End { at }) };
+        let next = at.saturating_add(1);
+        let jump = |holds: fn(u32, u32) -> bool| accumulator.map(|value| holds(value, k));
+        let holds = match code {
+            LOAD => {
+                let word = known.word(k, order).ok_or(Invalid::Offset { at, offset: k })?;
+                put(&mut open, (next, word));
+                continue;
+            }
+            AND => {
+                put(&mut open, (next, accumulator.map(|value| value & k)));
+                continue;
+            }
+            RETURN if k == ALLOW => continue,
+            RETURN => return Ok(false),
+            JUMP => {
+                put(&mut open, (next.saturating_add(k as usize), accumulator));
+                continue;
+            }
+            JUMP_EQ => jump(|value, k| value == k),
+            JUMP_GT => jump(|value, k| value > k),
+            JUMP_GE => jump(|value, k| value >= k),
+            JUMP_SET => jump(|value, k| value & k != 0),
+            _ => return Err(Invalid::Instruction { at, code }),
+        };
+        if holds != Some(false) {
+            put(&mut open, (next.saturating_add(jt.into()), accumulator));
+        }
+        if holds != Some(true) {
+            put(&mut open, (next.saturating_add(jf.into()), accumulator));
+        }
+    }
+    Ok(true)
+}
+
+/// At its place among those that are open.
+fn put(open: &mut Vec<(usize, Option<u32>)>, way: (usize, Option<u32>)) {
+    let place = open.partition_point(|(at, _)| *at > way.0);
+    open.insert(place, way);
+}
+
+impl Known {
+    /// The word at an offset of [`Data`], which may be anything, or none at all.
+    fn word(&self, offset: u32, order: ByteOrder) -> Option<Option<u32>> {
+        const POINTER: core::ops::Range<u32> = 8..16;
+        let args = self.args.map(Option::unwrap_or_default);
+        let word = Data { nr: self.nr, arch: self.arch, args, instruction_pointer: 0 }.word(offset, order)?;
+        let arg = offset.checked_sub(ARGS).and_then(|offset| self.args.get(offset as usize / 8));
+        Some(if POINTER.contains(&offset) || arg == Some(&None) { None } else { Some(word) })
     }
 }
 

@@ -4,9 +4,9 @@
 
 mod support;
 
-use brig_seccomp::interp::{ByteOrder, Data, run};
+use brig_seccomp::interp::{ByteOrder, Data, Known, always_allows, run};
 use brig_seccomp::{
-    Action, Arch, Compiled, Condition, Error, Flag, Operator, Profile, Rule, compile, disassemble,
+    Action, Arch, Compiled, Condition, Error, Flag, Insn, Operator, Profile, Rule, compile, disassemble,
 };
 use support::{engines, read};
 
@@ -47,6 +47,52 @@ fn a_named_syscall_gets_its_action_and_another_the_default() {
     let filter = on(&profile(Action::Errno, vec![rule(&["read", "statx"], Action::Allow)]), Arch::X86_64);
     assert_eq!(call(&filter, Arch::X86_64, "read", &[]), ALLOW);
     assert_eq!(call(&filter, Arch::X86_64, "write", &[]), EPERM);
+}
+
+#[test]
+fn what_is_always_allowed_is_allowed_whatever_is_not_known() {
+    let rules = vec![
+        rule_if("ioctl", Action::Errno, &[(1, Operator::Eq, 0x1_0000_0007)]),
+        rule_if("personality", Action::Errno, &[(0, Operator::Gt, 8), (2, Operator::MaskedEq, 1)]),
+        rule(&["acct"], Action::Errno),
+        rule(&["sync"], Action::Log),
+    ];
+    for arch in [Arch::X86_64, Arch::S390x] {
+        let filter = on(&profile(Action::Allow, rules.clone()), arch);
+        let always = |name: &str, args: &[Option<u64>]| {
+            let mut known = Known { nr: arch.number(name).unwrap(), arch: arch.audit(), ..Known::default() };
+            known.args[..args.len()].copy_from_slice(args);
+            always_allows(&filter.program, &known, arch.byte_order()).unwrap()
+        };
+        assert!(always("read", &[]) && !always("acct", &[]) && !always("sync", &[]));
+        assert!(!always("ioctl", &[]) && !always("ioctl", &[Some(0), Some(0x1_0000_0007)]));
+        assert!(always("ioctl", &[None, Some(7)]) && always("ioctl", &[None, Some(0x1_0000_0000)]));
+        assert!(!always("personality", &[Some(9)]) && always("personality", &[Some(8)]));
+    }
+    let known = Known { nr: u32::MAX, arch: Arch::X86.audit(), ..Known::default() };
+    let filter = on(&profile(Action::Allow, vec![]), Arch::X86_64);
+    assert_eq!(always_allows(&filter.program, &known, ByteOrder::Little), Ok(false), "a foreign one");
+    assert!(always_allows(&filter.program[..1], &known, ByteOrder::Little).is_err());
+}
+
+#[test]
+fn instructions_are_read_as_they_are_written() {
+    for big_endian in [false, true] {
+        let filter = on(&profile(Action::Errno, vec![rule(&["read"], Action::Allow)]), Arch::X86_64);
+        for insn in filter.program {
+            assert_eq!(Insn::from_bytes(written(insn, big_endian), big_endian), insn);
+        }
+    }
+}
+
+/// As `struct sock_filter` lies in memory.
+fn written(insn: Insn, big_endian: bool) -> [u8; 8] {
+    let Insn { code, jt, jf, k } = insn;
+    let [code, k] = match big_endian {
+        true => [code.to_be_bytes().to_vec(), k.to_be_bytes().to_vec()],
+        false => [code.to_le_bytes().to_vec(), k.to_le_bytes().to_vec()],
+    };
+    [&code[..], &[jt, jf], &k].concat().try_into().unwrap()
 }
 
 #[test]

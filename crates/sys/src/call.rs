@@ -30,6 +30,7 @@ pub(crate) mod number {
     pub(crate) const RT_SIGACTION: usize = 13;
     pub(crate) const RT_SIGPROCMASK: usize = 14;
     pub(crate) const IOCTL: usize = 16;
+    pub(crate) const CLONE: usize = 56;
     pub(crate) const FCNTL: usize = 72;
     pub(crate) const GETRUSAGE: usize = 98;
     pub(crate) const PERSONALITY: usize = 135;
@@ -57,6 +58,7 @@ pub(crate) mod number {
     pub(crate) const RT_SIGACTION: usize = 134;
     pub(crate) const RT_SIGPROCMASK: usize = 135;
     pub(crate) const IOCTL: usize = 29;
+    pub(crate) const CLONE: usize = 220;
     pub(crate) const FCNTL: usize = 25;
     pub(crate) const PERSONALITY: usize = 92;
     pub(crate) const PRCTL: usize = 167;

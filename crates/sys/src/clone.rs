@@ -1,4 +1,4 @@
-//! clone3(2): the first clone, which executes at once, and the second, which goes on as a copy.
+//! clone3(2) and clone(2): the first clone, which executes at once, and the second, which goes on as a copy.
 
 use core::ffi::CStr;
 use core::ptr;
@@ -8,7 +8,7 @@ use rustix::io::Result;
 use rustix::process::Pid;
 
 use crate::arch;
-use crate::call::{answer, call, common};
+use crate::call::{answer, call, common, number};
 
 /// Store a pidfd of the child in the parent.
 const CLONE_PIDFD: u64 = 0x1000;
@@ -185,12 +185,19 @@ impl Alone {
     }
 }
 
-/// clone3(2) with `CLONE_PARENT | CLONE_PIDFD` and `namespaces`: goes on twice, like fork(2).
+/// `CLONE_PARENT | CLONE_PIDFD`, in a clone(2): where no namespace is made a filter may be in force already. That it lets pass;
+/// of clone3(2) filters cannot see the flags, and many do not let it.
+const PLAIN: usize = 0x9000;
+
+/// clone3(2) with `CLONE_PARENT | CLONE_PIDFD` and `namespaces`, or clone(2) where there are none: goes on twice, like fork(2).
 ///
 /// # Errors
 /// The kernel's answer.
 pub fn sibling(_: Alone, namespaces: u32) -> Result<Twin> {
-    copy_of_me(u64::from(namespaces) | CLONE_PARENT, 0)
+    match namespaces {
+        0 => copy_of_me(How::Plain),
+        _ => copy_of_me(How::With(u64::from(namespaces) | CLONE_PARENT, 0)),
+    }
 }
 
 /// clone3(2) with `CLONE_PIDFD`: an ordinary child, like fork(2), whose end is signalled.
@@ -198,7 +205,7 @@ pub fn sibling(_: Alone, namespaces: u32) -> Result<Twin> {
 /// # Errors
 /// The kernel's answer.
 pub fn child(_: Alone) -> Result<Twin> {
-    copy_of_me(0, SIGCHLD)
+    copy_of_me(How::With(0, SIGCHLD))
 }
 
 /// clone3(2) with arguments of size 0, which every kernel refuses that has it.
@@ -210,16 +217,28 @@ pub fn refuse() -> Result<()> {
     unsafe { call(common::CLONE3, [0, 0]) }.map(drop)
 }
 
-fn copy_of_me(flags: u64, exit_signal: u64) -> Result<Twin> {
+/// Which call, and with what.
+enum How {
+    /// clone(2) with [`PLAIN`].
+    Plain,
+    /// clone3(2) with flags and exit signal.
+    With(u64, u64),
+}
+
+fn copy_of_me(how: How) -> Result<Twin> {
     let mut pidfd: RawFd = -1;
-    let args = CloneArgs {
-        flags: flags | CLONE_PIDFD,
-        pidfd: (&raw mut pidfd).addr() as u64,
-        exit_signal,
-        ..CloneArgs::default()
+    let place = (&raw mut pidfd).addr();
+    let mut args = CloneArgs { pidfd: place as u64, ..CloneArgs::default() };
+    let (number, arguments) = match how {
+        // The third argument is the parent_tid of all architectures, where clone(2) puts the pidfd.
+        How::Plain => (number::CLONE, [PLAIN, 0, place]),
+        How::With(flags, exit_signal) => {
+            (args.flags, args.exit_signal) = (flags | CLONE_PIDFD, exit_signal);
+            (common::CLONE3, [(&raw const args).addr(), size_of::<CloneArgs>(), 0])
+        }
     };
-    // SAFETY: `args` lives across the call; `Alone` vouches that running on twice is sound.
-    match unsafe { call(common::CLONE3, [(&raw const args).addr(), size_of::<CloneArgs>()]) }? {
+    // SAFETY: `args` and `pidfd` live across the call; `Alone` vouches that running on twice is sound.
+    match unsafe { call(number, arguments) }? {
         0 => Ok(Twin::Copy),
         pid => {
             // SAFETY: with CLONE_PIDFD the kernel stored a new descriptor here, in the original only.

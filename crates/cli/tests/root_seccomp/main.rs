@@ -63,21 +63,20 @@ fn the_filter_is_loaded_while_that_is_permitted_and_otherwise_as_late_as_can_be(
     // With a program: brig asks which flags there are without one.
     let load = "{len=";
     let execve = r#"execve("/bin/true""#;
-    // An exec gives up first what nobody in the container is to see it with.
+    let of_run = [load, "PR_CAPBSET_DROP", "setresuid(", "capset(", execve];
+    // An exec gives up first what nobody in the container is to see it with, and loads a filter before if that lets it go on.
     let orders = [
-        (
-            false,
-            [load, "PR_CAPBSET_DROP", "setresuid(", "capset(", execve],
-            ["PR_CAPBSET_DROP", "capset(", load, "setresuid(", execve],
-        ),
+        (false, "mkdir", of_run, ["PR_CAPBSET_DROP", load, "capset(", "setresuid(", execve]),
+        (false, "setsid", of_run, ["PR_CAPBSET_DROP", "capset(", load, "setresuid(", execve]),
         (
             true,
+            "mkdir",
             ["PR_CAPBSET_DROP", "setresuid(", "capset(", load, execve],
             ["PR_CAPBSET_DROP", "capset(", "setresuid(", load, execve],
         ),
     ];
-    for (no_new_privileges, of_run, of_exec) in orders {
-        let bundle = filtered(Bundle::with_args(&["/bin/true"]), &without(&["mkdir"]));
+    for (no_new_privileges, denied, of_run, of_exec) in orders {
+        let bundle = filtered(Bundle::with_args(&["/bin/true"]), &without(&[denied]));
         bundle.change(|config| config["process"]["noNewPrivileges"] = json!(no_new_privileges));
         let (brig, path) = (Brig::new(), bundle.path().to_str().unwrap().to_owned());
         let trace = traced(&brig, &["run", "--bundle", &path, &unique("c")]);

@@ -180,6 +180,7 @@ pub(super) fn process(plan: &Plan<'_>) -> Section {
     }
     if let Some(filter) = &process.seccomp {
         let when = match filter.load {
+            SeccompLoad::OutOfSight => "before the process is seen inside",
             SeccompLoad::BeforeDrop => "before privileges drop",
             SeccompLoad::JustBeforeExec => "just before execve",
             SeccompLoad::WithListener => "while the parent takes the listener",

@@ -6,6 +6,7 @@ use brig_plan::load;
 use brig_plan::options::Stdio;
 use brig_plan::plan::ExecTemplate;
 use brig_plan::refusal::Refusal;
+use brig_seccomp::{Action, Arch, Condition, Operator, Profile, Rule, compile};
 
 use crate::{planned, text, texts};
 
@@ -22,7 +23,7 @@ fn template(process: &str) -> ExecTemplate<'static> {
 }
 
 fn request(process: Requested<'static>) -> ExecRequest<'static> {
-    ExecRequest { process, stdio: Stdio::Inherited, preserve_fds: 0 }
+    ExecRequest { process, stdio: Stdio::Inherited, preserve_fds: 0, filter: &[] }
 }
 
 fn whole(template: &ExecTemplate<'static>, json: &'static str) -> Result<ExecPlan<'static>, Refusal> {
@@ -128,10 +129,67 @@ fn who_comes_into_sight_keeps_what_later_steps_need_and_what_it_is_to_have() {
     let settled = format!(r#"{sets},"noNewPrivileges":true"#);
     assert_eq!(kept(&settled), Some(STEPS | kill | resource));
     let scheduled = r#","ioPriority":{"class":"IOPRIO_CLASS_RT","priority":1}"#;
-    assert_eq!(kept(&format!("{settled}{scheduled}")), Some(STEPS | kill | resource | admin | nice));
+    assert_eq!(kept(&format!("{settled}{scheduled}")), Some(STEPS | kill | resource), "it is inherited");
+    let batch = r#","scheduler":{"policy":"SCHED_BATCH"}"#;
+    assert_eq!(kept(&format!("{settled}{batch}")), Some(STEPS | kill | resource | nice));
     let unlimited = r#"{"args":["/x"],"cwd":"/","noNewPrivileges":true}"#;
     let plan = whole(&template(&settled), unlimited).unwrap();
     assert_eq!(plan.task.kept, Some(STEPS | kill));
+}
+
+/// The program of a filter that allows everything but what is denied, with these arguments if there are any.
+fn all_but(denied: &str, args: &[(u32, u64)], action: Action) -> &'static [u8] {
+    let condition = |&(index, value)| Condition { index, value, value_two: 0, op: Operator::Eq };
+    let args = args.iter().map(condition).collect();
+    let rules = vec![Rule { names: vec![denied], action, errno_ret: None, args }];
+    let default_action = Action::Allow;
+    let profile =
+        Profile { default_action, default_errno_ret: None, architectures: vec![], flags: None, rules };
+    compile(&profile, Arch::native().unwrap()).unwrap().to_bytes().leak()
+}
+
+#[test]
+fn a_filter_is_loaded_out_of_sight_where_it_lets_pass_what_is_still_called() {
+    const SETS: &str = r#","capabilities":{"permitted":["CAP_KILL"]}"#;
+    let admin = 1 << 21;
+    let planned = |process: &str, filter: &'static [u8], terminal: bool| {
+        let changes = Changes { args: vec!["ls"], terminal, ..Changes::default() };
+        let request =
+            ExecRequest { filter, stdio: Stdio::Foreground, ..request(Requested::Changed(changes)) };
+        let task = exec(&template(process), &request).unwrap().task;
+        (task.process.seccomp.unwrap().load, task.kept.map_or(0, |kept| kept & admin))
+    };
+    let early = (SeccompLoad::OutOfSight, 0);
+    let late = (SeccompLoad::BeforeDrop, admin);
+    // What a program does is its own business; of a clone the flags count, of ioctl the request.
+    for (denied, args) in
+        [("mount", &[][..]), ("clone3", &[]), ("clone", &[(0, 0x9001)]), ("ioctl", &[(1, 0x5412)])]
+    {
+        assert_eq!(planned(SETS, all_but(denied, args, Action::Errno), true), early, "{denied}");
+    }
+    for (denied, args) in [
+        ("setsid", &[][..]),
+        ("clone", &[(0, 0x9000)]),
+        ("prctl", &[(0, 1)]),
+        ("read", &[(2, 7)]),
+        ("prlimit64", &[]),
+        ("personality", &[(0, 8)]),
+    ] {
+        assert_eq!(planned(SETS, all_but(denied, args, Action::Errno), false), late, "{denied}");
+    }
+    assert_eq!(planned(SETS, all_but("setsid", &[], Action::Log), false), late, "it is told of");
+    let of_terminals = all_but("ioctl", &[(1, 0x540e)], Action::Errno);
+    assert_eq!((planned(SETS, of_terminals, false), planned(SETS, of_terminals, true)), (early, late));
+    // Nothing is gained.
+    let harmless = all_but("mount", &[], Action::Errno);
+    assert_eq!(planned("", harmless, false), (SeccompLoad::BeforeDrop, 0));
+    let has_it = r#","capabilities":{"permitted":["CAP_SYS_ADMIN"]}"#;
+    assert_eq!(planned(has_it, harmless, false), late);
+    let settled = format!(r#"{SETS},"noNewPrivileges":true"#);
+    assert_eq!(planned(&settled, harmless, false), (SeccompLoad::JustBeforeExec, 0));
+    // A record that was tampered with.
+    assert_eq!(planned(SETS, &harmless[..16], false), late);
+    assert_eq!(planned(SETS, &[0xff; 12], false), late);
 }
 
 #[test]
