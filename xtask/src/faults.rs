@@ -16,7 +16,7 @@
 //!     inside.sh    their own /run, /proc and network, and cgroup v2 alone if wanted
 //!     scene.rs     plays one act: before, the command, after, delete; terminal.rs watches its terminals
 //!       tracer.rs  ptrace(2), with registers.rs and refusal.rs
-//!       left.rs    what is there that was not
+//!       left.rs    what is there that was not; units.rs those of systemd, lent.rs the device that moves in
 //!     judge.rs     whether that is right; lack.rs: without a feature
 //! ```
 
@@ -26,11 +26,13 @@ pub(crate) mod errors;
 mod judge;
 mod lack;
 pub(crate) mod left;
+mod lent;
 mod refusal;
 pub(crate) mod registers;
 mod scene;
 mod terminal;
 pub(crate) mod tracer;
+mod units;
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use super::bundles::Bundle;
+use super::units;
 
 /// One command in one situation.
 #[derive(Debug, Clone, Copy)]
@@ -38,6 +39,9 @@ pub(super) enum Makes {
 /// Waits until the container has stopped; no command of brig's.
 pub(super) const UNTIL_STOPPED: &str = "until stopped";
 
+/// Makes the device that is to move in; no command of brig's.
+pub(super) const LEND: &str = "lend a device";
+
 const CREATE: &str = "create --pid-file PIDFILE --bundle BUNDLE ID";
 const RUN_DETACHED: &str = "run --detach --bundle BUNDLE ID";
 const START: &str = "start ID";
@@ -47,7 +51,7 @@ const fn act(name: &'static str, bundle: Bundle, command: &'static str, makes: M
 }
 
 /// All of them.
-pub(super) const ACTS: [Act; 24] = [
+pub(super) const ACTS: [Act; 35] = [
     Act { after: &[START, UNTIL_STOPPED], ..act("create", Bundle::Probe, CREATE, Makes::Walls) },
     Act {
         after: &[START, UNTIL_STOPPED],
@@ -131,6 +135,44 @@ pub(super) const ACTS: [Act; 24] = [
         before: &[RUN_DETACHED, CHECKPOINT],
         ..act("restore", Bundle::Dumped, RESTORE, Makes::State("running"))
     },
+    Act {
+        before: &[LEND],
+        after: &[START, UNTIL_STOPPED],
+        ..act("create, moved device", Bundle::Moved, CREATE, Makes::Walls)
+    },
+    Act {
+        before: &[LEND],
+        ..act("run, moved device", Bundle::Moved, "run --bundle BUNDLE ID", Makes::Walls)
+    },
+    Act {
+        before: &[LEND, RUN_DETACHED],
+        ..act("delete --force, moved device", Bundle::MovedSleep, DELETE, Makes::Nothing)
+    },
+    Act { after: &[START, UNTIL_STOPPED], ..act("create, unit", Bundle::Unit, CREATE, Makes::Walls) },
+    Act {
+        before: &[CREATE],
+        after: &[UNTIL_STOPPED],
+        ..act("start, unit", Bundle::Unit, START, Makes::Walls)
+    },
+    act("run, unit", Bundle::Unit, "run --bundle BUNDLE ID", Makes::Walls),
+    act("run --detach, unit", Bundle::UnitSleep, RUN_DETACHED, Makes::State("running")),
+    Act {
+        before: &[RUN_DETACHED],
+        fails_with: 255,
+        ..act("exec, unit", Bundle::UnitSleep, "exec ID /bin/probe", Makes::Walls)
+    },
+    Act {
+        before: &[CREATE, START, UNTIL_STOPPED],
+        ..act("delete, stopped, unit", Bundle::Unit, "delete ID", Makes::Nothing)
+    },
+    Act {
+        before: &[RUN_DETACHED],
+        ..act("delete --force, running, unit", Bundle::UnitSleep, DELETE, Makes::Nothing)
+    },
+    Act {
+        before: &[RUN_DETACHED],
+        ..act("update, unit", Bundle::UnitSleep, UPDATE, Makes::State("running"))
+    },
 ];
 
 const DELETE: &str = "delete --force ID";
@@ -140,6 +182,11 @@ const CHECKPOINT: &str = "checkpoint --image-path IMAGES ID";
 const RESTORE: &str = "restore --detach --image-path IMAGES --bundle BUNDLE ID";
 
 impl Act {
+    /// Whether there is no container before it.
+    pub(super) fn makes_container(&self) -> bool {
+        self.before.iter().all(|command| *command == LEND)
+    }
+
     /// Whether what is printed is printed on a terminal.
     pub(super) fn has_terminal(&self) -> bool {
         self.name.ends_with(", terminal")
@@ -169,6 +216,8 @@ impl Act {
             Some("needs a CRIU that works on this kernel")
         } else if self.command == UPDATE && !has_pids {
             Some("needs a pids controller")
+        } else if self.bundle.is_in_unit() && !(is_v2_alone && units::can_be_made()) {
+            Some("needs a machine that systemd runs, with cgroup v2 (cargo xtask vm)")
         } else {
             None
         }

@@ -7,6 +7,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
+use super::{lent, units};
 use crate::command::{succeed, which};
 
 /// What container it is.
@@ -28,9 +29,17 @@ pub(super) enum Bundle {
     Dumped,
     /// Sleeps in the host's PID namespace, where nothing but its cgroup says what belongs to it.
     SharedSleep,
+    /// As the first, in a unit of systemd.
+    Unit,
+    /// Sleeps in such a unit.
+    UnitSleep,
+    /// As the first, with a device of the host's that moves in.
+    Moved,
+    /// Sleeps with such a device.
+    MovedSleep,
 }
 
-const ALL: [Bundle; 8] = [
+const ALL: [Bundle; 12] = [
     Bundle::Probe,
     Bundle::UserNamespace,
     Bundle::Network,
@@ -39,6 +48,10 @@ const ALL: [Bundle; 8] = [
     Bundle::Terminal,
     Bundle::Dumped,
     Bundle::SharedSleep,
+    Bundle::Unit,
+    Bundle::UnitSleep,
+    Bundle::Moved,
+    Bundle::MovedSleep,
 ];
 /// What the probe calls.
 const PROGRAMS: [&str; 16] = [
@@ -82,9 +95,30 @@ impl Bundle {
         matches!(self, Self::UserNamespace | Self::UserNamespaceSleep)
     }
 
+    /// Whether systemd makes its cgroup.
+    pub(super) fn is_in_unit(self) -> bool {
+        matches!(self, Self::Unit | Self::UnitSleep)
+    }
+
+    /// Whether a device of the host's moves in.
+    pub(super) fn takes_device(self) -> bool {
+        matches!(self, Self::Moved | Self::MovedSleep)
+    }
+
+    fn sleeps(self) -> bool {
+        let others = matches!(self, Self::Dumped | Self::SharedSleep | Self::UnitSleep | Self::MovedSleep);
+        others || matches!(self, Self::Sleep | Self::UserNamespaceSleep)
+    }
+
     fn edit(self, config: &mut Value, group: &str) {
         walls(config, group);
-        if matches!(self, Self::Sleep | Self::UserNamespaceSleep | Self::Dumped | Self::SharedSleep) {
+        if self.is_in_unit() {
+            config["linux"]["cgroupsPath"] = json!(units::cgroups_path(group));
+        }
+        if self.takes_device() {
+            config["linux"]["netDevices"] = json!({ lent::DEVICE: { "name": "eth0" } });
+        }
+        if self.sleeps() {
             config["process"]["args"] = json!(["/bin/sleep", "100000"]);
         }
         if self.is_in_user_namespace() {

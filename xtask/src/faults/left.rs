@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 
+use super::units;
+
 /// What there is of all kinds, one line for each.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct World(BTreeSet<String>);
@@ -30,7 +32,7 @@ impl World {
         lines("/proc/self/net/dev", &mut |line| {
             found.insert(format!("interface {}", line.split(':').next().unwrap_or_default().trim()))
         });
-        for place in groups(group) {
+        for place in groups(group).chain(groups(&units::slice(group))) {
             walk(&place, "cgroup", &mut found);
         }
         walk(folder, "file", &mut found);

@@ -1,16 +1,19 @@
 //! Where acts are played: brig with a store of its own, the bundles, and the machine as it was before.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::acts::{Act, Makes, UNTIL_STOPPED};
+use super::acts::{Act, LEND, Makes, UNTIL_STOPPED};
 use super::bundles::{self, Bundle};
 use super::left::{self, World};
+use super::lent;
 use super::terminal::{self, Terminals};
 use super::tracer::{self, Harm, Traced};
+use super::units;
 use crate::old::{self, Feature, How};
 use crate::soak::truth::{Traces, explained};
 
@@ -42,6 +45,8 @@ pub(super) struct Played {
     pub(super) state: Ended,
     /// What of it the kernel shows otherwise.
     pub(super) unexplained: Option<String>,
+    /// What is wrong with the device of a start that failed.
+    pub(super) not_given_back: Option<String>,
     /// What the command left, where it has to leave nothing: who is killed may leave anything.
     pub(super) left_by_itself: Vec<String>,
     /// What `delete --force` said if it failed.
@@ -57,6 +62,7 @@ pub(super) struct Scene {
     folder: PathBuf,
     group: String,
     world: World,
+    units: BTreeSet<String>,
     terminals: Terminals,
     /// The host's namespaces, as the kernel names them.
     namespaces: Vec<String>,
@@ -78,9 +84,9 @@ impl Scene {
         let namespaces = namespaces.flat_map(|entry| fs::read_link(entry.path()));
         let namespaces = namespaces.map(|name| name.to_string_lossy().into_owned()).collect();
         let terminals = Terminals::new(&folder.join("console"), &folder.join("walls"))?;
-        let world = World::now(folder, group);
+        let (world, units) = (World::now(folder, group), units::now(group)?);
         let (brig, folder, group) = (brig.to_owned(), folder.to_owned(), group.to_owned());
-        Ok(Self { brig, folder, group, world, terminals, namespaces })
+        Ok(Self { brig, folder, group, world, units, terminals, namespaces })
     }
 
     /// Plays `act`, strikes it once, and clears up.
@@ -109,16 +115,30 @@ impl Scene {
         played.unexplained = self.unexplained(act, &played.state)?;
         if played.traced.code == 0 {
             played.outcome = Some(self.complete(act, &played.state));
-        } else if act.before.is_empty() && played.traced.signal.is_none() {
-            played.left_by_itself = self.world.left(&self.folder, &self.group);
+        } else if act.makes_container() && played.traced.signal.is_none() {
+            played.not_given_back = if act.bundle.takes_device() { lent::not_given_back() } else { None };
+            played.left_by_itself = self.left(act)?;
         }
         let deleted = self.brig(act, "delete --force ID")?;
         played.not_deleted = (deleted.code != 0).then_some(deleted.errors);
-        played.left = self.world.left(&self.folder, &self.group);
+        played.left = self.left(act)?;
+        if act.bundle.takes_device() {
+            lent::remove()?;
+        }
         if !played.left.is_empty() {
-            self.sweep();
+            self.sweep(&played.left);
         }
         Ok(played)
+    }
+
+    /// What there is that was not.
+    fn left(&self, act: &Act) -> Result<Vec<String>, String> {
+        let mut left = self.world.left(&self.folder, &self.group);
+        left.retain(|what| !lent::is_of_the_host(what));
+        if act.bundle.is_in_unit() {
+            left.extend(units::left(&self.group, &self.units)?);
+        }
+        Ok(left)
     }
 
     /// The command, with its streams.
@@ -140,7 +160,10 @@ impl Scene {
 
     /// What `state` says otherwise than the kernel, for longer than it takes to end.
     fn unexplained(&self, act: &Act, state: &Ended) -> Result<Option<String>, String> {
-        let group = format!("{}/{ID}", self.group);
+        let group = match act.bundle.is_in_unit() {
+            true => units::cgroup(&self.group),
+            false => format!("{}/{ID}", self.group),
+        };
         let traces = Traces { folder: self.folder.join("store").join(ID), group };
         let (mut state, deadline) = (state.clone(), Instant::now() + LIMIT);
         loop {
@@ -172,7 +195,7 @@ impl Scene {
                 Ok(self.walls())
             }
             Makes::State(wanted) if status == wanted => Ok(String::new()),
-            Makes::Nothing if status == "none" => match self.world.left(&self.folder, &self.group).first() {
+            Makes::Nothing if status == "none" => match self.left(act)?.first() {
                 None => Ok(String::new()),
                 Some(what) => Err(format!("left, and no failure: {what}")),
             },
@@ -204,6 +227,9 @@ impl Scene {
     fn brig(&self, act: &Act, command: &str) -> Result<Ended, String> {
         if command == UNTIL_STOPPED {
             return self.until_stopped(act);
+        }
+        if command == LEND {
+            return lent::make().map(|()| Ended::default());
         }
         // What a container writes goes where its walls are looked for.
         let is_start = ["create", "run", "start"].iter().any(|name| command.starts_with(name));
@@ -255,6 +281,9 @@ impl Scene {
         if act.bundle == Bundle::Dumped {
             words.extend(["--log".into(), text(self.folder.join("errors"))]);
         }
+        if act.bundle.is_in_unit() {
+            words.push("--systemd-cgroup".into());
+        }
         words.extend(command.split(' ').map(|word| match word {
             "ID" => ID.to_owned(),
             "BUNDLE" => text(act.bundle.path(&self.folder)),
@@ -267,14 +296,15 @@ impl Scene {
     }
 
     /// So that one case that leaves something does not spoil the next: everything below the store, and processes.
-    fn sweep(&self) {
-        for what in self.world.left(&self.folder, &self.group) {
+    fn sweep(&self, left: &[String]) {
+        for what in left {
             let mut words = what.split(' ');
             let done = match (words.next(), words.next().unwrap_or_default()) {
                 (Some("process"), pid) => Command::new("kill").args(["-KILL", pid]).status().map(drop),
                 (Some("interface"), name) => {
                     Command::new("ip").args(["link", "del", name]).status().map(drop)
                 }
+                (Some("unit"), name) => units::stop(name),
                 (Some("file"), path) if !Path::new(path).is_dir() => fs::remove_file(path),
                 _ => Ok(()),
             };
