@@ -1,12 +1,14 @@
 //! `linux.netDevices`: devices that move into a container and back. The "host" is a network namespace of the test's own, never the machine's.
 //! Root, in a private mount namespace; needs ip(8).
-#![allow(clippy::unwrap_used, reason = "a test ends where its preparation fails")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends where its preparation fails")]
 #![allow(clippy::print_stdout, reason = "a test says why it is skipped")]
 
 mod common;
 
+use std::process::Command;
+
 use common::network::{Host, cannot_run};
-use common::{Bundle, set_namespace};
+use common::{Bundle, set_namespace, unique};
 use serde_json::{Value, json};
 
 /// With these devices.
@@ -185,7 +187,12 @@ fn a_start_that_fails_later_gives_the_devices_back_as_they_were() {
     if cannot_run() {
         return;
     }
-    for bundle in [Bundle::with_args(&["/no/such/program"]), Bundle::with_args(&["true"]).edit(bad_hook)] {
+    let bad_hook = |name: &str| {
+        let hooks = json!({ name: [{ "path": "/bin/false" }] });
+        Bundle::with_args(&["sleep", "1000"]).edit(|config| config["hooks"] = hooks)
+    };
+    let program = Bundle::with_args(&["/no/such/program"]);
+    for bundle in [program, bad_hook("createRuntime"), bad_hook("poststart")] {
         let host = Host::new();
         host.pair("va", "vb");
         let addresses = "ip -oneline address show dev va | grep -v fe80 | cut -d' ' -f 2-";
@@ -202,8 +209,39 @@ fn a_start_that_fails_later_gives_the_devices_back_as_they_were() {
     }
 }
 
-fn bad_hook(config: &mut Value) {
-    config["hooks"] = json!({ "createRuntime": [{ "path": "/bin/false" }] });
+#[test]
+fn a_device_is_given_back_whatever_answer_of_the_kernel_gets_lost() {
+    if cannot_run() {
+        return;
+    }
+    if Command::new("strace").arg("-V").output().is_err() {
+        println!("SKIPPED: needs strace");
+        return;
+    }
+    let bundle = with_devices(Bundle::with_args(&["true"]), &json!({ "va": { "name": "eth0" } }));
+    let mut failed = 0;
+    for answer in 1..100 {
+        let host = Host::new();
+        host.pair("va", "vb");
+        let lost = format!("inject=recvfrom:error=ENOMEM:when={answer}");
+        let path = bundle.path().to_str().unwrap();
+        let run = host.brig.command(&["run", "--bundle", path, &unique("c")]);
+        let mut strace = Command::new("strace");
+        strace.args(["-qq", "-o", "/dev/null", "-e", "trace=recvfrom", "-e", &lost]);
+        strace.arg(run.get_program()).args(run.get_args());
+        let ended = host.brig.finish(host.command(&strace));
+        if ended.code == 0 {
+            assert!(failed > 3, "only {failed} answers were lost");
+            return;
+        }
+        failed += 1;
+        assert_eq!(host.interfaces(), ["va", "vb"], "{lost}: {ended:?}");
+        let shown = host.does("ip address show dev va");
+        for wanted in [",UP,", "mtu 1400", " 10.9.8.7/24 "] {
+            assert!(shown.contains(wanted), "{lost}: {wanted}: {shown}");
+        }
+    }
+    panic!("it never succeeds");
 }
 
 #[test]

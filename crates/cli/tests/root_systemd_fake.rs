@@ -175,6 +175,24 @@ fn a_container_runs_in_its_unit_and_leaves_none_behind() {
     assert_eq!(property(start, "Delegate"), Some(Value::Bool(true)));
 }
 
+#[test]
+fn a_unit_that_was_asked_for_is_stopped_if_what_is_done_meanwhile_fails() {
+    if cannot_run() {
+        return;
+    }
+    let bench = Bench::new(|_| None);
+    let id = unique("c");
+    let bundle = bench.bundle(&id, "true");
+    bundle.change(|config| {
+        config["linux"]["seccomp"] = json!(null);
+        common::set_namespace(config, "ipc", Some("/proc/self/no-such-namespace"));
+    });
+    let ended = bench.run(&["run", "--bundle", bundle.path().to_str().unwrap(), &id]);
+    assert!(ended.code == 1 && ended.stderr.contains("no-such-namespace"), "{ended:?}");
+    assert_eq!(bench.count("StartTransientUnit"), bench.count("StopUnit"), "{:?}", bench.systemd.members());
+    assert!(!bench.scope(&id).exists());
+}
+
 /// strace(1) says which calls were made.
 #[test]
 fn the_first_process_is_born_in_the_unit_and_nobody_is_moved_there_by_brig() {

@@ -230,17 +230,19 @@ impl<'m> Making<'m> {
             network: None,
         };
         let until = if gate.is_some() { Until::Gate } else { Until::Exec };
-        let attended = parent::attend(started, &mut desk, until);
-        if let (Err(_), Some(network)) = (&attended, desk.network.take()) {
+        let attended = parent::attend(started, &mut desk, until).map_err(in_context);
+        let (terminal, network) = (desk.terminal.take(), desk.network.take());
+        let created = attended.and_then(|Started { pid, pidfd, .. }| {
+            let created = Created { pid, pidfd, terminal, notify: None };
+            if until == Until::Exec {
+                self.poststart(&created)?;
+            }
+            Ok(created)
+        });
+        if let (Err(_), Some(network)) = (&created, network) {
             network.take_back();
         }
-        let started = attended.map_err(in_context)?;
-        let created =
-            Created { pid: started.pid, pidfd: started.pidfd, terminal: desk.terminal.take(), notify: None };
-        if until == Until::Exec {
-            self.poststart(&created)?;
-        }
-        Ok(created)
+        created
     }
 
     /// Sends the task, then the filter's program, which it returns: brig-init does not wait for that.

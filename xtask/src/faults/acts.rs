@@ -138,7 +138,7 @@ pub(super) const ACTS: [Act; 35] = [
     Act {
         before: &[LEND],
         after: &[START, UNTIL_STOPPED],
-        ..act("create, moved device", Bundle::Moved, CREATE, Makes::Walls)
+        ..act("create, moved device", Bundle::Moved, "create --bundle BUNDLE ID", Makes::Walls)
     },
     Act {
         before: &[LEND],

@@ -44,9 +44,11 @@ impl Making<'_> {
         let until = self.request.patience.at_most(systemd::PATIENCE);
         let starting = systemd::connect(unit.whose, until).map_err(in_systemd)?;
         let starting = starting.start(wanted).map_err(Error::from).map_err(in_systemd)?;
-        let gate = self.prepare()?;
-        let program = self.load_devices()?;
-        self.finish(unit, starting, parked)?;
+        let prepared = self.prepare().and_then(|gate| Ok((gate, self.load_devices()?)));
+        // Also where that failed: who ends just before systemd moves him leaves a unit that is never populated, and stays.
+        let finished = self.finish(unit, starting, parked);
+        let (gate, program) = prepared?;
+        finished?;
         timeline::step(self.request.timeline, Step::Walls);
         self.finish_walls(program.as_ref())?;
         self.spawn(gate.as_ref(), parked)

@@ -57,8 +57,11 @@ impl Network {
         link: Link,
         addresses: Vec<Address>,
     ) -> Result<(), Failure> {
-        let index = self.host.send(&self.inside, link.index, &device.inside)?;
-        let given = self.inside.furnish(index, &addresses);
+        let sent = self.host.send(&self.inside, link.index, &device.inside);
+        // Where only the answer got lost the device is there all the same: nobody else has that name in there.
+        let there = || self.inside.socket.link(&device.inside).ok().flatten().map(|link| link.index);
+        let Some(index) = sent.as_ref().ok().copied().or_else(there) else { return sent.map(drop) };
+        let given = sent.and_then(|index| self.inside.furnish(index, &addresses));
         self.moved.push(Moved { index, link, addresses });
         given.and_then(|()| self.inside.bring_up(index))
     }
