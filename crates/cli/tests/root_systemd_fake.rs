@@ -183,13 +183,15 @@ fn a_unit_that_was_asked_for_is_stopped_if_what_is_done_meanwhile_fails() {
     let bench = Bench::new(|_| None);
     let id = unique("c");
     let bundle = bench.bundle(&id, "true");
-    bundle.change(|config| {
-        config["linux"]["seccomp"] = json!(null);
-        common::set_namespace(config, "ipc", Some("/proc/self/no-such-namespace"));
-    });
-    let ended = bench.run(&["run", "--bundle", bundle.path().to_str().unwrap(), &id]);
-    assert!(ended.code == 1 && ended.stderr.contains("no-such-namespace"), "{ended:?}");
-    assert_eq!(bench.count("StartTransientUnit"), bench.count("StopUnit"), "{:?}", bench.systemd.members());
+    // The program of its device rules, which is loaded while systemd works.
+    let run = bench.command(&["run", "--bundle", bundle.path().to_str().unwrap(), &id]);
+    let mut strace = Command::new("strace");
+    strace.args(["-qq", "-o", "/dev/null", "-e", "trace=bpf", "-e", "inject=bpf:error=ENOMEM:when=1"]);
+    strace.arg(run.get_program()).args(run.get_args());
+    strace.envs(run.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let ended = bench.brig.finish(strace);
+    assert!(ended.code == 1 && ended.stderr.contains("linux.resources.devices"), "{ended:?}");
+    assert_eq!((bench.count("StartTransientUnit"), bench.count("StopUnit")), (1, 1));
     assert!(!bench.scope(&id).exists());
 }
 
