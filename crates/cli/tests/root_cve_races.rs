@@ -6,13 +6,15 @@ mod common;
 
 use std::{
     fs,
+    io::{BufRead as _, BufReader},
     os::unix::fs::symlink,
     path::{Path, PathBuf},
+    process::{Command, Stdio},
 };
 
 use common::{
     Brig, Bundle, Ended, Folder,
-    attack::{Swapper, kernel_says, listed, race, race_by},
+    attack::{Swapper, kernel_says, lacks_perl, listed, many, race, race_by},
     terminal::HostTerminal,
     unique,
 };
@@ -193,9 +195,8 @@ fn cve_2021_30465_what_is_done_late_to_a_new_mount_is_done_to_that_mount_whereve
     });
 }
 
-/// A directory for `/dev` with a null device, in which `pts` and `other` are exchanged: whichever the devpts does not lie on has a link to a trap
-/// under each name that a terminal can have.
-fn dev_with_a_trap() -> (Folder, Swapper) {
+/// A directory for `/dev` with a null device. Under each name that a terminal can have, `pts` and `other` have a link to a trap.
+fn dev_with_a_trap() -> Folder {
     let dev = Folder::new("dev");
     fs::write(dev.join("trap"), "trap\n").unwrap();
     let (kind, number) = (rustix::fs::FileType::CharacterDevice, rustix::fs::makedev(1, 3));
@@ -208,18 +209,18 @@ fn dev_with_a_trap() -> (Folder, Swapper) {
     }
     // Where runtimes have it that open the terminal by way of its name.
     symlink("pts/ptmx", dev.join("ptmx")).unwrap();
-    let attacker = Swapper::of(dev.join("pts"), dev.join("other"));
-    (dev, attacker)
+    dev
 }
 
-#[test]
-fn cve_2025_52565_a_terminal_whose_directory_is_exchanged_is_the_console_or_there_is_none() {
-    if common::cannot_run() {
-        return;
-    }
-    let (dev, attacker) = dev_with_a_trap();
+/// Exchanges the two: the devpts lies on one of them.
+fn exchanging(dev: &Folder) -> Swapper {
+    Swapper::of(dev.join("pts"), dev.join("other"))
+}
+
+/// A container with that directory and a terminal, which says what its console is, and writes to it.
+fn with_a_terminal_in(dev: &Folder) -> Bundle {
     let devpts = ["newinstance", "ptmxmode=0666", "mode=0620"];
-    let bundle = ["/dev", "/dev/pts", "/dev/shm", "/dev/mqueue"]
+    ["/dev", "/dev/pts", "/dev/shm", "/dev/mqueue"]
         .into_iter()
         .fold(
             Bundle::script("stat -c '%F %t' /dev/console >/seen; echo evil >/dev/console"),
@@ -227,20 +228,75 @@ fn cve_2025_52565_a_terminal_whose_directory_is_exchanged_is_the_console_or_ther
         )
         .mount(bind(dev.path(), "/dev"))
         .mount(json!({ "destination": "/dev/pts", "type": "devpts", "source": "devpts", "options": devpts }))
-        .edit(|config| config["process"]["terminal"] = json!(true));
-    let (brig, seen) = (Brig::new(), bundle.rootfs().join("seen"));
-    let run = || {
-        fs::write(&seen, "").unwrap();
-        let terminal = HostTerminal::new(10, 20);
-        let run = brig.command(&["run", "--bundle", bundle.path().to_str().unwrap(), &unique("c")]);
-        let code = terminal.spawn(&run).wait().unwrap().code().unwrap();
-        Ended { code, stdout: fs::read_to_string(&seen).unwrap(), stderr: terminal.shown() }
-    };
-    race_by(attacker, run, |ended| {
-        assert_eq!(fs::read_to_string(dev.join("trap")).unwrap(), "trap\n", "{ended:?}");
-        let terminal = "character special file 88\n";
-        assert!(ended.stdout == terminal || ended.code != 0 && ended.stdout.is_empty(), "{ended:?}");
-    });
+        .edit(|config| config["process"]["terminal"] = json!(true))
+}
+
+/// Runs that.
+fn run_in_a_terminal(brig: &Brig, bundle: &Bundle) -> Ended {
+    let seen = bundle.rootfs().join("seen");
+    fs::write(&seen, "").unwrap();
+    let terminal = HostTerminal::new(10, 20);
+    let run = brig.command(&["run", "--bundle", bundle.path().to_str().unwrap(), &unique("c")]);
+    let code = terminal.spawn(&run).wait().unwrap().code().unwrap();
+    Ended { code, stdout: fs::read_to_string(&seen).unwrap(), stderr: terminal.shown() }
+}
+
+fn is_the_terminal_or_none(ended: &Ended, dev: &Folder) {
+    assert_eq!(fs::read_to_string(dev.join("trap")).unwrap(), "trap\n", "{ended:?}");
+    let terminal = "character special file 88\n";
+    assert!(ended.stdout == terminal || ended.code != 0 && ended.stdout.is_empty(), "{ended:?}");
+}
+
+#[test]
+fn cve_2025_52565_a_terminal_whose_directory_is_exchanged_is_the_console_or_there_is_none() {
+    if common::cannot_run() {
+        return;
+    }
+    let dev = dev_with_a_trap();
+    let (bundle, brig) = (with_a_terminal_in(&dev), Brig::new());
+    race_by(
+        exchanging(&dev),
+        || run_in_a_terminal(&brig, &bundle),
+        |ended| is_the_terminal_or_none(ended, &dev),
+    );
+}
+
+/// Holds a lease on the console, so that who opens it waits for him (fcntl(2)); exchanges the directories then, lets go, and
+/// exchanges them back a little later: what is bound on the console comes from his, and what is opened after that is the terminal.
+const HOLD_BACK: &str = r#"
+    $SIG{IO} = "IGNORE"; $| = 1;
+    open(my $console, "+>", "DEV/console") or die; fcntl($console, 1024, 1) or die; print "ready\n";
+    for (1 .. 3000) { last if fcntl($console, 1025, 0) != 1; select(undef, undef, undef, 0.001); }
+    exit if fcntl($console, 1025, 0) == 1;
+    my $pts = "DEV/pts"; my $other = "DEV/other"; my $until = rand 80;
+    sub exchange { syscall(RENAMEAT2, -100, $pts, -100, $other, 2) == 0 or die }
+    exchange; fcntl($console, 1024, 2); for (1 .. $until * 20) { } exchange; print "let go\n";
+"#;
+
+/// renameat2(2).
+const RENAMEAT2: &str = if cfg!(target_arch = "x86_64") { "316" } else { "276" };
+
+#[test]
+fn cve_2025_52565_who_holds_the_console_back_while_he_exchanges_the_terminals_directory_gains_nothing() {
+    if common::cannot_run() || lacks_perl() {
+        return;
+    }
+    let dev = dev_with_a_trap();
+    let (bundle, brig) = (with_a_terminal_in(&dev), Brig::new());
+    let script = HOLD_BACK.replace("DEV", dev.path().to_str().unwrap()).replace("RENAMEAT2", RENAMEAT2);
+    let mut let_go = 0;
+    for _ in 0..many(40) {
+        let _gone = fs::remove_file(dev.join("console"));
+        let mut attacker = Command::new("perl");
+        let mut attacker = attacker.args(["-e", &script]).stdout(Stdio::piped()).spawn().unwrap();
+        let mut said = BufReader::new(attacker.stdout.take().unwrap()).lines();
+        assert_eq!(said.next().unwrap().unwrap(), "ready");
+        let ended = run_in_a_terminal(&brig, &bundle);
+        let_go += said.filter(|line| line.as_ref().is_ok_and(|line| line == "let go")).count();
+        attacker.wait().unwrap();
+        is_the_terminal_or_none(&ended, &dev);
+    }
+    assert!(let_go > 0, "nobody opened the console");
 }
 
 #[test]
@@ -248,7 +304,8 @@ fn cve_2025_52565_a_bind_of_the_terminal_by_its_path_does_follow_the_link() {
     if common::cannot_run() {
         return;
     }
-    let (dev, attacker) = dev_with_a_trap();
+    let dev = dev_with_a_trap();
+    let attacker = exchanging(&dev);
     // The terminal is there, and its name is looked up after that.
     let script = format!(
         "cd {}; mkdir steady; touch console; mount -t devpts -o newinstance,ptmxmode=666 devpts steady

@@ -219,7 +219,6 @@ fn a_device_is_given_back_whatever_answer_of_the_kernel_gets_lost() {
         return;
     }
     let bundle = with_devices(Bundle::with_args(&["true"]), &json!({ "va": { "name": "eth0" } }));
-    let mut failed = 0;
     for answer in 1..100 {
         let host = Host::new();
         host.pair("va", "vb");
@@ -231,10 +230,9 @@ fn a_device_is_given_back_whatever_answer_of_the_kernel_gets_lost() {
         strace.arg(run.get_program()).args(run.get_args());
         let ended = host.brig.finish(host.command(&strace));
         if ended.code == 0 {
-            assert!(failed > 3, "only {failed} answers were lost");
+            assert!(answer > 4, "only {answer} answers come");
             return;
         }
-        failed += 1;
         assert_eq!(host.interfaces(), ["va", "vb"], "{lost}: {ended:?}");
         let shown = host.does("ip address show dev va");
         for wanted in [",UP,", "mtu 1400", " 10.9.8.7/24 "] {
