@@ -44,7 +44,7 @@ const CLONE_FLAGS: u64 = 0x9000;
 const PDEATHSIG: u64 = 1;
 
 /// Of every process: less capabilities, the clone and its news, and then what comes before a filter that is loaded later.
-pub const ALWAYS: [Call; 12] = [
+pub const ALWAYS: [Call; 13] = [
     any("capget"),
     any("capset"),
     first("clone", CLONE_FLAGS),
@@ -56,6 +56,7 @@ pub const ALWAYS: [Call; 12] = [
     any("close"),
     any("setsid"),
     // A timeline's.
+    any("pread64"),
     any("clock_gettime"),
     any("getrusage"),
 ];
