@@ -16,7 +16,7 @@ fn a_container_starts_where_memfds_may_not_be_executed() {
     if cannot_turn() {
         return;
     }
-    starts_without_memfds(&Bundle::with_args(&["echo", "up"]));
+    starts_without_memfds("0022", &Bundle::with_args(&["echo", "up"]));
 }
 
 #[test]
@@ -24,7 +24,15 @@ fn a_user_namespace_starts_where_memfds_may_not_be_executed() {
     if cannot_turn() {
         return;
     }
-    starts_without_memfds(&Bundle::with_args(&["echo", "up"]).in_user_namespace());
+    starts_without_memfds("0022", &Bundle::with_args(&["echo", "up"]).in_user_namespace());
+}
+
+#[test]
+fn a_user_namespace_starts_without_memfds_whatever_the_callers_umask() {
+    if cannot_turn() {
+        return;
+    }
+    starts_without_memfds("0777", &Bundle::with_args(&["echo", "up"]).in_user_namespace());
 }
 
 fn cannot_turn() -> bool {
@@ -39,12 +47,12 @@ fn cannot_turn() -> bool {
 }
 
 #[track_caller]
-fn starts_without_memfds(bundle: &Bundle) {
+fn starts_without_memfds(umask: &str, bundle: &Bundle) {
     let brig = Brig::new();
     let bundle_path = bundle.path().to_string_lossy().into_owned();
     let run = brig.command(&["run", "--bundle", &bundle_path, &common::unique("noexec")]);
     // The switch belongs to the PID namespace: it is turned in one of our own.
-    let script = format!("echo 2 >{SWITCH} && exec \"$@\"");
+    let script = format!("echo 2 >{SWITCH} && umask {umask} && exec \"$@\"");
     let mut within = Command::new("unshare");
     within.args(["--pid", "--fork", "--mount-proc", "sh", "-c", &script, "sh"]);
     within.arg(run.get_program()).args(run.get_args());

@@ -76,7 +76,11 @@ fn readonly_tmpfs() -> Result<OwnedFd, Errno> {
     let attributes = MountAttrFlags::MOUNT_ATTR_NOSUID | MountAttrFlags::MOUNT_ATTR_NODEV;
     let mount = fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, attributes)?;
     let create = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-    write_all(&fs::openat(&mount, NAME, create, ANYBODY)?)?;
+    let file = fs::openat(&mount, NAME, create, ANYBODY)?;
+    // The caller's umask may have taken something away.
+    fs::fchmod(&file, ANYBODY)?;
+    write_all(&file)?;
+    drop(file);
     let attr = MountAttr { set: mount_setattr::RDONLY, ..MountAttr::default() };
     mount_setattr::mount_setattr(&mount, Reach::One, &attr)?;
     fs::openat(&mount, NAME, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())
