@@ -83,7 +83,8 @@ fn a_run_is_told_phase_by_phase_without_a_gap() {
     let gaps = trace.whole(&brig).took() - sum;
     assert!(gaps * 20 < trace.whole(&brig).took(), "{gaps} ns are nobody's: {phases:?}");
     let ran = phases.iter().find(|phase| phase.name == "the program runs").unwrap();
-    assert!(ran.took() > 90_000_000 && ran.category == "wait", "{ran:?}");
+    // How long is not told: who comes late begins to wait late.
+    assert_eq!(ran.category, "wait", "{ran:?}");
 
     let inside = trace.phases(&init);
     assert_in_order(
