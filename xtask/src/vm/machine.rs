@@ -60,9 +60,11 @@ const POLL: Duration = Duration::from_millis(50);
 const SILENCE: Duration = Duration::from_secs(60);
 /// Its processors are threads of this machine: more help nobody.
 const MOST_PROCESSORS: usize = 4;
-/// Expedited grace periods make everything that removes a namespace or a cgroup bearable in emulation.
+/// Expedited grace periods make everything that removes a namespace or a cgroup bearable in emulation. A session of a user takes
+/// longer to come up there than systemd gives it elsewhere.
 const KERNEL: &str = "root=/dev/nvme0n1 rw console=ttyS0 panic=-1 mitigations=off rcupdate.rcu_expedited=1 \
-                      audit=0 no_timer_check quiet systemd.show_status=false";
+                      audit=0 no_timer_check quiet systemd.show_status=false \
+                      systemd.default_timeout_start_sec=900";
 
 impl Run<'_> {
     /// Starts the machine, passes on what the command writes, and waits for the end.
@@ -200,7 +202,7 @@ mkfifo /run/said
 cat </run/said >"$said" &
 cat=$!
 echo began >"$status"
-(cd @folder@ && exec @command@) >/run/said 2>&1 </dev/null
+(cd @folder@ && exec @command@) >/run/said 2>&1 </dev/null 8>&- 9>&-
 code=$?
 timeout 10 tail --pid="$cat" -f /dev/null
 tar -cf "$out" -C /brig/out .

@@ -44,7 +44,7 @@ const LOADER: &str = "ld-linux-x86-64.so.2";
 const LIBRARY: &str = "libc.so.6";
 
 /// What the kernel is told. The rest is about drives and lines.
-const KERNEL: [&str; 17] = [
+const KERNEL: [&str; 18] = [
     "mem=4G",
     "seccomp=auto",
     "ubd0=root.cow,root.img",
@@ -62,6 +62,7 @@ const KERNEL: [&str; 17] = [
     "audit=0",
     "quiet",
     "systemd.show_status=false",
+    "systemd.default_timeout_start_sec=900",
 ];
 /// Of the security modules that it has, the one that the machine in qemu has.
 const SECURITY: &str = "security=apparmor";
