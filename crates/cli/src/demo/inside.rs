@@ -9,6 +9,7 @@ use std::{
 };
 
 use brig_runtime::{
+    Error,
     create::Created,
     foreground::{self, Signals},
 };
@@ -107,8 +108,8 @@ fn run(program: &OsString, args: &[OsString]) -> Result<Exit, Failure> {
     // Not before: the child would inherit that they are blocked.
     let signals = Signals::block()?;
     let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw).unwrap_or(Pid::INIT);
-    let pidfd: OwnedFd = pidfd_open(pid, PidfdFlags::empty())
-        .map_err(|errno| Failure::new(format!("pidfd_open: {}", io::Error::from(errno))))?;
+    let pidfd: OwnedFd =
+        pidfd_open(pid, PidfdFlags::empty()).map_err(|errno| Error::os("pidfd_open", errno))?;
     let created = Created { pid, pidfd, terminal: None, notify: None };
     Ok(Exit::Process(foreground::attend(&created, &signals, None)?))
 }

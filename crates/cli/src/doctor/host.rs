@@ -90,7 +90,8 @@ pub(super) fn memfd() -> Outcome {
 pub(super) fn pidfd() -> Outcome {
     let sent =
         pidfd_open(getpid(), PidfdFlags::empty()).and_then(|pidfd| pidfd_send_signal(&pidfd, Signal::CONT));
-    sent.map(|()| String::new()).map_err(|errno| errno.to_string())
+    sent.map(|()| String::new())
+        .map_err(|errno| brig_runtime::Error::os("a signal to itself", errno).to_string())
 }
 
 /// What CRIU itself says of this kernel.
