@@ -187,8 +187,8 @@ fn a_creation_that_fails_takes_no_class_from_those_who_share_it_by_then() {
         config["hooks"] = json!({ "createRuntime": [{ "path": "/bin/sh", "args": ["sh", "-c", script] }] });
     });
     let id = unique("rdt");
-    bench.create(&id).unwrap_err();
-    assert_eq!(bench.classes(), ["gold"]);
+    let failed = bench.create(&id).unwrap_err();
+    assert_eq!(bench.classes(), ["gold"], "{failed:?}");
     bench.brig.assert_nothing_of(&id);
 }
 

@@ -321,7 +321,7 @@ fn a_brig_that_is_killed_at_any_message_to_the_kernel_leaves_no_device_after_del
     let (host, joined) = (Host::new(), Host::new());
     let path = joined.namespace.path("net");
     let bundle = sleeper(&on_bridge(1, 2)).edit(|config| set_namespace(config, "network", Some(&path)));
-    let mut left_behind = 0;
+    let (mut left_behind, mut said) = (0, String::new());
     for count in 1..100 {
         let id = unique("c");
         let ended = killed_at(&host, &bundle, &id, count);
@@ -333,8 +333,9 @@ fn a_brig_that_is_killed_at_any_message_to_the_kernel_leaves_no_device_after_del
             assert!(count > 10 && left_behind > 10, "{count} messages, {left_behind} devices left behind");
             return;
         }
+        said = ended.stderr;
     }
-    panic!("no end of messages");
+    panic!("no end of messages: {said}");
 }
 
 #[test]
