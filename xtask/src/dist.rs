@@ -48,7 +48,7 @@ pub(crate) fn run(root: &Path) -> Result<(), String> {
 
     let archive = pack(&target, &name, &epoch)?;
     let size = |path: &Path| fs::metadata(path).map_or(0, |metadata| metadata.len());
-    println!("{}: {} bytes; brig in it, static: {}", archive.display(), size(&archive), size(&built));
+    println!("{}: {} bytes; brig in it, static: {} bytes", archive.display(), size(&archive), size(&built));
     succeed(Command::new("sha256sum").arg(&archive))
 }
 

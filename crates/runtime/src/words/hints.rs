@@ -153,10 +153,12 @@ impl Walker {
 
     /// The first of owner, group and others that he is decides (path_resolution(7)); ACLs are not looked at.
     fn may_pass(&self, owner: u32, group: u32, mode: u32) -> bool {
-        let needed = match () {
-            () if owner == self.uid => 0o100,
-            () if self.groups.contains(&group) => 0o010,
-            () => 0o001,
+        let needed = if owner == self.uid {
+            0o100
+        } else if self.groups.contains(&group) {
+            0o010
+        } else {
+            0o001
         };
         self.uid == 0 || mode & needed != 0
     }
