@@ -4,32 +4,47 @@ use std::{
     fs,
     io::{self, PipeReader, PipeWriter, Read as _},
     process::{Child, Command},
-    sync::mpsc,
+    sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, mpsc},
     thread,
 };
 
 use super::shared::{DEADLINE, eventually};
 
 /// The mounts of the caller's mount namespace at one moment. Meaningful where nobody else mounts: in a mount namespace of the
-/// tests' own, as `cargo xtask test` makes it.
+/// tests' own, as `cargo xtask test` makes it, and while no test of the same file has [`HostMounts::change`].
 #[derive(Debug)]
-pub(crate) struct HostMounts(Vec<String>);
+pub(crate) struct HostMounts {
+    lines: Vec<String>,
+    _nobody_mounts: RwLockReadGuard<'static, ()>,
+}
+
+static MOUNTS: RwLock<()> = RwLock::new(());
 
 impl HostMounts {
     /// Now.
     pub(crate) fn now() -> Self {
+        let nobody_mounts = MOUNTS.read().unwrap_or_else(PoisonError::into_inner);
+        Self { lines: Self::lines(), _nobody_mounts: nobody_mounts }
+    }
+
+    /// For a test that mounts and unmounts: as long as it has this, no other looks.
+    pub(crate) fn change() -> RwLockWriteGuard<'static, ()> {
+        MOUNTS.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lines() -> Vec<String> {
         let text = fs::read_to_string("/proc/self/mountinfo").unwrap();
         let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
         lines.sort_unstable();
-        Self(lines)
+        lines
     }
 
     /// Asserts that they are the same as then.
     #[track_caller]
     pub(crate) fn assert_unchanged(&self) {
-        let now = Self::now().0;
-        let new: Vec<_> = now.iter().filter(|line| !self.0.contains(line)).collect();
-        let gone: Vec<_> = self.0.iter().filter(|line| !now.contains(line)).collect();
+        let now = Self::lines();
+        let new: Vec<_> = now.iter().filter(|line| !self.lines.contains(line)).collect();
+        let gone: Vec<_> = self.lines.iter().filter(|line| !now.contains(line)).collect();
         assert!(new.is_empty() && gone.is_empty(), "mounts of the host: new {new:#?}, gone {gone:#?}");
     }
 }

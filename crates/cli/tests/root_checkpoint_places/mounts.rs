@@ -62,6 +62,7 @@ fn what_came_along_with_a_mount_is_the_host_s_again_and_what_the_container_mount
     fs::create_dir_all(source.join("own")).unwrap();
     fs::create_dir_all(&within).unwrap();
     fs::create_dir_all(&disk).unwrap();
+    let change = HostMounts::change();
     mount("tmpfs", &within, "tmpfs", MountFlags::empty(), None).unwrap();
     fs::create_dir_all(within.join("a disk")).unwrap();
     mount_bind(&disk, within.join("a disk")).unwrap();
@@ -79,6 +80,7 @@ fn what_came_along_with_a_mount_is_the_host_s_again_and_what_the_container_mount
     brig.run(&["delete", "--force", &id]).ok();
     unmount(within.join("a disk"), UnmountFlags::empty()).unwrap();
     unmount(&within, UnmountFlags::empty()).unwrap();
+    drop(change);
 }
 
 #[test]
