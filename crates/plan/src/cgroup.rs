@@ -108,6 +108,9 @@ fn warn(
     for field in limits::without_effect(resources, version) {
         warnings.push(format!("linux.resources.{field}: has no effect on cgroup v2"));
     }
+    if let Some(words) = limits::weight_that_is_left_out(resources) {
+        warnings.push(format!("linux.resources: {words}"));
+    }
 }
 
 /// When device rules come into force. They would keep `brig-init` from mounting a block device that they do not allow, as

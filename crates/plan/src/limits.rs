@@ -111,6 +111,12 @@ pub fn without_effect(resources: &Resources<'_>, version: Version) -> Vec<&'stat
     }
 }
 
+/// What is to be said where a weight is asked for together with idleness.
+pub fn weight_that_is_left_out(resources: &Resources<'_>) -> Option<&'static str> {
+    let both = resources.is_idle() && resources.has_weight();
+    both.then_some("unable to apply both cpu.shares (cpu.weight) and cpu.idle: an idle group has no weight")
+}
+
 /// The part of `memory.swap` that is swap: `None` where nothing is to be written, -1 for no limit.
 fn swap_alone(memory: &Memory) -> Result<Option<i64>, &'static str> {
     match (memory.limit, memory.swap) {

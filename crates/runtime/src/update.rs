@@ -186,6 +186,9 @@ fn warn(asked: &Resources<'_>, version: Version) {
     for field in plan::without_effect(asked, version) {
         log::warn!("{field}: has no effect on cgroup v2");
     }
+    if let Some(words) = plan::weight_that_is_left_out(asked) {
+        log::warn!("{words}");
+    }
 }
 
 fn could_not_restore(error: &impl Display) {

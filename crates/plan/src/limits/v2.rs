@@ -15,6 +15,14 @@ pub(super) fn writes(resources: &Resources<'_>) -> Vec<Write> {
     huge_pages(&resources.huge_pages, &mut writes);
     writes.extend(resources.rdma.iter().map(super::rdma));
     unified(&resources.unified, &mut writes);
+    // A group that is idle has no weight: the kernel would refuse one, and forgets the one that it had.
+    if resources.is_idle() {
+        writes.retain(|write| write.file != "cpu.weight");
+    }
+    // Until it is woken it takes none either.
+    if writes.iter().any(|write| write.file == "cpu.idle") {
+        writes.sort_by_key(|write| write.file == "cpu.weight");
+    }
     writes
 }
 
@@ -83,8 +91,7 @@ fn throttle(rate: &OfDevice, name: &str, field: &'static str) -> Write {
 
 fn cpu(cpu: &Cpu<'_>, writes: &mut Vec<Write>) {
     writes.extend(cpu.idle.map(|idle| plain("cpu", "cpu.idle", idle, "cpu.idle")));
-    // A group that is idle has no weight: the kernel would refuse one, and forgets the one that it had.
-    if let Some(shares) = cpu.shares.filter(|_| cpu.idle != Some(1)) {
+    if let Some(shares) = cpu.shares {
         writes.push(plain("cpu", "cpu.weight", weight(shares), "cpu.shares"));
     }
     if let Some(burst) = cpu.burst {

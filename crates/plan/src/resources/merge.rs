@@ -12,7 +12,7 @@ impl<'r> Resources<'r> {
     pub fn merged(&self, change: &Resources<'r>, version: Version) -> Resources<'r> {
         Resources {
             memory: memory(&self.memory, &change.memory, version),
-            cpu: cpu(&self.cpu, &change.cpu),
+            cpu: cpu(&self.cpu, change),
             pids: change.pids.or(self.pids),
             block_io: block_io(&self.block_io, &change.block_io),
             huge_pages: with(&self.huge_pages, &change.huge_pages, same_size),
@@ -21,8 +21,27 @@ impl<'r> Resources<'r> {
                 priorities: with(&self.network.priorities, &change.network.priorities, same_interface),
             },
             rdma: rdma(&self.rdma, &change.rdma),
-            unified: with(&self.unified, &change.unified, same_file),
+            unified: unified(&self.unified, change),
         }
+    }
+
+    /// Whether the group is to be idle: `unified` has the last word.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.unified_value(IDLE).map_or(self.cpu.idle == Some(1), |value| value.trim() == "1")
+    }
+
+    /// Whether a weight is asked for, in shares or as it is.
+    pub(crate) fn has_weight(&self) -> bool {
+        self.cpu.shares.is_some() || self.unified_value(WEIGHT).is_some()
+    }
+
+    /// Whoever gives a weight to a group and says nothing of idleness means that it is to have it: runc, with systemd.
+    fn wakes(&self) -> bool {
+        self.has_weight() && self.cpu.idle.is_none() && self.unified_value(IDLE).is_none()
+    }
+
+    fn unified_value(&self, file: &str) -> Option<&str> {
+        self.unified.iter().find(|line| line.file == file).map(|line| &*line.value)
     }
 
     /// The part of it that `change` touches: what it mentions, and what shares a file with that, or an order.
@@ -31,7 +50,7 @@ impl<'r> Resources<'r> {
         let time = cpu.quota.is_some() || cpu.period.is_some();
         let realtime = cpu.realtime_runtime.is_some() || cpu.realtime_period.is_some();
         // The kernel forgets the weight of a group that becomes idle.
-        let weight = cpu.shares.is_some() || cpu.idle.is_some();
+        let weight = change.has_weight() || cpu.idle.is_some();
         Resources {
             memory: Memory {
                 // Swap is counted from the limit on.
@@ -48,6 +67,13 @@ impl<'r> Resources<'r> {
                 idle: self.cpu.idle.filter(|_| weight),
                 ..cpu.clone()
             },
+            unified: self
+                .unified
+                .iter()
+                .filter(|line| change.wakes() && line.file == IDLE)
+                .chain(&change.unified)
+                .cloned()
+                .collect(),
             ..change.clone()
         }
     }
@@ -76,7 +102,9 @@ fn swap(old: &Memory, limit: Option<i64>, version: Version) -> Option<i64> {
     }
 }
 
-fn cpu<'r>(old: &Cpu<'r>, change: &Cpu<'r>) -> Cpu<'r> {
+fn cpu<'r>(old: &Cpu<'r>, change: &Resources<'r>) -> Cpu<'r> {
+    let idle = if change.wakes() { old.idle.map(|_| 0) } else { old.idle };
+    let change = &change.cpu;
     Cpu {
         shares: change.shares.or(old.shares),
         quota: change.quota.or(old.quota),
@@ -86,7 +114,7 @@ fn cpu<'r>(old: &Cpu<'r>, change: &Cpu<'r>) -> Cpu<'r> {
         realtime_period: change.realtime_period.or(old.realtime_period),
         cpus: change.cpus.clone().or_else(|| old.cpus.clone()),
         mems: change.mems.clone().or_else(|| old.mems.clone()),
-        idle: change.idle.or(old.idle),
+        idle: change.idle.or(idle),
     }
 }
 
@@ -132,6 +160,17 @@ fn with<T: Clone>(old: &[T], change: &[T], same: impl Fn(&T, &T) -> bool) -> Vec
     }
     list
 }
+
+fn unified<'r>(old: &[Unified<'r>], change: &Resources<'r>) -> Vec<Unified<'r>> {
+    let mut lines = with(old, &change.unified, same_file);
+    if change.wakes() {
+        lines.iter_mut().filter(|line| line.file == IDLE).for_each(|line| line.value = "0".into());
+    }
+    lines
+}
+
+const IDLE: &str = "cpu.idle";
+const WEIGHT: &str = "cpu.weight";
 
 fn same_size(one: &HugePages<'_>, other: &HugePages<'_>) -> bool {
     one.page_size == other.page_size
@@ -200,11 +239,26 @@ mod tests {
     #[test]
     fn a_group_that_is_no_longer_idle_gets_its_weight_again() {
         let old = r#"{"cpu":{"shares":1024,"idle":1}}"#;
-        let shares = r#"{"cpu":{"shares":512,"idle":1}}"#;
-        changes(Version::V2, old, r#"{"cpu":{"shares":512}}"#, shares, &["cpu.idle = 1"]);
         let awake = r#"{"cpu":{"shares":1024,"idle":0}}"#;
         let lines = ["cpu.idle = 0", "cpu.weight = 100"];
         changes(Version::V2, old, r#"{"cpu":{"idle":0}}"#, awake, &lines);
+    }
+
+    #[test]
+    fn who_gives_a_weight_alone_to_an_idle_group_wakes_it() {
+        let awake = r#"{"cpu":{"shares":1024,"idle":0}}"#;
+        let lines = ["cpu.idle = 0", "cpu.weight = 100"];
+        changes(Version::V2, r#"{"cpu":{"idle":1}}"#, r#"{"cpu":{"shares":1024}}"#, awake, &lines);
+        let both = r#"{"cpu":{"shares":1024,"idle":1}}"#;
+        changes(Version::V2, awake, both, both, &["cpu.idle = 1"]);
+        let idle = r#"{"unified":{"cpu.idle":"1","cpu.weight":"8"}}"#;
+        changes(Version::V2, "{}", idle, idle, &["cpu.idle = 1"]);
+        let weight = r#"{"unified":{"cpu.weight":"9"}}"#;
+        let awake = r#"{"unified":{"cpu.idle":"0","cpu.weight":"9"}}"#;
+        changes(Version::V2, idle, weight, awake, &["cpu.idle = 0", "cpu.weight = 9"]);
+        let shares = r#"{"cpu":{"shares":1024},"unified":{"cpu.idle":"0"}}"#;
+        let idle = r#"{"unified":{"cpu.idle":"1"}}"#;
+        changes(Version::V2, idle, r#"{"cpu":{"shares":1024}}"#, shares, &lines);
     }
 
     #[test]
