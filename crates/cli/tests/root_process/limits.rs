@@ -1,6 +1,6 @@
 //! How the process is limited and scheduled.
 
-use std::fs;
+use std::{fs, process::Command};
 
 use super::{fails, process, says, status};
 use crate::common::cgroup::lacks;
@@ -134,6 +134,30 @@ fn the_io_priority_is_set() {
     );
     let wanted = json!({ "class": "IOPRIO_CLASS_IDLE", "priority": 0 });
     assert_eq!(says("busybox ionice -p $$", process(|process| process["ioPriority"] = wanted)), "idle\n");
+}
+
+#[test]
+fn the_io_priority_of_an_exec_is_its_own_and_not_its_callers() {
+    if common::cannot_run() {
+        return;
+    }
+    let wanted = json!({ "class": "IOPRIO_CLASS_BE", "priority": 6 });
+    let bundle = || Bundle::sleeper().edit(process(|process| process["ioPriority"] = wanted.clone()));
+    for bundle in [bundle(), bundle().in_user_namespace()] {
+        let brig = Brig::new();
+        let id = brig.start(&bundle);
+        let exec = brig.command(&["exec", &id, "busybox", "ionice"]);
+        // Both are in one process group, as in a shell without job control.
+        let mut caller = Command::new("sh");
+        caller.args([
+            "-c",
+            "before=$(busybox ionice -p $$); \"$@\"; [ \"$(busybox ionice -p $$)\" = \"$before\" ]",
+            "sh",
+        ]);
+        caller.arg(exec.get_program()).args(exec.get_args());
+        let ended = brig.finish(caller);
+        assert_eq!((ended.code, ended.stdout.as_str()), (0, "best-effort: prio 6\n"), "{ended:?}");
+    }
 }
 
 #[test]
