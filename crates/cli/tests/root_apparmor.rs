@@ -42,13 +42,18 @@ fn a_profile_confines_the_container_and_what_exec_starts_in_it() {
     assert_eq!(fs::read(bundle.rootfs().join("secret")).unwrap(), b"");
 }
 
+/// True, having said why, where no profile is looked for.
+fn lacks_apparmor() -> bool {
+    let lacks = !is_enabled();
+    if lacks {
+        println!("SKIPPED: needs AppArmor");
+    }
+    lacks || common::cannot_run()
+}
+
 #[test]
 fn exec_with_a_profile_that_is_not_loaded_says_so_and_starts_nothing() {
-    if common::cannot_run() {
-        return;
-    }
-    if !is_enabled() {
-        println!("SKIPPED: needs AppArmor");
+    if lacks_apparmor() {
         return;
     }
     let brig = Brig::new();
@@ -65,11 +70,7 @@ fn exec_with_a_profile_that_is_not_loaded_says_so_and_starts_nothing() {
 /// The page is written where there is none, and kept there: nobody would notice that this row is wrong.
 #[test]
 fn the_page_has_what_is_printed_of_a_profile_that_is_not_loaded() {
-    if common::cannot_run() {
-        return;
-    }
-    if !is_enabled() {
-        println!("SKIPPED: needs AppArmor");
+    if lacks_apparmor() {
         return;
     }
     let brig = Brig::new();

@@ -41,15 +41,20 @@ fn namespaces_that_were_joined_are_joined_again() {
     }
 }
 
+/// A counter that has joined this network namespace.
+fn counter_in_network(brig: &Brig, path: &str) -> (Bundle, String) {
+    let bundle = Bundle::script(COUNTER).edit(|config| set_namespace(config, "network", Some(path)));
+    let id = brig.start_apart(&bundle);
+    (bundle, id)
+}
+
 #[test]
 fn a_network_namespace_that_was_joined_is_joined_again() {
     if cannot_run() {
         return;
     }
     let (joined, brig) = (Stranger::new(&["--net"], "net"), Brig::new());
-    let path = joined.path("net");
-    let bundle = Bundle::script(COUNTER).edit(|config| set_namespace(config, "network", Some(&path)));
-    let id = brig.start_apart(&bundle);
+    let (bundle, id) = counter_in_network(&brig, &joined.path("net"));
     for _ in 0..2 {
         there_and_back(&brig, &bundle, &id, [&[], &[]]);
         assert_eq!(namespace_of(&brig.state(&id)["pid"], "net"), namespace_of(joined.pid(), "net"));
@@ -63,8 +68,7 @@ fn a_network_namespace_that_is_gone_is_named() {
     }
     let (joined, brig) = (Stranger::new(&["--net"], "net"), Brig::new());
     let path = joined.path("net");
-    let bundle = Bundle::script(COUNTER).edit(|config| set_namespace(config, "network", Some(&path)));
-    let id = brig.start_apart(&bundle);
+    let (bundle, id) = counter_in_network(&brig, &path);
     count(&bundle);
     brig.checkpoint(&id, "images", &[]).ok();
     drop(joined);
