@@ -26,9 +26,9 @@
 //!
 //! A case runs under `set -eu` and has to succeed with runc; what may fail is called with `status`. `# alike:` is an
 //! expression of `sed -E` for what differs from run to run. `# machine` marks a case that `--marked` keeps: a list that
-//! is short enough for an emulated machine. `# varies: REASON` gives it up to three turns, where the engine itself leaves
-//! something to chance that cannot be waited for; before the first case it is said of all in the file. `skip REASON`
-//! where it cannot run. What was skipped, failed with runc, or was alike at a later turn only, is said once more before
+//! is short enough for an emulated machine. What is different has a second turn; `# varies: REASON` gives it a third,
+//! where the engine itself leaves something to chance that cannot be waited for; before the first case it is said of all
+//! in the file. `skip REASON` where it cannot run. What was skipped, failed with runc, or was alike at a later turn only, is said once more before
 //! the sum.
 
 pub(crate) mod bench;

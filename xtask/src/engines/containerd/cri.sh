@@ -27,7 +27,9 @@ message StopPodSandboxResponse {}
 message RemovePodSandboxRequest { string pod_sandbox_id = 1; }
 message RemovePodSandboxResponse {}
 message PodSandboxStatusRequest { string pod_sandbox_id = 1; }
-message PodSandboxStatus { PodSandboxState state = 3; string runtime_handler = 9; }
+message PodSandboxStatus {
+  string id = 1; PodSandboxMetadata metadata = 2; PodSandboxState state = 3; string runtime_handler = 9;
+}
 message PodSandboxStatusResponse { PodSandboxStatus status = 1; }
 message ContainerMetadata { string name = 1; uint32 attempt = 2; }
 message ImageSpec { string image = 1; }
@@ -52,7 +54,10 @@ message StopContainerResponse {}
 message RemoveContainerRequest { string container_id = 1; }
 message RemoveContainerResponse {}
 message ContainerStatusRequest { string container_id = 1; }
-message ContainerStatus { ContainerState state = 3; int32 exit_code = 7; string reason = 10; }
+message ContainerStatus {
+  string id = 1; ContainerMetadata metadata = 2; ContainerState state = 3; int32 exit_code = 7;
+  string image_ref = 9; string reason = 10; string message = 11; string log_path = 15;
+}
 message ContainerStatusResponse { ContainerStatus status = 1; }
 message UpdateContainerResourcesRequest { string container_id = 1; LinuxContainerResources linux = 2; }
 message UpdateContainerResourcesResponse {}
@@ -61,7 +66,8 @@ message ExecSyncResponse { bytes stdout = 1; bytes stderr = 2; int32 exit_code =
 message ContainerStatsRequest { string container_id = 1; }
 message CpuUsage { int64 timestamp = 1; UInt64Value usage_core_nano_seconds = 2; }
 message MemoryUsage { int64 timestamp = 1; UInt64Value working_set_bytes = 2; }
-message ContainerStats { CpuUsage cpu = 2; MemoryUsage memory = 3; }
+message ContainerAttributes { string id = 1; ContainerMetadata metadata = 2; }
+message ContainerStats { ContainerAttributes attributes = 1; CpuUsage cpu = 2; MemoryUsage memory = 3; }
 message ContainerStatsResponse { ContainerStats stats = 1; }
 END
 }
@@ -71,6 +77,14 @@ byte() {
     for number in "$@"; do
         printf "\\$(printf %03o "$number")"
     done
+}
+
+# named: an answer without its fields that cri_words does not name: protoc guesses what they hold, now and then that an
+# identifier is a message.
+named() {
+    awk 'end { if ($0 == end) end = ""; next }
+         /^ *[0-9]+ [{]$/ { end = $0; sub(/[0-9].*/, "}", end); next }
+         !/^ *[0-9]+: /'
 }
 
 # call METHOD MESSAGE: prints the answer as text; or what went wrong, and fails.
@@ -86,7 +100,7 @@ call() {
         sed -nE 's/^grpc-message: //Ip' headers | tr -d '\r'
         return 1
     fi
-    tail -c +6 answer | protoc --decode="runtime.v1.$1Response" cri.proto | sed -E 's/: [0-9]{19}$/: <time>/'
+    tail -c +6 answer | protoc --decode="runtime.v1.$1Response" cri.proto | named | sed -E 's/: [0-9]{19}$/: <time>/'
 }
 
 POD="metadata { name: \"pod\" uid: \"1\" namespace: \"default\" } log_directory: \"$ENGINES/logs\"
