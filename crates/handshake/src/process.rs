@@ -175,3 +175,13 @@ wire_struct! {
         pub label: Option<Text<'a>>,
     }
 }
+
+wire_enum! {
+    /// Whose keyring of this name is joined: a user namespace has keyrings of its own.
+    pub enum KeyringOf {
+        /// The namespace's in which `brig-init` starts, before there is a filter that denies keyctl(2).
+        Starting = 1,
+        /// The joined user namespace's.
+        Joined = 2,
+    }
+}

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use crate::hooks::InitHooks;
 use crate::namespaces::Entry;
-use crate::process::{Keyring, Process};
+use crate::process::{Keyring, KeyringOf, Process};
 use crate::rootfs::Rootfs;
 use crate::wire::Text;
 use crate::{wire_enum, wire_struct};
@@ -75,6 +75,8 @@ wire_struct! {
         pub kept: Option<u64>,
         /// The session keyring to join.
         pub keyring: Option<Keyring<'a>>,
+        /// Whose it is.
+        pub keyring_of: KeyringOf,
         /// The user's process.
         pub process: Process<'a>,
     }

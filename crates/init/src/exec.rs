@@ -3,7 +3,7 @@
 use alloc::vec::IntoIter;
 
 use brig_handshake::Step;
-use brig_handshake::process::SeccompLoad;
+use brig_handshake::process::{KeyringOf, SeccompLoad};
 use brig_handshake::task::ExecTask;
 use rustix::fd::OwnedFd;
 use rustix::fs::{self, CWD, Mode, OFlags};
@@ -28,12 +28,7 @@ pub(crate) fn become_another(
     if process.apparmor_profile.is_some() || process.selinux_label.is_some() {
         identity::set_labels(process, Some(&procfs::host().at(Step::Label)?))?;
     }
-    // Filters deny keyctl(2). A user namespace has keyrings of its own.
-    let (keyring, keyring_inside) = match task.entry.become_root {
-        false => (&task.keyring, &None),
-        true => (&None, &task.keyring),
-    };
-    keyring::join_any(keyring, parent)?;
+    keyring::join_of(KeyringOf::Starting, task, parent)?;
     scheduling::first_affinity(process)?;
     parent.begins(Step::JoinNamespaces)?;
     namespaces::join(&task.entry, &task.fds, &mut descriptors, parent)?;
@@ -45,7 +40,7 @@ pub(crate) fn become_another(
     identity::keep(task.kept)?;
     namespaces::enter(&task.entry, parent)?;
     process::setsid().at(Step::Arrive)?;
-    keyring::join_any(keyring_inside, parent)?;
+    keyring::join_of(KeyringOf::Joined, task, parent)?;
 
     let inside = pivot::joined();
     if let Some(wanted) = &process.terminal {

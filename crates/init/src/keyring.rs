@@ -1,7 +1,8 @@
 //! The session keyring (`_ses.<id>`): the caller's keys must not be readable inside.
 //! Runs in: init, all namespaces entered.
 
-use brig_handshake::process::Keyring;
+use brig_handshake::process::{Keyring, KeyringOf};
+use brig_handshake::task::ExecTask;
 use brig_handshake::{Fault, Step};
 use brig_sys::keyctl;
 use rustix::io::Errno;
@@ -10,9 +11,12 @@ use crate::fault::{At, Outcome};
 use crate::parent::Parent;
 use crate::procfs;
 
-/// Joins a keyring, if there is one to join.
-pub(crate) fn join_any(keyring: &Option<Keyring<'_>>, parent: &Parent) -> Outcome<()> {
-    keyring.as_ref().map_or(Ok(()), |wanted| join(wanted, parent))
+/// Joins the keyring of an exec if it is `here` that it is found.
+pub(crate) fn join_of(here: KeyringOf, task: &ExecTask<'_>, parent: &Parent) -> Outcome<()> {
+    match &task.keyring {
+        Some(wanted) if task.keyring_of == here => join(wanted, parent),
+        _ => Ok(()),
+    }
 }
 
 /// Joins the keyring, making it if there is none, and lets its owner change it.

@@ -8,7 +8,7 @@
 pub mod sight;
 
 use brig_handshake::namespaces::Entry;
-use brig_handshake::process::{Process, Seccomp, SeccompLoad};
+use brig_handshake::process::{KeyringOf, Process, Seccomp, SeccompLoad};
 use brig_handshake::task::{ExecTask, Fds};
 
 use crate::capabilities::{self, Reader};
@@ -115,6 +115,7 @@ pub fn exec<'a>(template: &ExecTemplate<'a>, request: &ExecRequest<'a>) -> Resul
         entry: entry(template),
         kept: if hides { kept(template, &process) } else { None },
         keyring: template.keyring.clone(),
+        keyring_of: keyring_of(template),
         process,
     };
     Ok(ExecPlan { task, limits, warnings })
@@ -141,6 +142,14 @@ const STEPS: [&str; 5] = ["CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_SETGID", "CAP_SE
 /// namespace nobody of the container's may, and without a PID namespace of the container's own it was in sight before.
 fn comes_into_sight(template: &ExecTemplate<'_>) -> bool {
     template.namespaces & (clone::NEWPID | clone::NEWUSER) == clone::NEWPID
+}
+
+/// The container's keyring was made in its user namespace, if it has one.
+fn keyring_of(template: &ExecTemplate<'_>) -> KeyringOf {
+    match template.namespaces & clone::NEWUSER {
+        0 => KeyringOf::Starting,
+        _ => KeyringOf::Joined,
+    }
 }
 
 /// The capabilities with which it does.

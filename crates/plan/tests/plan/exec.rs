@@ -1,6 +1,6 @@
 //! One more process in a running container.
 
-use brig_handshake::process::SeccompLoad;
+use brig_handshake::process::{KeyringOf, SeccompLoad};
 use brig_plan::exec::{Changes, ExecPlan, ExecRequest, Requested, exec};
 use brig_plan::load;
 use brig_plan::options::Stdio;
@@ -44,6 +44,21 @@ fn an_exec_process_joins_what_is_listed_and_clones_again_for_a_pid_namespace() {
     assert_eq!((entry.by_pidfd, entry.second, entry.become_root), (0x2_0000 | PID, Some(0), false));
     assert_eq!((plan.task.fds.namespaces, plan.task.fds.gate), (1, false));
     assert_eq!(plan.task.keyring.unwrap().permissions, 0);
+}
+
+#[test]
+fn the_keyring_of_a_container_with_a_user_namespace_is_joined_in_there() {
+    let of = |user: &str| {
+        let linux = format!(r#""linux":{{{user}}}"#);
+        let template = planned(&linux).exec;
+        changed(&template, Changes { args: vec!["ls"], ..Changes::default() }).unwrap().task.keyring_of
+    };
+    let maps = r#"[{"containerID":0,"hostID":1000,"size":10}]"#;
+    let user = format!(
+        r#""namespaces":[{{"type":"mount"}},{{"type":"user"}}],"uidMappings":{maps},"gidMappings":{maps}"#
+    );
+    assert_eq!(of(r#""namespaces":[{"type":"mount"}]"#), KeyringOf::Starting);
+    assert_eq!(of(&user), KeyringOf::Joined);
 }
 
 #[test]

@@ -14,6 +14,7 @@ use crate::error::{Error, Result};
 
 /// A kind of namespace (namespaces(7)).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Namespace {
     /// Process ids.
     Pid,

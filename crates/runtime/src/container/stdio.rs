@@ -14,6 +14,7 @@ use crate::error::{Error, Result};
 
 /// What a standard stream of a process is. Anything that owns a descriptor can be one: a pipe's end, a file, a socket, vsock too.
 #[derive(Debug, Default)]
+#[non_exhaustive]
 pub enum Stdio {
     /// `/dev/null`.
     #[default]
