@@ -181,10 +181,11 @@ pub(crate) fn remove(rdt: &IntelRdt<'_>, which: Remove, patience: &Patience) -> 
     Ok(())
 }
 
+/// One that was killed leaves its cgroup, which is waited for, before it has ended.
 fn is_used(tasks: &[u32]) -> Result<bool> {
     for &pid in tasks {
         if let Some(process) = Identity::of(pid)?
-            && process.is_alive()?
+            && !process.is_ending()?
         {
             return Ok(true);
         }
