@@ -66,7 +66,7 @@ fn brig(program: &str, words: impl Iterator<Item = OsString>) -> Exit {
 }
 
 fn fail(failure: Failure) -> Exit {
-    log::fatal(&failure);
+    brig_runtime::foreground::last_words(|| log::fatal(&failure));
     failure.exit
 }
 

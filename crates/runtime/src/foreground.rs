@@ -2,6 +2,8 @@
 //! waited for.
 //! Runs in: the parent. For a command with one thread: it blocks signals, and changes the caller's terminal until the end.
 
+mod reader;
+
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
@@ -19,6 +21,8 @@ use rustix::termios::{
 
 use crate::create::Created;
 use crate::error::{Error, Result, best_effort};
+
+use reader::Reader;
 
 /// SIGCHLD, SIGURG, SIGWINCH (signal(7)).
 const CHILD: u32 = 17;
@@ -121,14 +125,30 @@ pub fn host_terminal() -> Result<HostTerminal> {
             .map_err(|errno| Error::os("open /dev/tty", errno))?,
     };
     let before = tcgetattr(&tty).map_err(|errno| Error::os("tcgetattr", errno))?;
-    Ok(HostTerminal { tty, before })
+    let [_, output, _] = brig_sys::stdio::streams();
+    Ok(HostTerminal { tty, before, reader: Reader::of(output) })
 }
 
-/// The caller's terminal and how it was.
+/// Says, on standard error, why the command ends. If that is a pseudoterminal, it has been read afterwards, or a tenth of a second
+/// has passed: who waits for this process and then closes the terminal would lose it.
+pub fn last_words(say: impl FnOnce()) {
+    let [_, _, error] = brig_sys::stdio::streams();
+    let reader = Reader::of(error);
+    say();
+    if let Some(reader) = reader {
+        reader.has_got_more();
+        reader.wait();
+    }
+}
+
+/// The caller's terminal and how it was, which it becomes again when this is dropped. What the container's terminal had to show
+/// has been read then, or a tenth of a second has passed.
 #[derive(Debug)]
 pub struct HostTerminal {
     tty: OwnedFd,
     before: Termios,
+    /// Of what is copied to standard output.
+    reader: Option<Reader>,
 }
 
 impl HostTerminal {
@@ -157,6 +177,9 @@ pub(crate) fn end_lines_plainly(master: &OwnedFd) -> Result<()> {
 
 impl Drop for HostTerminal {
     fn drop(&mut self) {
+        if let Some(reader) = &self.reader {
+            reader.wait();
+        }
         best_effort(tcsetattr(&self.tty, OptionalActions::Now, &self.before), "it may be gone by now");
     }
 }
@@ -247,6 +270,7 @@ fn worded(exit: Option<i32>, signal: Option<i32>) -> u8 {
 /// Bytes on their way between the caller's terminal and the container's.
 struct Copy<'c> {
     master: &'c OwnedFd,
+    host: &'c HostTerminal,
     input: BorrowedFd<'static>,
     output: BorrowedFd<'static>,
     /// Typed, and not yet taken by the container.
@@ -256,11 +280,11 @@ struct Copy<'c> {
 }
 
 impl<'c> Copy<'c> {
-    fn start(master: &'c OwnedFd, host: &HostTerminal) -> Result<Self> {
+    fn start(master: &'c OwnedFd, host: &'c HostTerminal) -> Result<Self> {
         host.make_raw()?;
         ioctl_fionbio(master, true).map_err(|errno| Error::os("ioctl", errno))?;
         let [input, output, _] = brig_sys::stdio::streams();
-        Ok(Self { master, input, output, typed: Vec::new(), input_open: true, output_open: true })
+        Ok(Self { master, host, input, output, typed: Vec::new(), input_open: true, output_open: true })
     }
 
     /// What to poll for: the master always, standard input while nothing typed waits.
@@ -298,6 +322,9 @@ impl<'c> Copy<'c> {
     }
 
     fn give(&mut self) {
+        if self.typed.is_empty() {
+            return;
+        }
         if let Ok(count) = write(self.master, &self.typed) {
             self.typed.drain(..count);
         }
@@ -316,9 +343,17 @@ impl<'c> Copy<'c> {
         while !bytes.is_empty() {
             match write(self.output, bytes) {
                 Ok(count) => bytes = bytes.get(count..).unwrap_or_default(),
-                Err(Errno::INTR | Errno::AGAIN) => {}
+                Err(Errno::INTR) => {}
+                // Whoever shares the caller's terminal may have made it so.
+                Err(Errno::AGAIN) => {
+                    let room = poll(&mut [PollFd::from_borrowed_fd(self.output, PollFlags::OUT)], None);
+                    best_effort(room, "the next attempt tells");
+                }
                 Err(_) => return,
             }
+        }
+        if let Some(reader) = &self.host.reader {
+            reader.has_got_more();
         }
     }
 

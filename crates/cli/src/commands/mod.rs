@@ -30,7 +30,7 @@ mod watched;
 
 use std::io::{self, Write as _};
 
-use brig_runtime::{Timeline, errno::errno_text};
+use brig_runtime::{Timeline, errno::errno_text, foreground};
 
 use watched::Watched;
 
@@ -82,7 +82,7 @@ fn carry_out(name: &str, global: &Global, command: Command, timeline: Option<&Ti
         Command::Run(args) => match run::run(global, args, timeline) {
             // The container's program could not be executed: as runc's, that is one bare line, and no record in the log.
             Err(Failure { message, exit: exit @ Exit::Process(_), .. }) => {
-                print_error(&message);
+                foreground::last_words(|| print_error(&message));
                 Ok(exit)
             }
             other => other.map_err(|failure| failure.prefixed(&failed("run"))),

@@ -12,6 +12,7 @@ use std::{
 };
 
 use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
     fs::{Mode, OFlags},
     net, pty, termios,
 };
@@ -29,6 +30,13 @@ pub(crate) struct HostTerminal {
 impl HostTerminal {
     /// With this many lines and columns.
     pub(crate) fn new(lines: u16, columns: u16) -> Self {
+        let terminal = Self::unwatched(lines, columns);
+        terminal.watch();
+        terminal
+    }
+
+    /// The same, with nobody who reads what is shown until [`watch`](Self::watch).
+    pub(crate) fn unwatched(lines: u16, columns: u16) -> Self {
         let master =
             pty::openpt(pty::OpenptFlags::RDWR | pty::OpenptFlags::NOCTTY | pty::OpenptFlags::CLOEXEC)
                 .unwrap();
@@ -39,11 +47,18 @@ impl HostTerminal {
         let slave = rustix::fs::open(&*name, flags, Mode::empty()).unwrap();
         let terminal = Self { master: File::from(master), slave, shown: Arc::default() };
         terminal.resize(lines, columns);
-        terminal.watch();
         terminal
     }
 
-    fn watch(&self) {
+    /// Waits until there is something to read.
+    pub(crate) fn has_output(&self) {
+        let deadline = Timespec::try_from(*DEADLINE).unwrap();
+        let ready = poll(&mut [PollFd::new(&self.master, PollFlags::IN)], Some(&deadline)).unwrap();
+        assert_eq!(ready, 1, "nothing is written");
+    }
+
+    /// Reads, from now on.
+    pub(crate) fn watch(&self) {
         let (mut master, shown) = (self.master.try_clone().unwrap(), Arc::clone(&self.shown));
         thread::spawn(move || {
             let mut buffer = [0; 4096];

@@ -1,7 +1,10 @@
 //! Streams, terminals, sockets that take descriptors, signals and exit codes. Root, in a private mount namespace.
 #![allow(clippy::unwrap_used, reason = "a test ends where its preparation fails")]
 
+#[path = "../common/mod.rs"]
 mod common;
+
+mod last_words;
 
 use std::{
     fs,
