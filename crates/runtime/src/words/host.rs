@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use brig_handshake::Step;
 use brig_plan::plan::{IdMap, IdMaps, Plan};
 use rustix::io::Errno;
-use rustix::process::{getegid, geteuid};
+use rustix::process::{Uid, getegid, geteuid};
 
 use crate::error::{Error, Kind};
 
@@ -59,7 +59,7 @@ pub(crate) fn of_error(error: Error, plan: &Plan<'_>) -> Error {
         Kind::Step { step: Step::JoinNamespaces, errno: Some(Errno::NOENT) } => {
             Some("the process whose namespace this was may have ended".to_owned())
         }
-        Kind::Cgroup(cgroup) if cgroup.is_permission() => Some(not_delegated()),
+        Kind::Cgroup(cgroup) if cgroup.is_permission() => Some(not_delegated(cgroup, geteuid())),
         Kind::Cgroup(cgroup) => controllers(cgroup),
         _ => None,
     };
@@ -77,7 +77,11 @@ pub(crate) fn of_error(error: Error, plan: &Plan<'_>) -> Error {
 /// Which limit wants the controller that is missing.
 fn entry(error: &Error, plan: &Plan<'_>) -> Option<String> {
     let Kind::Cgroup(cgroup) = error.kind() else { return None };
-    let brig_cgroup::Error::NoController { controller, .. } = &**cgroup else { return None };
+    let (brig_cgroup::Error::NoController { controller, .. }
+    | brig_cgroup::Error::Controller { controller, .. }) = &**cgroup
+    else {
+        return None;
+    };
     let mut writes = plan.cgroup.limits.iter().chain(&plan.cgroup.late);
     let write = writes.find(|write| write.controller == *controller)?;
     Some(format!("linux.resources.{}", write.field))
@@ -192,16 +196,21 @@ fn user_name() -> Option<String> {
     Some(line.split(':').next()?.to_owned())
 }
 
-/// Who may give the caller a cgroup.
-fn not_delegated() -> String {
-    if geteuid().is_root() {
+/// Who may give the caller a cgroup, or the controller that the one has not that was delegated.
+fn not_delegated(cgroup: &brig_cgroup::Error, uid: Uid) -> String {
+    if uid.is_root() {
         return "the cgroup file system is read-only, or another's: is this itself in a container?"
             .to_owned();
     }
+    let uid = uid.as_raw();
+    if let brig_cgroup::Error::Controller { controller, .. } = cgroup {
+        return format!(
+            "controller {controller} was not delegated to uid {uid} (with systemd: Delegate= of user@{uid}.service)"
+        );
+    }
     format!(
-        "no cgroup was delegated to uid {}: leave out linux.cgroupsPath and linux.resources, or let systemd delegate one \
+        "no cgroup was delegated to uid {uid}: leave out linux.cgroupsPath and linux.resources, or let systemd delegate one \
          (systemd-run --user --scope -p Delegate=yes, or --systemd-cgroup)",
-        geteuid().as_raw()
     )
 }
 
@@ -209,7 +218,10 @@ fn not_delegated() -> String {
 mod tests {
     use brig_plan::plan::{IdMap, IdMaps, MapWriter};
 
-    use super::{id_maps, ranges_in, switched_off};
+    use rustix::io::Errno;
+    use rustix::process::Uid;
+
+    use super::{id_maps, not_delegated, ranges_in, switched_off};
 
     #[test]
     fn a_hint_about_ids_is_about_the_list_that_failed() {
@@ -235,6 +247,20 @@ mod tests {
         assert_eq!(switched_off(true, apparmor), None);
         assert!(switched_off(false, apparmor).unwrap().starts_with("AppArmor"));
         assert_eq!(switched_off(false, |_| String::new()), None);
+    }
+
+    #[test]
+    fn a_user_whose_cgroup_lacks_a_controller_is_told_who_delegates_it() {
+        let file = "/sys/fs/cgroup/user.slice/cgroup.subtree_control".to_owned();
+        let lacks =
+            brig_cgroup::Error::Controller { controller: "io".into(), path: file, errno: Errno::ACCESS };
+        let hint = not_delegated(&lacks, Uid::from_raw(1000));
+        assert!(hint.starts_with("controller io was not delegated to uid 1000"), "{hint}");
+        assert!(
+            hint.contains("Delegate= of user@1000.service") && !hint.contains("--systemd-cgroup"),
+            "{hint}"
+        );
+        assert!(not_delegated(&lacks, Uid::ROOT).contains("read-only"));
     }
 
     #[test]
