@@ -6,8 +6,8 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use super::{Trouble, bench::Bench};
-use crate::common::cgroup;
+use super::{Trouble, bench::AS_NOBODY, bench::Bench};
+use crate::common::{cgroup, give_to};
 
 pub(crate) const CONFIG: &[Trouble] = &[
     Trouble {
@@ -93,6 +93,29 @@ pub(crate) const LIMITS: &[Trouble] = &[
                 config["linux"]["resources"] = json!({ "pids": { "limit": 10 } });
             });
             Some(bench.run_as_nobody(id))
+        },
+    },
+    Trouble {
+        what: "A limit by an ordinary user to whom a cgroup was delegated, but not its controller",
+        remedy: "Leave the limit out, or let systemd delegate the controller too: `systemctl edit user@.service`, and there `Delegate=cpu cpuset io memory pids` below `[Service]`.",
+        make: |bench, id| {
+            // The group's own list of controllers stays root's.
+            if !cgroup::is_v2() || cgroup::controllers() != "hugetlb" {
+                return None;
+            }
+            give_to(&bench.bundle.rootfs(), 65534);
+            bench.write(|config| {
+                super::host::rootless(config);
+                config["linux"]["cgroupsPath"] = json!(format!("/{id}-user/{id}"));
+                config["linux"]["resources"] =
+                    json!({ "hugepageLimits": [{ "pageSize": "2MB", "limit": 0 }] });
+            });
+            let script = format!(
+                "at=/sys/fs/cgroup/{id}-user; mkdir $at && chown 65534 $at $at/cgroup.procs; ({AS_NOBODY}); status=$?; rmdir $at; exit $status"
+            );
+            let command = bench.run(id);
+            bench.run_as_nobody(id);
+            Some(Bench::behind(&script, &command))
         },
     },
     Trouble {
