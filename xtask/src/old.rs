@@ -7,10 +7,13 @@
 mod answered;
 mod feature;
 
+use std::fmt;
 use std::fs;
+use std::ops::AddAssign;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, ExitCode};
+use std::time::Instant;
 
 use crate::command::is_root;
 use crate::tally::{self, Tally};
@@ -20,10 +23,24 @@ use feature::{Excuse, Instead};
 pub(crate) use feature::{FEATURES, Feature, How, Promises};
 
 /// What ended how without one feature.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone, Copy)]
 struct Score {
     sum: Tally,
     refused: usize,
+}
+
+impl AddAssign for Score {
+    fn add_assign(&mut self, other: Self) {
+        self.sum += other.sum;
+        self.refused += other.refused;
+    }
+}
+
+impl fmt::Display for Score {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { sum: Tally { passed, failed, skipped }, refused } = self;
+        write!(f, "{passed} passed, {refused} refused by name, {skipped} skipped, {failed} otherwise")
+    }
 }
 
 /// `cargo xtask old [FEATURE…] [WORD…]`: prints each test that does neither, and a line for each feature.
@@ -51,10 +68,7 @@ pub(crate) fn run(root: &Path, words: &[String]) -> Result<ExitCode, String> {
     for feature in features {
         let score = without(root, feature, &words)?;
         failed += score.sum.failed;
-        println!(
-            "without {}: {} passed, {} refused by name, {} skipped, {} otherwise",
-            feature.name, score.sum.passed, score.refused, score.sum.skipped, score.sum.failed
-        );
+        println!("without {}: {score}", feature.name);
         if let Some(complaint) = promises.complaint(feature, score.refused).filter(|_| words.is_empty()) {
             failed += 1;
             println!("FAIL  docs/kernel-features.md: {complaint}");
@@ -84,32 +98,40 @@ pub(crate) fn words_before(feature: Feature) -> Result<[String; 4], String> {
 }
 
 fn without(root: &Path, feature: Feature, words: &[String]) -> Result<Score, String> {
-    let mut score = Score::default();
+    let mut sum = Score::default();
     let before = words_before(feature)?;
     test::whole_containers(root, words, |binary| {
-        let output = binary.run(&before, &[])?;
-        let mut tally = Tally::read(&output).unwrap_or_else(|| {
-            println!("FAIL  without {}: {}: it did not come to its end", feature.name, binary.name());
-            Tally::BROKEN
-        });
-        for (name, text) in tally::failures(&output) {
-            let excuse = match feature.excuse(&text) {
-                None => feature.excuse(&written(binary, &before, &name)?),
-                excuse => excuse,
-            };
-            match excuse {
-                Some(Excuse::Refused) => score.refused += 1,
-                Some(Excuse::Filter) => tally.skipped += 1,
-                None => {
-                    println!("FAIL  without {}: {}: {name}\n{text}", feature.name, binary.name());
-                    continue;
-                }
-            }
-            tally.failed -= 1;
-        }
-        score.sum += tally;
+        let started = Instant::now();
+        let score = judged(binary, feature, &before)?;
+        println!("      {}: {score} in {:.1} s", binary.name(), started.elapsed().as_secs_f32());
+        sum += score;
         Ok(())
     })?;
+    Ok(sum)
+}
+
+/// Runs the tests of one binary without the feature; `before` are the words that take it away.
+fn judged(binary: &Whole<'_>, feature: Feature, before: &[String]) -> Result<Score, String> {
+    let output = binary.run(before, &[])?;
+    let mut score = Score { sum: Tally::read(&output).unwrap_or(Tally::BROKEN), refused: 0 };
+    if Tally::read(&output).is_none() {
+        println!("FAIL  without {}: {}: it did not come to its end", feature.name, binary.name());
+    }
+    for (name, text) in tally::failures(&output) {
+        let excuse = match feature.excuse(&text) {
+            None => feature.excuse(&written(binary, before, &name)?),
+            excuse => excuse,
+        };
+        match excuse {
+            Some(Excuse::Refused) => score.refused += 1,
+            Some(Excuse::Filter) => score.sum.skipped += 1,
+            None => {
+                println!("FAIL  without {}: {}: {name}\n{text}", feature.name, binary.name());
+                continue;
+            }
+        }
+        score.sum.failed -= 1;
+    }
     Ok(score)
 }
 

@@ -15,6 +15,7 @@ use std::{
 use common::{
     Brig, Bundle, Ended, Folder,
     attack::{Swapper, kernel_says, lacks_perl, listed, many, race, race_by},
+    patiently,
     terminal::HostTerminal,
     unique,
 };
@@ -238,7 +239,7 @@ fn run_in_a_terminal(brig: &Brig, bundle: &Bundle) -> Ended {
     let terminal = HostTerminal::new(10, 20);
     let run = brig.command(&["run", "--bundle", bundle.path().to_str().unwrap(), &unique("c")]);
     let code = terminal.spawn(&run).wait().unwrap().code().unwrap();
-    Ended { code, stdout: fs::read_to_string(&seen).unwrap(), stderr: terminal.shown() }
+    Ended { code, stdout: fs::read_to_string(&seen).unwrap(), stderr: terminal.shown() }.told()
 }
 
 fn is_the_terminal_or_none(ended: &Ended, dev: &Folder) {
@@ -266,7 +267,7 @@ fn cve_2025_52565_a_terminal_whose_directory_is_exchanged_is_the_console_or_ther
 const HOLD_BACK: &str = r#"
     $SIG{IO} = "IGNORE"; $| = 1;
     open(my $console, "+>", "DEV/console") or die; fcntl($console, 1024, 1) or die; print "ready\n";
-    for (1 .. 3000) { last if fcntl($console, 1025, 0) != 1; select(undef, undef, undef, 0.001); }
+    for (1 .. PATIENCE) { last if fcntl($console, 1025, 0) != 1; select(undef, undef, undef, 0.001); }
     exit if fcntl($console, 1025, 0) == 1;
     my $pts = "DEV/pts"; my $other = "DEV/other"; my $until = rand 80;
     sub exchange { syscall(RENAMEAT2, -100, $pts, -100, $other, 2) == 0 or die }
@@ -284,6 +285,7 @@ fn cve_2025_52565_who_holds_the_console_back_while_he_exchanges_the_terminals_di
     let dev = dev_with_a_trap();
     let (bundle, brig) = (with_a_terminal_in(&dev), Brig::new());
     let script = HOLD_BACK.replace("DEV", dev.path().to_str().unwrap()).replace("RENAMEAT2", RENAMEAT2);
+    let script = script.replace("PATIENCE", &patiently(3).as_millis().to_string());
     let mut let_go = 0;
     for _ in 0..many(40) {
         let _gone = fs::remove_file(dev.join("console"));

@@ -34,6 +34,14 @@ impl Ended {
         self
     }
 
+    /// Itself. A test that fails shows what commands said that failed before: it may be why.
+    pub(crate) fn told(self) -> Self {
+        if self.code != 0 {
+            println!("ended with {}: {}", self.code, self.stderr);
+        }
+        self
+    }
+
     /// What it wrote, if the command succeeded.
     #[track_caller]
     pub(crate) fn text(self) -> String {
@@ -126,7 +134,7 @@ impl Brig {
         let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap();
         let [stdout, stderr] =
             streams.map(|path| String::from_utf8_lossy(&fs::read(path).unwrap()).into_owned());
-        Ended { code, stdout, stderr }
+        Ended { code, stdout, stderr }.told()
     }
 
     /// `brig create`, of a container with a new name, which comes back.
@@ -190,7 +198,7 @@ impl Brig {
         drop(command);
         let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap();
         let stdout = String::from_utf8_lossy(&fs::read(output).unwrap()).into_owned();
-        Ended { code, stdout, stderr: witness.alone() }
+        Ended { code, stdout, stderr: witness.alone() }.told()
     }
 
     /// Asserts that there is nothing of the containers whose names hold `id`: no directory, no cgroup.
