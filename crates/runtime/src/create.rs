@@ -28,7 +28,6 @@ use crate::hooks::{self, Hooks};
 use crate::network::HostSide;
 use crate::notify::{self, Notify};
 use crate::parent::{self, Until};
-use crate::patience::Patience;
 use crate::pid::Identity;
 use crate::probe::Probed;
 use crate::record::{self, Intent, PidNamespace, RECORD, Timestamp};
@@ -320,7 +319,7 @@ impl<'m> Making<'m> {
             poststop: &self.plan.hooks.poststop,
             facts: &self.plan.facts,
         };
-        if let Err(error) = delete::destroy(self.place, &remains, &Patience::ENDLESS) {
+        if let Err(error) = delete::destroy(self.place, &remains, &self.request.patience.to_undo()) {
             log::warn!("{error}");
         }
         if let Some(cgroup) = self.cgroup.take() {

@@ -87,6 +87,12 @@ impl Patience {
         Self { deadline, canceller: self.canceller.clone() }
     }
 
+    /// For taking back what was begun with this: ten seconds from now on, also where this is at its end, unless it has none.
+    pub(crate) fn to_undo(&self) -> Self {
+        const LONG_ENOUGH: Duration = Duration::from_secs(10);
+        if self.is_endless() { Self::ENDLESS } else { Self::of(LONG_ENOUGH) }
+    }
+
     /// As the crate `brig-cgroup` takes it, and no longer than this from now on.
     pub(crate) fn at_most(&self, limit: Duration) -> Until {
         let until = Until::within(limit);
@@ -201,6 +207,18 @@ mod tests {
             assert_eq!(waits.join().unwrap().kind(), &Kind::Cancelled);
         });
         assert!(canceller.clone().is_cancelled(), "and it stays so");
+    }
+
+    #[test]
+    fn what_is_given_up_is_taken_back_in_a_time_that_ends_and_has_not_yet() {
+        let canceller = Canceller::new().unwrap();
+        canceller.cancel().unwrap();
+        for over in [Patience::of(Duration::ZERO), Patience::ENDLESS.or_until(&canceller)] {
+            assert!(over.check("x").is_err());
+            let undoing = over.to_undo();
+            assert!(undoing.check("x").is_ok() && !undoing.is_endless());
+        }
+        assert!(Patience::ENDLESS.to_undo().is_endless());
     }
 
     #[test]

@@ -15,7 +15,7 @@ mod serve;
 
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use brig_runtime::asynchronous::{TerminalStream, blocking, receiver, sender};
@@ -26,8 +26,11 @@ use common::{KILL, Ours, Rootfs, as_root, eventually, patiently, unique};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixListener;
 
-/// Descriptors are counted: one test at a time.
-static ALONE: Mutex<()> = Mutex::new(());
+/// Descriptors are counted: one test at a time, also after one that failed.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
@@ -53,7 +56,7 @@ fn nothing_is_left(agent: &serve::Agent, name: &str) {
 #[test]
 fn a_hundredth_of_the_load_loses_nothing_and_leaves_nothing() {
     let Some(rootfs) = as_root() else { return };
-    let _alone = ALONE.lock().unwrap();
+    let _alone = alone();
     let runtime = runtime();
     let (agent, asked) = served(&rootfs, &runtime);
     let (name, stop) = (unique("load"), load::Stop::default());
@@ -72,7 +75,7 @@ fn a_hundredth_of_the_load_loses_nothing_and_leaves_nothing() {
 #[test]
 fn a_load_whose_request_fails_says_which_and_destroys_its_containers() {
     let Some(rootfs) = as_root() else { return };
-    let _alone = ALONE.lock().unwrap();
+    let _alone = alone();
     let runtime = runtime();
     let (agent, asked) = served(&rootfs, &runtime);
     fs::remove_file(rootfs.path().join("bin/sh")).unwrap();
@@ -88,25 +91,26 @@ fn a_load_whose_request_fails_says_which_and_destroys_its_containers() {
 #[test]
 fn a_load_that_is_stopped_in_the_middle_destroys_its_containers() {
     let Some(rootfs) = as_root() else { return };
-    let _alone = ALONE.lock().unwrap();
+    let _alone = alone();
     let runtime = runtime();
     let (agent, asked) = served(&rootfs, &runtime);
     let (name, stop) = (unique("stopped"), load::Stop::default());
     let there = || fs::read_dir(agent.store.root()).map_or(0, |entries| entries.count());
     let done = std::thread::scope(|scope| {
         let run = scope.spawn(|| load::run(&asked, &name, load::Size { execs: usize::MAX, ..SIZE }, &stop));
-        eventually("all containers are there", || there() >= SIZE.containers);
+        eventually("all containers are there", || there() >= SIZE.containers || run.is_finished());
         stop.now();
         run.join().unwrap()
     });
-    assert_eq!(done.unwrap_err().kind(), std::io::ErrorKind::Interrupted);
+    let error = done.unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::Interrupted, "{error}");
     nothing_is_left(&agent, &name);
 }
 
 #[test]
 fn tokio_waits_for_ends_events_and_streams() {
     let Some(rootfs) = as_root() else { return };
-    let _alone = ALONE.lock().unwrap();
+    let _alone = alone();
     runtime().block_on(async {
         let made = rootfs.script("sleep 1000").run(&rootfs.store(), &unique("tokio")).unwrap();
         let ours = Arc::new(Ours(made));
