@@ -107,7 +107,7 @@ impl Whole<'_> {
         let mut command = self.run.test(self.binary, before, place);
         command.arg("--show-output");
         if after.is_empty() {
-            command.args(self.run.words)
+            command.args(self.run.words_for(self.name()))
         } else {
             command.args(after)
         };

@@ -55,17 +55,14 @@ impl Cgroup {
                 break;
             }
             for pids in new.chunks(BATCH) {
-                let opened: Vec<(i32, OwnedFd)> =
-                    pids.iter().filter_map(|&pid| Some((pid, pidfd(pid)?))).collect();
+                let opened: Vec<(i32, Result<OwnedFd, Errno>)> =
+                    pids.iter().filter_map(|&pid| Some((pid, pidfd(pid).transpose()?))).collect();
                 let still = self.listed(Scope::Tree)?.pids;
                 for (pid, pidfd) in opened.iter().filter(|(pid, _)| still.binary_search(pid).is_ok()) {
-                    match brig_sys::signal::pidfd_send_signal(pidfd, number) {
-                        Err(Errno::SRCH) => {}
-                        sent => {
-                            let failed = |errno| Error::call(Step::Kill, format!("pid {pid}"), errno);
-                            result = result.and(sent.map_err(failed));
-                        }
-                    }
+                    let sent = pidfd.as_ref().map_err(|errno| *errno);
+                    let sent = sent.and_then(|pidfd| brig_sys::signal::pidfd_send_signal(pidfd, number));
+                    let failed = |errno| Error::call(Step::Kill, format!("pid {pid}"), errno);
+                    result = result.and(unless_ended(sent).map(drop).map_err(failed));
                 }
             }
             told.extend(new);
@@ -137,17 +134,28 @@ enum Handle {
     Pid(Pid),
 }
 
-fn pidfd(pid: i32) -> Option<OwnedFd> {
-    pidfd_open(Pid::from_raw(pid)?, PidfdFlags::empty()).ok()
+/// `None` if it has ended.
+fn pidfd(pid: i32) -> Result<Option<OwnedFd>, Errno> {
+    let Some(pid) = Pid::from_raw(pid) else { return Ok(None) };
+    match unless_ended(pidfd_open(pid, PidfdFlags::empty())) {
+        // Older kernels say so of one that is being reaped.
+        Err(Errno::INVAL) => Ok(None),
+        opened => opened,
+    }
+}
+
+/// That there is no such process any more is no error.
+fn unless_ended<T>(answer: Result<T, Errno>) -> Result<Option<T>, Errno> {
+    match answer {
+        Err(Errno::SRCH) => Ok(None),
+        answer => answer.map(Some),
+    }
 }
 
 fn handle(pid: i32) -> Option<Handle> {
-    let pid = Pid::from_raw(pid)?;
-    match pidfd_open(pid, PidfdFlags::empty()) {
+    match pidfd(pid).transpose()? {
         Ok(pidfd) => Some(Handle::Pidfd(pidfd)),
-        // Older kernels say INVAL of one that is being reaped.
-        Err(Errno::SRCH | Errno::INVAL) => None,
-        Err(_) => Some(Handle::Pid(pid)),
+        Err(_) => Pid::from_raw(pid).map(Handle::Pid),
     }
 }
 
@@ -157,7 +165,7 @@ impl Handle {
             Handle::Pidfd(pidfd) => pidfd_send_signal(pidfd, Signal::KILL),
             Handle::Pid(pid) => kill_process(*pid, Signal::KILL),
         };
-        if result == Err(Errno::SRCH) { Ok(()) } else { result }
+        unless_ended(result).map(drop)
     }
 }
 

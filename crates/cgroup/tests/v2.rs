@@ -14,6 +14,7 @@ use brig_cgroup::{
     Cgroup, Denied, DeviceDefault, DeviceRules, Error, Layout, Membership, Paths, Scope, SubPaths,
 };
 use common::{Process, Scratch, name, paths, skipped, soon};
+use rustix::io::Errno;
 
 /// Where cgroup2 alone is mounted.
 fn inside(test: &str) -> bool {
@@ -97,6 +98,37 @@ fn a_frozen_container_says_so_and_can_be_killed() {
     scratch.cgroup.kill(soon()).unwrap();
     scratch.cgroup.wait_empty(soon()).unwrap();
     assert_eq!(process.signal(), Some(9));
+}
+
+#[test]
+fn a_signal_that_nobody_got_for_want_of_pidfd_open_is_an_error() {
+    if !inside("a_signal_that_nobody_got_for_want_of_pidfd_open_is_an_error") {
+        return;
+    }
+    let mut scratch = Scratch::new();
+    let process = Process::sleeping();
+    scratch.cgroup.join(process.pid()).unwrap();
+    assert_eq!(scratch.cgroup.signal(0).unwrap(), 1);
+    lose_pidfd_open();
+    let error = scratch.cgroup.signal(15).unwrap_err();
+    assert_eq!(error.errno(), Some(Errno::NOSYS), "{error}");
+    scratch.cgroup.kill(soon()).unwrap();
+    assert_eq!(process.signal(), Some(9));
+}
+
+/// A filter of this thread answers ENOSYS to pidfd_open(2), whose number is the same everywhere.
+fn lose_pidfd_open() {
+    const LOAD_NUMBER: (u16, u8, u8, u32) = (0x20, 0, 0, 0);
+    const UNLESS_IT_SKIP_ONE: (u16, u8, u8, u32) = (0x15, 0, 1, 434);
+    const REFUSE: (u16, u8, u8, u32) = (0x06, 0, 0, 0x0005_0000 | 38);
+    const ALLOW: (u16, u8, u8, u32) = (0x06, 0, 0, 0x7fff_0000);
+    let mut program = Vec::new();
+    for (code, yes, no, operand) in [LOAD_NUMBER, UNLESS_IT_SKIP_ONE, REFUSE, ALLOW] {
+        program.extend(code.to_ne_bytes());
+        program.extend([yes, no]);
+        program.extend(operand.to_ne_bytes());
+    }
+    brig_sys::seccomp::set_mode_filter(0, &program).unwrap();
 }
 
 #[test]
