@@ -2,6 +2,7 @@
 //! Runs in: the parent.
 
 use std::fs::DirBuilder;
+use std::io::ErrorKind;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -58,8 +59,11 @@ impl Directories {
 
 /// With all that are missing above it, as for everything that holds a container's memory: for nobody else's eyes.
 fn make(path: &Path) -> Result<()> {
-    let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
-    made.map_err(|error| Error::io(format_args!("mkdir {}", path.display()), &error))
+    match DirBuilder::new().recursive(true).mode(0o700).create(path) {
+        // Something else, or what could not be looked at: who opens it says what is wrong.
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => open_directory(path).map(drop),
+        made => made.map_err(|error| Error::io(format_args!("mkdir {}", path.display()), &error)),
+    }
 }
 
 pub(super) fn open_directory(path: &Path) -> Result<OwnedFd> {
@@ -99,3 +103,19 @@ const DESCRIPTORS: &str = "descriptors.json";
 
 /// Bytes in it: three paths, in JSON.
 const LONGEST: i64 = 128 << 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_that_is_there_is_taken_and_what_is_none_is_told() {
+        let folder = std::env::temp_dir().join(format!("brig-images-{}", std::process::id()));
+        make(&folder.join("a/b")).unwrap();
+        make(&folder.join("a/b")).unwrap();
+        std::fs::write(folder.join("file"), "").unwrap();
+        let error = make(&folder.join("file")).unwrap_err();
+        std::fs::remove_dir_all(&folder).unwrap();
+        assert_eq!(error.to_string(), format!("open {}/file: not a directory", folder.display()));
+    }
+}
