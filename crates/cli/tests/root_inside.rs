@@ -147,7 +147,8 @@ fn nothing_that_a_process_sees_is_unexplained() {
 
         let waits = open(Bundle::perl("sleep 1000"));
         let id = brig.start(&waits);
-        eventually("it runs", || brig.status(&id) == "running");
+        let comm = format!("/proc/{}/comm", brig.state(&id)["pid"]);
+        eventually("its program runs", || fs::read_to_string(&comm).unwrap() == "perl\n");
         let seen = carelessly(&brig, &["exec", &id, "/usr/bin/perl", "-e", &probe]);
         compare(&seen, &[&facts[..], &["exec"]].concat());
     }
