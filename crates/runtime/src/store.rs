@@ -89,7 +89,8 @@ impl Store {
         Err(Error::already_exists())
     }
 
-    /// Makes its directory and locks it. `None`: somebody found that empty and took it for a leftover, or still looks at it.
+    /// Makes its directory and locks it. `None`: somebody found that empty and took it for a leftover, or still looks at it; by
+    /// now it may be his.
     fn take(&self, id: &ContainerId) -> Result<Option<Place>> {
         let path = self.path(id);
         match mkdir(&path, OTHERS_MAY_PASS) {
@@ -120,7 +121,10 @@ impl Store {
 
     fn enter(&self, id: &ContainerId, path: PathBuf) -> Result<Option<Place>> {
         match open_directory(CWD, &path).and_then(hold) {
-            Ok(dir) => Ok(Some(Place { id: id.clone(), path, dir, held: Held::Yes })),
+            Ok(dir) => {
+                let place = Place { id: id.clone(), path, dir, held: Held::Yes };
+                Ok(place.is_empty()?.then_some(place))
+            }
             Err(Errno::NOENT | Errno::WOULDBLOCK) => Ok(None),
             Err(errno) => {
                 best_effort(rmdir(&path), "the first error is the one to report");

@@ -3,9 +3,10 @@
 //! Runs in: the parent.
 
 use std::ffi::CString;
+use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
 
-use rustix::fs::{AtFlags, FlockOperation, flock, fstat, unlinkat};
+use rustix::fs::{AtFlags, FlockOperation, RawDir, flock, fstat, unlinkat};
 use rustix::io::Errno;
 
 use super::{ContainerId, Emptiness, Place, Store, entries, open_directory};
@@ -25,6 +26,19 @@ impl Store {
 }
 
 impl Place {
+    /// Whether nothing is in it: what is not empty when it was just made was made by another, after he had cleared ours.
+    pub(super) fn is_empty(&self) -> Result<bool> {
+        let mut buffer = [MaybeUninit::uninit(); 256];
+        let mut names = RawDir::new(&self.dir, &mut buffer);
+        while let Some(entry) = names.next() {
+            let entry = entry.map_err(|errno| self.failed("read", "", errno))?;
+            if entry.file_name() != c"." && entry.file_name() != c".." {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     pub(super) fn clear(mut self) -> Result<bool> {
         if !self.try_lock()? {
             return Ok(false);

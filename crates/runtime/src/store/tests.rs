@@ -172,6 +172,22 @@ fn a_directory_that_is_removed_before_it_is_locked_is_nobodys() {
 }
 
 #[test]
+fn a_container_that_another_made_in_between_is_not_entered() {
+    let scratch = Scratch::new();
+    let store = scratch.store();
+    // Ours was made and taken for a leftover; this one is another's, who is done, or was killed.
+    for file in ["record", ".record.new"] {
+        let place = store.reserve(&id("a")).unwrap();
+        fs::write(place.path().join(file), "x").unwrap();
+        drop(place);
+        assert!(store.enter(&id("a"), store.path(&id("a"))).unwrap().is_none(), "{file}");
+        let kept = store.find(&id("a")).unwrap();
+        assert!(!kept.is_locked().unwrap() && kept.path().join(file).exists());
+        kept.remove(file).unwrap();
+    }
+}
+
+#[test]
 fn the_creator_s_lock_ends_with_the_creator() {
     let scratch = Scratch::new();
     let creator = scratch.store().reserve(&id("a")).unwrap();
