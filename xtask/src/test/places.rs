@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::fmt;
 use std::fs;
+use std::io::ErrorKind;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -132,17 +133,27 @@ impl Home {
     /// # Errors
     /// The folder cannot be made.
     pub(super) fn new() -> Result<Self, String> {
-        let path = std::env::temp_dir().join(format!("brig-test-{}", std::process::id()));
-        let home = Self { path };
+        let path = new_folder(&std::env::temp_dir().join(format!("brig-test-{}", std::process::id())));
+        let home = Self { path: path.map_err(|error| format!("a folder for tests: {error}"))? };
         home.fill().map_err(|error| format!("{}: {error}", home.path.display()))?;
         Ok(home)
     }
 
     fn fill(&self) -> std::io::Result<()> {
-        fs::create_dir(&self.path)?;
         fs::set_permissions(&self.path, fs::Permissions::from_mode(0o700))?;
         fs::write(self.path.join("subids"), "nobody:100000:65536\n")?;
         if is_root() { chown(&self.path, Some(NOBODY), Some(NOBODY)) } else { Ok(()) }
+    }
+}
+
+/// Makes a folder of that name, or one that begins so: who was killed and had our pid may have left his.
+fn new_folder(name: &Path) -> std::io::Result<PathBuf> {
+    let mut path = name.to_owned();
+    loop {
+        match fs::create_dir(&path) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => path.as_mut_os_string().push("-"),
+            made => return made.map(|()| path),
+        }
     }
 }
 
@@ -157,6 +168,15 @@ impl Drop for Home {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_folder_that_somebody_left_is_in_nobodys_way() {
+        let name = std::env::temp_dir().join(format!("brig-folder-{}", std::process::id()));
+        let folders = [new_folder(&name).unwrap(), new_folder(&name).unwrap()];
+        assert_eq!(folders[0], name);
+        assert_ne!(folders[1], name);
+        folders.iter().for_each(|folder| fs::remove_dir(folder).unwrap());
+    }
 
     #[test]
     fn a_test_that_is_run_in_the_background_can_be_interrupted() {
