@@ -26,19 +26,6 @@ impl Store {
 }
 
 impl Place {
-    /// Whether nothing is in it: what is not empty when it was just made was made by another, after he had cleared ours.
-    pub(super) fn is_empty(&self) -> Result<bool> {
-        let mut buffer = [MaybeUninit::uninit(); 256];
-        let mut names = RawDir::new(&self.dir, &mut buffer);
-        while let Some(entry) = names.next() {
-            let entry = entry.map_err(|errno| self.failed("read", "", errno))?;
-            if entry.file_name() != c"." && entry.file_name() != c".." {
-                return Ok(false);
-            }
-        }
-        Ok(true)
-    }
-
     pub(super) fn clear(mut self) -> Result<bool> {
         if !self.try_lock()? {
             return Ok(false);
@@ -62,6 +49,19 @@ impl Place {
 pub(super) fn hold(dir: OwnedFd) -> Result<OwnedFd, Errno> {
     flock(&dir, FlockOperation::NonBlockingLockExclusive)?;
     if fstat(&dir)?.st_nlink == 0 { Err(Errno::NOENT) } else { Ok(dir) }
+}
+
+/// Whether nothing is in it: what is not empty when it was just made was made by another, after he had cleared ours.
+pub(super) fn is_empty(dir: &OwnedFd) -> Result<bool, Errno> {
+    let mut buffer = [MaybeUninit::uninit(); 256];
+    let mut names = RawDir::new(dir, &mut buffer);
+    while let Some(entry) = names.next() {
+        let entry = entry?;
+        if entry.file_name() != c"." && entry.file_name() != c".." {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// Nothing here is followed, and nothing here can be written to from inside a container; the depth is bounded all the same.
