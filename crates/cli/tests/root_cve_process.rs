@@ -213,6 +213,8 @@ fn cve_2016_9962_who_may_trace_everybody_gains_no_more_than_steps_need_and_the_c
     eventually("the careless are traced", || {
         held(&attacked.found().unwrap()).iter().any(|(permitted, _)| permitted & !(spec | steps) != 0)
     });
+    // nsenter stops itself when it sees its child stopped.
+    careless.kill().unwrap();
     careless.wait().unwrap();
 }
 
