@@ -28,6 +28,7 @@ pub(crate) fn become_another(
     if process.apparmor_profile.is_some() || process.selinux_label.is_some() {
         identity::set_labels(process, Some(&procfs::host().at(Step::Label)?))?;
     }
+    // Filters deny keyctl(2).
     keyring::join_of(KeyringOf::Starting, task, parent)?;
     scheduling::first_affinity(process)?;
     parent.begins(Step::JoinNamespaces)?;

@@ -23,22 +23,25 @@ fn ends_unread(expected: &str, mut command: impl FnMut() -> Command) -> usize {
         .count()
 }
 
-fn started(brig: &Brig, bundle: &Bundle) -> String {
-    let id = unique("c");
+/// That an `exec` of these words has not ended before `expected` is read, most times.
+fn exec_ends_read(words: &[&str], expected: &str) {
+    if common::cannot_run() {
+        return;
+    }
+    let (bundle, brig, id) = (Bundle::with_args(&["sleep", "1000"]), Brig::new(), unique("c"));
     brig.run(&["run", "--detach", "--bundle", bundle.path().to_str().unwrap(), &id]).ok();
-    id
+    let unread = ends_unread(expected, || brig.command(&[&["exec", "--tty", &id], words].concat()));
+    assert!(unread < 5, "{unread} of 10");
 }
 
 #[test]
 fn exec_ends_when_what_its_program_wrote_last_has_been_read() {
-    if common::cannot_run() {
-        return;
-    }
-    let (bundle, brig) = (Bundle::with_args(&["sleep", "1000"]), Brig::new());
-    let id = started(&brig, &bundle);
-    let unread =
-        ends_unread("the last words\r\n", || brig.command(&["exec", "--tty", &id, "echo", "the last words"]));
-    assert!(unread < 5, "{unread} of 10");
+    exec_ends_read(&["echo", "the last words"], "the last words\r\n");
+}
+
+#[test]
+fn exec_ends_when_why_it_failed_has_been_read() {
+    exec_ends_read(&["/nosuch"], "no such file or directory");
 }
 
 #[test]
@@ -48,17 +51,5 @@ fn run_ends_when_what_its_program_wrote_last_has_been_read() {
     }
     let (bundle, brig) = (on_a_terminal("echo the last words"), Brig::new());
     let unread = ends_unread("the last words\r\n", || super::run(&brig, &bundle));
-    assert!(unread < 5, "{unread} of 10");
-}
-
-#[test]
-fn exec_ends_when_why_it_failed_has_been_read() {
-    if common::cannot_run() {
-        return;
-    }
-    let (bundle, brig) = (Bundle::with_args(&["sleep", "1000"]), Brig::new());
-    let id = started(&brig, &bundle);
-    let unread =
-        ends_unread("no such file or directory", || brig.command(&["exec", "--tty", &id, "/nosuch"]));
     assert!(unread < 5, "{unread} of 10");
 }

@@ -52,6 +52,7 @@ pub(super) fn hold(dir: OwnedFd) -> Result<OwnedFd, Errno> {
 }
 
 /// Whether nothing is in it: what is not empty when it was just made was made by another, after he had cleared ours.
+/// Of every start: two calls, where [`entries`] makes a descriptor and a list of its own.
 pub(super) fn is_empty(dir: &OwnedFd) -> Result<bool, Errno> {
     let mut buffer = [MaybeUninit::uninit(); 256];
     let mut names = RawDir::new(dir, &mut buffer);
