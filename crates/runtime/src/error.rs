@@ -300,18 +300,12 @@ impl From<Refusal> for Error {
 
 impl From<brig_cgroup::Error> for Error {
     fn from(error: brig_cgroup::Error) -> Self {
-        let words = match error.errno() {
-            // That crate knows the errno's name, and not which call is missing.
-            Some(Errno::NOSYS) => error.to_string().replace(NOT_THERE, &missing::words(NOSYS)),
-            _ => error.to_string(),
-        };
-        Self::new(Kind::Cgroup(Box::new(error)), words)
+        // That crate names the errno, and not the call.
+        let missing = if error.errno() == Some(Errno::NOSYS) { missing::calls() } else { None };
+        let words = error.to_string();
+        Self::new(Kind::Cgroup(Box::new(error)), words).because(missing)
     }
 }
-
-/// As the crate `brig-cgroup` writes it.
-const NOT_THERE: &str = "function not implemented (ENOSYS)";
-const NOSYS: i32 = Errno::NOSYS.raw_os_error();
 
 impl From<brig_cgroup::SystemdError> for Error {
     fn from(error: brig_cgroup::SystemdError) -> Self {
@@ -348,10 +342,10 @@ mod tests {
     }
 
     #[test]
-    fn a_cgroup_s_failure_for_want_of_a_call_is_told_as_any_other_s() {
+    fn a_cgroup_s_failure_for_want_of_a_call_names_none_that_is_there() {
         let (step, path) = (brig_cgroup::Step::Kill, "pid 7".to_owned());
         let error = Error::from(brig_cgroup::Error::Call { step, path, errno: Errno::NOSYS });
-        assert_eq!(error.to_string(), "kill cgroup: pid 7: function not implemented");
+        assert_eq!(error.to_string(), "kill cgroup: pid 7: function not implemented (ENOSYS)");
     }
 
     #[test]

@@ -19,9 +19,14 @@ pub(crate) fn words(errno: i32) -> Cow<'static, str> {
     if errno != Errno::NOSYS.raw_os_error() {
         return Cow::Borrowed(text);
     }
+    calls().map_or(Cow::Borrowed(text), |calls| format!("{text} ({calls})").into())
+}
+
+/// `missing: openat2(2) of Linux 5.6, …`, if any is.
+pub(crate) fn calls() -> Option<String> {
     let missing = CALLS.iter().filter(|(.., try_it)| try_it() == Err(Errno::NOSYS));
     let names: Vec<String> = missing.map(|(call, since, _)| format!("{call} of Linux {since}")).collect();
-    if names.is_empty() { text.into() } else { format!("{text} (missing: {})", names.join(", ")).into() }
+    (!names.is_empty()).then(|| format!("missing: {}", names.join(", ")))
 }
 
 /// A call, since when it is there, and a use of it that does nothing.

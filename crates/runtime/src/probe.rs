@@ -1,6 +1,7 @@
 //! Looking at the machine: what a plan has to know about it, and only what this container's plan needs.
 //! Runs in: the parent, before anything is decided. Nothing here changes anything.
 
+use std::env;
 use std::fs;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -245,6 +246,12 @@ pub fn subordinate_ids(file: &str) -> Vec<(u64, u64)> {
 /// `Os`: it cannot be.
 pub fn executable() -> Result<&'static str> {
     crate::executable::way()
+}
+
+/// The file that the caller's `PATH` finds for the name of a program.
+pub fn in_path(program: &str) -> Option<PathBuf> {
+    let path = env::var_os("PATH")?;
+    env::split_paths(&path).map(|directory| directory.join(program)).find(|path| path.is_file())
 }
 
 /// `path` without `.` and `..`, by text alone.

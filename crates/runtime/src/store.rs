@@ -25,7 +25,7 @@ use rustix::io::{Errno, retry_on_intr};
 use crate::error::{Error, Result, best_effort};
 use crate::patience::Patience;
 pub(crate) use bytes::{read_least, write_all};
-use rests::{DEPTH, hold, is_empty, remove_below};
+use rests::{DEPTH, enter, remove_below};
 
 /// The name of a container, found valid: not empty, of letters, digits and `_+.-`, and neither `.` nor `..`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -120,15 +120,15 @@ impl Store {
     }
 
     fn enter(&self, id: &ContainerId, path: PathBuf) -> Result<Option<Place>> {
-        match open_directory(CWD, &path).and_then(hold).and_then(|dir| Ok((is_empty(&dir)?, dir))) {
-            Ok((is_ours, dir)) => {
+        match enter(&path) {
+            Ok((dir, is_ours)) => {
                 let place = Place { id: id.clone(), path, dir, held: Held::Yes };
                 Ok(is_ours.then_some(place))
             }
-            Err(Errno::NOENT | Errno::WOULDBLOCK) => Ok(None),
-            Err(errno) => {
+            Err((_, Errno::NOENT | Errno::WOULDBLOCK)) => Ok(None),
+            Err((doing, errno)) => {
                 best_effort(rmdir(&path), "the first error is the one to report");
-                Err(Error::os(format_args!("lock {}", path.display()), errno))
+                Err(Error::os(format_args!("{doing} {}", path.display()), errno))
             }
         }
     }

@@ -138,7 +138,7 @@ fn difference(then: &str, now: &str, (site, blow): (Site, Blow)) -> String {
     let gone = then.iter().filter(|wall| !now.contains(wall)).map(|wall| format!("- {wall}"));
     let new =
         now.iter().filter(|wall| !wall.is_empty() && !then.contains(wall)).map(|wall| format!("+ {wall}"));
-    gone.chain(new).take(6).collect::<Vec<_>>().join(" ")
+    new.take(6).chain(gone.take(6)).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]

@@ -94,8 +94,8 @@ impl Scene {
     /// # Errors
     /// What has to be there before cannot be made, or ptrace(2) is not possible.
     pub(super) fn play(&self, act: &Act, harm: Option<Harm>) -> Result<Played, String> {
-        self.empty("walls")?;
         self.terminals.forget();
+        self.empty("walls")?;
         empty_images()?;
         for command in act.before {
             let ended = self.brig(act, command)?;

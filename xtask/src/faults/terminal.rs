@@ -60,8 +60,9 @@ impl Terminals {
         Ok(PathBuf::from(name.to_string_lossy().into_owned()))
     }
 
-    /// Forgets those of the last act.
+    /// Forgets those of the last act, once all was shown: what came later would be the next one's.
     pub(super) fn forget(&self) {
+        self.wait_until(|watchers| watchers.iter().all(JoinHandle::is_finished));
         if let Ok(mut watchers) = self.watchers.lock() {
             watchers.clear();
         }
@@ -69,12 +70,12 @@ impl Terminals {
 
     /// Waits until there was one, and all was shown.
     pub(super) fn settle(&self) {
+        self.wait_until(|watchers| !watchers.is_empty() && watchers.iter().all(JoinHandle::is_finished));
+    }
+
+    fn wait_until(&self, is_over: impl Fn(&[JoinHandle<()>]) -> bool) {
         let deadline = Instant::now() + LIMIT;
-        let is_over = || {
-            let watchers = self.watchers.lock();
-            watchers.is_ok_and(|all| !all.is_empty() && all.iter().all(JoinHandle::is_finished))
-        };
-        while !is_over() && Instant::now() < deadline {
+        while !self.watchers.lock().is_ok_and(|watchers| is_over(&watchers)) && Instant::now() < deadline {
             thread::sleep(Duration::from_millis(1));
         }
     }

@@ -77,7 +77,9 @@ impl Feature {
     /// Whether `said` refuses something because of it, by its name.
     pub(crate) fn is_named_in(self, said: &str) -> bool {
         let How::Calls(calls) = self.how else { return false };
-        let Some((_, missing)) = said.split_once("function not implemented (missing: ") else { return false };
+        let told =
+            said.split_once("function not implemented").and_then(|(_, rest)| rest.split_once("missing: "));
+        let Some((_, missing)) = told else { return false };
         calls.iter().any(|call| missing.contains(&format!("{call}(2) of Linux ")))
     }
 }
@@ -167,6 +169,9 @@ mod tests {
         assert!(openat2.is_named_in(said));
         assert!(!Feature::named("clone3").unwrap().is_named_in(said));
         assert!(!openat2.is_named_in("openat2: function not implemented"));
+        let said =
+            "kill cgroup: pid 7: function not implemented (ENOSYS); missing: pidfd_open(2) of Linux 5.3";
+        assert!(Feature::named("pidfd_open").unwrap().is_named_in(said));
     }
 
     #[test]

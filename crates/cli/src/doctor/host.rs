@@ -59,12 +59,12 @@ pub(super) fn newgidmap() -> Outcome {
 
 /// Without ids to write it says how it is called. Whether it may write them is tried with a container of them (subuid, subgid).
 fn helper(name: &str) -> Outcome {
-    let Some(path) = in_path(name) else {
+    let Some(path) = probe::in_path(name) else {
         return Err("not installed (package uidmap or shadow-utils)".to_owned());
     };
     match Command::new(&path).stdin(Stdio::null()).output() {
         Ok(_) => Ok(path.display().to_string()),
-        Err(error) => Err(format!("{}: {}", path.display(), words_of(&error))),
+        Err(error) => Err(format!("{}: {}", path.display(), words(&error))),
     }
 }
 
@@ -79,7 +79,7 @@ pub(super) fn runtime_directory() -> Outcome {
     let store = directory.join(format!("brig-doctor-{}-store", process::id()));
     let made = fs::create_dir(&store).and_then(|()| fs::remove_dir(&store));
     made.map(|()| directory.display().to_string())
-        .map_err(|error| format!("{}: {}", directory.display(), words_of(&error)))
+        .map_err(|error| format!("{}: {}", directory.display(), words(&error)))
 }
 
 pub(super) fn memfd() -> Outcome {
@@ -96,10 +96,10 @@ pub(super) fn pidfd() -> Outcome {
 
 /// What CRIU itself says of this kernel.
 pub(super) fn criu() -> Outcome {
-    let Some(path) = in_path("criu") else { return Err("not installed".to_owned()) };
-    let ask = |words: &[&str]| {
-        let output = Command::new(&path).args(words).stdin(Stdio::null()).output();
-        output.map_err(|error| format!("{}: {}", path.display(), words_of(&error)))
+    let Some(path) = probe::in_path("criu") else { return Err("not installed".to_owned()) };
+    let ask = |arguments: &[&str]| {
+        let output = Command::new(&path).args(arguments).stdin(Stdio::null()).output();
+        output.map_err(|error| format!("{}: {}", path.display(), words(&error)))
     };
     let version = ask(&["--version"])?;
     let version = String::from_utf8_lossy(&version.stdout);
@@ -127,16 +127,7 @@ pub(super) fn resctrl() -> Outcome {
     }
 }
 
-fn in_path(program: &str) -> Option<PathBuf> {
-    let path = env::var_os("PATH")?;
-    env::split_paths(&path).map(|directory| directory.join(program)).find(|path| path.is_file())
-}
-
 fn words(error: &std::io::Error) -> String {
-    words_of(error)
-}
-
-fn words_of(error: &std::io::Error) -> String {
     error
         .raw_os_error()
         .map_or_else(|| error.to_string(), |errno| brig_runtime::errno::errno_text(errno).to_owned())

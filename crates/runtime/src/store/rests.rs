@@ -5,8 +5,9 @@
 use std::ffi::CString;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
 
-use rustix::fs::{AtFlags, FlockOperation, RawDir, flock, fstat, unlinkat};
+use rustix::fs::{AtFlags, CWD, FlockOperation, RawDir, flock, fstat, unlinkat};
 use rustix::io::Errno;
 
 use super::{ContainerId, Emptiness, Place, Store, entries, open_directory};
@@ -45,6 +46,14 @@ impl Place {
     }
 }
 
+/// Opens and locks a directory that was just made, and whether it is that still. On failure, what was being done.
+pub(super) fn enter(path: &Path) -> Result<(OwnedFd, bool), (&'static str, Errno)> {
+    let dir = open_directory(CWD, path).map_err(|errno| ("open", errno))?;
+    let dir = hold(dir).map_err(|errno| ("lock", errno))?;
+    let is_ours = is_empty(&dir).map_err(|errno| ("read", errno))?;
+    Ok((dir, is_ours))
+}
+
 /// Locks a directory that is still there: once it is locked nobody takes it for a leftover any more.
 pub(super) fn hold(dir: OwnedFd) -> Result<OwnedFd, Errno> {
     flock(&dir, FlockOperation::NonBlockingLockExclusive)?;
@@ -53,7 +62,7 @@ pub(super) fn hold(dir: OwnedFd) -> Result<OwnedFd, Errno> {
 
 /// Whether nothing is in it: what is not empty when it was just made was made by another, after he had cleared ours.
 /// Of every start: two calls, where [`entries`] makes a descriptor and a list of its own.
-pub(super) fn is_empty(dir: &OwnedFd) -> Result<bool, Errno> {
+fn is_empty(dir: &OwnedFd) -> Result<bool, Errno> {
     let mut buffer = [MaybeUninit::uninit(); 256];
     let mut names = RawDir::new(dir, &mut buffer);
     while let Some(entry) = names.next() {

@@ -1,10 +1,9 @@
 //! Hints about the host: what it forbids to this caller, and who could permit it.
 //! Runs in: the parent, after the failure.
 
-use std::env;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use brig_handshake::Step;
 use brig_plan::plan::{IdMap, IdMaps, Plan};
@@ -12,6 +11,7 @@ use rustix::io::Errno;
 use rustix::process::{Uid, getegid, geteuid};
 
 use crate::error::{Error, Kind};
+use crate::probe;
 
 /// A file of the kernel, and the value in it that forbids namespaces to somebody.
 struct Switch {
@@ -140,7 +140,7 @@ fn id_maps(subject: &str, maps: &IdMaps) -> Option<String> {
         }
         helper => helper,
     };
-    let Some(path) = in_path(helper) else {
+    let Some(path) = probe::in_path(helper) else {
         return Some(format!(
             "{helper} is not installed (package uidmap or shadow-utils); one id alone is mapped without it"
         ));
@@ -164,11 +164,6 @@ fn id_maps(subject: &str, maps: &IdMaps) -> Option<String> {
     (mode & 0o4000 == 0).then(|| {
         format!("{} is not setuid root, which it needs unless it has file capabilities", path.display())
     })
-}
-
-fn in_path(program: &str) -> Option<PathBuf> {
-    let path = env::var_os("PATH")?;
-    env::split_paths(&path).map(|directory| directory.join(program)).find(|path| path.is_file())
 }
 
 /// First id and count of each line of subuid(5) that is the caller's.
