@@ -4,9 +4,13 @@
 
 mod common;
 
-use std::process::Command;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
 
-use common::{Brig, Bundle, Ended, cannot_run, unique};
+use common::{Brig, Bundle, Ended, cannot_run, eventually, unique};
+use rustix::process::{Pid, Signal, kill_process};
 
 fn cannot_inject() -> bool {
     let missing = Command::new("strace").arg("-V").output().is_err();
@@ -140,4 +144,60 @@ fn who_waits_at_the_gate_though_his_creator_was_killed_at_the_last_moment_can_be
     brig.await_status(&id, "running");
     brig.run(&["delete", "--force", &id]).ok();
     brig.assert_nothing_of(&id);
+}
+
+/// State and parent of a process that has not ended (proc_pid_stat(5)).
+fn state_and_parent(pid: u32) -> Option<(String, u32)> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let (_, fields) = stat.rsplit_once(") ")?;
+    let (state, rest) = fields.split_once(' ')?;
+    let parent = rest.split(' ').next()?.parse().ok()?;
+    (state != "Z").then(|| (state.to_owned(), parent))
+}
+
+/// The child of `parent`, once it is in one of these states.
+fn child_in(states: &[&str], parent: u32) -> u32 {
+    let mut found = None;
+    eventually("a child is where it goes no further", || {
+        let pids = fs::read_dir("/proc").unwrap().flatten();
+        let mut pids = pids.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        let is_wanted = |(state, whose): (String, u32)| whose == parent && states.contains(&state.as_str());
+        found = pids.find(|pid| state_and_parent(*pid).is_some_and(is_wanted));
+        found.is_some()
+    });
+    found.unwrap()
+}
+
+/// A file by its numbers, where it is there.
+fn file(path: impl AsRef<Path>) -> Option<(u64, u64)> {
+    fs::metadata(path).ok().map(|file| (file.dev(), file.ino()))
+}
+
+#[test]
+fn who_is_not_written_down_comes_neither_to_his_program_nor_to_the_gate_and_ends_with_his_creator() {
+    if cannot_inject() {
+        return;
+    }
+    for command in [&["run", "--detach"][..], &["create"]] {
+        let (brig, id, bundle) = (Brig::new(), unique("early"), Bundle::with_args(&["sleep", "100"]));
+        let run = brig.command(&[command, &["--bundle", bundle.path().to_str().unwrap(), &id]].concat());
+        let mut strace = Command::new("strace");
+        // The first message is the task: who has sent it goes no further.
+        strace.args(["-qq", "-o", "/dev/null", "-e", "trace=sendmsg"]);
+        strace.args(["-e", "inject=sendmsg:signal=STOP:when=1"]).arg(run.get_program()).args(run.get_args());
+        let mut strace = strace.stdin(Stdio::null()).spawn().unwrap();
+        let creator = child_in(&["T", "t"], strace.id());
+        let rootfs = file(bundle.rootfs());
+        eventually("brig-init has changed its root, and waits", || {
+            let init = child_in(&["S", "R", "D"], creator);
+            file(format!("/proc/{init}/root")) == rootfs && child_in(&["S"], creator) == init
+        });
+        let init = child_in(&["S"], creator);
+        kill_process(Pid::from_raw(creator.cast_signed()).unwrap(), Signal::KILL).unwrap();
+        strace.wait().unwrap();
+        eventually("nobody runs of whom there is no record", || state_and_parent(init).is_none());
+        brig.await_status(&id, "stopped");
+        brig.run(&["delete", &id]).ok();
+        brig.assert_nothing_of(&id);
+    }
 }

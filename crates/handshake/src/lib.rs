@@ -1,14 +1,14 @@
 //! The language of the two processes: what `brig` (the parent) tells `brig-init`, and what `brig-init` asks back.
 //!
 //! Runs in: both. The parent encodes a [`Task`] and sends it once, with file descriptors beside it, and behind it the program
-//! of the filter, if the task has one; `brig-init` carries it out and talks back in [`Ask`]s, which the parent answers with a
+//! of the filter; `brig-init` carries it out and talks back in [`Ask`]s, which the parent answers with a
 //! [`Reply`]. Never the other way round.
 //!
 //! ```text
 //! brig                                   brig-init
 //!  │── Task, fds ───────────────────────▶│
-//!  │  compiles                           │  namespaces, mounts, devices
-//!  │── the filter's program ────────────▶│  read when it is wanted, at the latest before the first answer
+//!  │  compiles, writes the record        │  namespaces, mounts, devices
+//!  │── the filter's program, or nothing ▶│  read when it is wanted, at the latest before the first answer
 //!  │◀──────────────── Ask::OpenSource ───│  only what the configuration gives a reason for:
 //!  │── Reply::Done, fd ─────────────────▶│  an ordinary start asks nothing
 //!  │                                     │  root switch, credentials, filter

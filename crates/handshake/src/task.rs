@@ -28,6 +28,15 @@ impl<'a> Task<'a> {
             Self::Exec(task) => &task.process,
         }
     }
+
+    /// Whether a message follows without being asked for: the program of the filter. A container gets one in any case, empty
+    /// where there is no filter, as it says that the record is written.
+    pub const fn is_followed(&self) -> bool {
+        match self {
+            Self::Init(_) => true,
+            Self::Exec(task) => task.process.seccomp.is_some(),
+        }
+    }
 }
 
 wire_struct! {

@@ -67,6 +67,8 @@ pub(crate) fn become_first(
     parent.begins(Step::ReadonlyRoot)?;
     finish_rootfs(task, &root, late, proc.as_ref(), parent, &inside)?;
 
+    // Also where there is no filter: what follows the task follows the record too. Whoever comes to the gate without it would be
+    // a container that nobody knows, should brig be killed.
     let filter = seccomp::take(&task.process, parent)?;
     parent.begins(Step::NoNewPrivileges)?;
     let unprivileged = settle(task, proc.as_ref(), parent, &filter, &inside)?;

@@ -77,7 +77,7 @@ pub fn leave(code: i32) -> ! {
 fn carry_out(parent: &mut Parent, preserved: u32) -> Never {
     let arrival = arrive::arrive(parent, preserved)?;
     let task = arrive::read(&arrival.message)?;
-    if task.process().seccomp.is_some() {
+    if task.is_followed() {
         parent.program_follows();
     }
     match &task {

@@ -57,7 +57,7 @@ pub(crate) struct Parent {
     ahead: Cell<Vec<u8>>,
 }
 
-/// The filter's program: the first message behind the task's.
+/// The filter's program, empty if there is none: the first message behind the task's.
 #[derive(Default)]
 enum Program {
     #[default]
@@ -108,12 +108,12 @@ impl Parent {
         self.program.set(Program::Follows);
     }
 
-    /// That program, waited for if it is not here yet.
-    pub(crate) fn take_program(&self) -> Outcome<Vec<u8>> {
+    /// That program, waited for if it is not here yet; `None` if the task did not say so.
+    pub(crate) fn take_program(&self) -> Outcome<Option<Vec<u8>>> {
         self.read_up_to_answers()?;
         match self.program.take() {
-            Program::Here(program) => Ok(program),
-            Program::Follows | Program::None => Err(Errno::PROTO).at(Step::Seccomp),
+            Program::Here(program) => Ok(Some(program)),
+            Program::Follows | Program::None => Ok(None),
         }
     }
 
@@ -122,8 +122,8 @@ impl Parent {
         let program = match self.program.take() {
             Program::Follows => {
                 let read = |room: &mut [u8]| io::read(&self.socket, room);
-                let program = self.waiting(Step::CompileFilter, || self.message(USUAL_PROGRAM, read));
-                Program::Here(program.at(Step::Seccomp)?)
+                let program = self.waiting(Step::Record, || self.message(USUAL_PROGRAM, read));
+                Program::Here(program.at(Step::Record)?)
             }
             here @ (Program::Here(_) | Program::None) => here,
         };

@@ -21,9 +21,10 @@ pub(crate) struct InForce(());
 
 /// Takes the program, for which the parent has had all the time since the task.
 pub(crate) fn take<'t>(process: &'t Process<'_>, parent: &Parent) -> Outcome<Filter<'t>> {
-    match &process.seccomp {
-        Some(wanted) => Ok(Filter(Some((wanted, parent.take_program()?)), Cell::new(false))),
-        None => Ok(Filter(None, Cell::new(true))),
+    match (&process.seccomp, parent.take_program()?) {
+        (Some(wanted), Some(program)) => Ok(Filter(Some((wanted, program)), Cell::new(false))),
+        (Some(_), None) => Err(Errno::PROTO).at(Step::Seccomp),
+        (None, _) => Ok(Filter(None, Cell::new(true))),
     }
 }
 

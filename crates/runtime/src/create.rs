@@ -19,6 +19,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use brig_cgroup::Cgroup;
 use brig_handshake::{Step, Task};
 use brig_plan::plan::{Plan, UnitKind, UnitPlan};
+use brig_seccomp::Canonical;
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use rustix::process::geteuid;
 
@@ -32,6 +33,7 @@ use crate::pid::Identity;
 use crate::probe::Probed;
 use crate::record::{self, Intent, PidNamespace, RECORD, Timestamp};
 use crate::restore::Images;
+use crate::seccomp::Program;
 use crate::spawn::{self, Entry, Parked, Started};
 use crate::status::Status;
 use crate::store::{ContainerId, Place, Store};
@@ -244,8 +246,21 @@ impl<'m> Making<'m> {
         created
     }
 
-    /// Sends the task, then the filter's program, which it returns: brig-init does not wait for that.
+    /// Sends the task, and behind the record the filter's program, which it returns: brig-init does not wait for either until it
+    /// comes to the gate.
     fn send(&self, started: &Started, gate: Option<&OwnedFd>) -> Result<Cow<'static, [u8]>> {
+        self.send_task(started, gate)?;
+        let filter = self.filter()?;
+        let program = filter.as_ref().map_or(&[][..], |(_, program)| &program.bytes);
+        self.prepare_record(started.pid, program).map_err(in_context)?;
+        spawn::send(started, Step::SendTask, Messages::default().program(program), &[])?;
+        let Some((profile, program)) = filter else { return Ok(Cow::Borrowed(&[])) };
+        // brig-init has what it needs and goes on.
+        seccomp::keep(self.store, profile, &program);
+        Ok(program.bytes)
+    }
+
+    fn send_task(&self, started: &Started, gate: Option<&OwnedFd>) -> Result<()> {
         timeline::step(self.request.timeline, Step::SendTask);
         let mut descriptors: Vec<BorrowedFd<'_>> = Vec::new();
         if let Streams::Passed(streams) = &self.request.streams {
@@ -254,18 +269,17 @@ impl<'m> Making<'m> {
         descriptors.extend(self.joined.iter().map(AsFd::as_fd));
         descriptors.extend(gate.map(AsFd::as_fd));
         let task = Messages::one(&Task::Init(self.plan.task.clone()));
-        spawn::send(started, Step::SendTask, task, &descriptors)?;
+        spawn::send(started, Step::SendTask, task, &descriptors)
+    }
+
+    fn filter(&self) -> Result<Option<(&Canonical, Program)>> {
         let (Some(loading), Some(profile)) = (&self.plan.task.process.seccomp, &self.plan.filter) else {
-            return Ok(Cow::Borrowed(&[]));
+            return Ok(None);
         };
         timeline::step(self.request.timeline, Step::CompileFilter);
         // runc's words, which its test suite looks for.
         log::debug!("seccomp filter flags: {}", loading.flags);
-        let program = seccomp::program(self.store, profile)?;
-        spawn::send(started, Step::CompileFilter, Messages::default().program(&program.bytes), &[])?;
-        // brig-init has what it needs and goes on
-        seccomp::keep(self.store, profile, &program);
-        Ok(program.bytes)
+        Ok(Some((profile, seccomp::program(self.store, profile)?)))
     }
 
     /// The program runs: the hooks that wait for that. One that fails ends it.

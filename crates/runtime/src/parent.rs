@@ -45,7 +45,7 @@ pub(crate) trait Desk {
     /// Set the limits that only the parent may set.
     fn ready(&mut self, pid: Pid) -> Result<()>;
 
-    /// This is the process: prepare what can be prepared while it works.
+    /// This is the process now: write it down.
     fn prepare(&mut self, pid: Pid) -> Result<()>;
 
     /// Only the gate and execve are left: the container exists from now on.
@@ -87,7 +87,6 @@ pub(crate) fn attend(mut started: Started, desk: &mut dyn Desk, until: Until) ->
 fn converse(started: &mut Started, desk: &mut dyn Desk, until: Until) -> Result<()> {
     let mut last = None;
     let mut at_gate = false;
-    desk.prepare(started.pid)?;
     loop {
         timeline::waits(desk.timeline(), "wait for brig-init");
         match hear(started, last, desk.patience())? {

@@ -45,7 +45,7 @@ pub(crate) fn explained(code: i32, said: &str, errors: &str, traces: &Traces) ->
     let wrong = match status {
         Status::Created | Status::Running | Status::Paused => alive(status, pid, &inside, frozen, traces),
         Status::Stopped if !inside.is_empty() => {
-            Some(format!("it is stopped, and {inside:?} run in its cgroup"))
+            Some(format!("it is stopped, and in its cgroup run {}", people(&inside)))
         }
         Status::Stopped if pid != 0 => Some(format!("it is stopped, and its process is {pid}")),
         Status::Creating => Some("it is being created, and nobody is at it".into()),
@@ -93,6 +93,15 @@ fn alive(status: Status, pid: i32, inside: &BTreeSet<i32>, frozen: bool, traces:
         | Status::Paused
         | Status::Stopped => None,
     }
+}
+
+/// Each by number, name, state and parent (proc_pid_stat(5)).
+fn people(pids: &BTreeSet<i32>) -> String {
+    let who = |pid: &i32| {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        stat.split(' ').take(4).collect::<Vec<_>>().join(" ")
+    };
+    pids.iter().map(who).collect::<Vec<_>>().join(", ")
 }
 
 /// Of a group and those below it.

@@ -21,7 +21,7 @@ use crate::parent::{self, Desk};
 use crate::patience::Patience;
 use crate::status::Status;
 use crate::terminal::Terminals;
-use crate::timeline::{self, Timeline};
+use crate::timeline::Timeline;
 use crate::{sources, spawn, state, words};
 
 /// `CLONE_NEWNET`.
@@ -109,8 +109,7 @@ impl Desk for InitDesk<'_, '_> {
     }
 
     fn prepare(&mut self, pid: Pid) -> Result<()> {
-        timeline::begins(self.timeline(), "prepare the record");
-        self.making.place.prepare_record(&self.making.record(pid)?, &self.making.plan.exec, &self.filter)
+        self.making.prepare_record(pid, &self.filter)
     }
 
     fn settle(&mut self, pidfd: &OwnedFd) -> Result<()> {

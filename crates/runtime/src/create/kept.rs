@@ -9,8 +9,15 @@ use super::{Making, PID, streams};
 use crate::error::{Error, Result};
 use crate::pid::Identity;
 use crate::record::{self, PidNamespace, Record};
+use crate::timeline;
 
 impl<'m> Making<'m> {
+    /// Writes the record beside the intent, for whoever comes should this process be killed.
+    pub(super) fn prepare_record(&self, pid: Pid, filter: &[u8]) -> Result<()> {
+        timeline::begins(self.request.timeline, "prepare the record");
+        self.place.prepare_record(&self.record(pid)?, &self.plan.exec, filter)
+    }
+
     pub(super) fn record(&self, pid: Pid) -> Result<Record<'m>> {
         let number = pid.as_raw_nonzero().get().cast_unsigned();
         let init = Identity::of(number)?.ok_or_else(|| Error::step(Step::Ready, "", Errno::SRCH))?;

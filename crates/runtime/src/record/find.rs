@@ -3,7 +3,7 @@
 //!
 //! `brig-init` does not wait until its creator has put the record in place: it says that only execve is left, and goes on. A
 //! creator that is killed in between leaves a container that runs, or waits for `start`, and beside its intent the record that it
-//! had prepared. That one counts as long as it speaks of a process that lives.
+//! had prepared, whole, before `brig-init` could come so far. That one counts as long as it speaks of a process that lives.
 
 use super::{HEADER, Header, Part, RECORD, RecordFile, Stage};
 use crate::error::{Error, Result, best_effort};
