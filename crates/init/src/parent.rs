@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 use core::cell::Cell;
 use core::mem::MaybeUninit;
 
+use brig_handshake::process::Seccomp;
 use brig_handshake::timeline::Mark;
 use brig_handshake::wire::{self, Wire};
 use brig_handshake::{Ask, Fault, Reply, Step};
@@ -62,8 +63,8 @@ pub(crate) struct Parent {
 enum Program {
     #[default]
     None,
-    /// It is on its way.
-    Follows,
+    /// It is on its way, and about so long.
+    Follows(usize),
     Here(Vec<u8>),
 }
 
@@ -103,9 +104,9 @@ impl Parent {
         self.ask_with(step, ask, &[])
     }
 
-    /// The task says that a program follows.
-    pub(crate) fn program_follows(&self) {
-        self.program.set(Program::Follows);
+    /// The task says that a program follows, or nothing in its place.
+    pub(crate) fn program_follows(&self, filter: Option<&Seccomp>) {
+        self.program.set(Program::Follows(filter.map_or(0, |_| USUAL_PROGRAM)));
     }
 
     /// That program, waited for if it is not here yet; `None` if the task did not say so.
@@ -113,16 +114,16 @@ impl Parent {
         self.read_up_to_answers()?;
         match self.program.take() {
             Program::Here(program) => Ok(Some(program)),
-            Program::Follows | Program::None => Ok(None),
+            Program::Follows(_) | Program::None => Ok(None),
         }
     }
 
     /// The program comes before every answer.
     fn read_up_to_answers(&self) -> Outcome<()> {
         let program = match self.program.take() {
-            Program::Follows => {
+            Program::Follows(usual) => {
                 let read = |room: &mut [u8]| io::read(&self.socket, room);
-                let program = self.waiting(Step::Record, || self.message(USUAL_PROGRAM, read));
+                let program = self.waiting(Step::Record, || self.message(usual, read));
                 Program::Here(program.at(Step::Record)?)
             }
             here @ (Program::Here(_) | Program::None) => here,
