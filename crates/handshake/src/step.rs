@@ -160,7 +160,8 @@ steps! {
         "as the user, who must be able to reach it; checked to lie inside the root (CVE-2024-21626)";
     Capabilities = 54, Init, "set the capabilities", "all; inside; user's ids", "last of the credentials: everything above needed more";
     FindExecutable = 55, Init, "find the executable", "all; inside; user's rights", "with the user's own eyes, and while create can still report it";
-    Record = 56, Parent, "write the record", "host", "prepared while brig-init worked; from here on the container exists for others";
+    Record = 56, Parent, "write the record", "host",
+        "beside the intent before brig-init can come to the gate, so that nobody lives unknown; here it is put in place";
     Gate = 57, Init, "wait for start", "all; inside; user's rights", "everything is done; what waits is as small as it gets";
     StartContainerHook = 58, Init, "run a startContainer hook", "all; inside; user's rights", "the specification: after start, before the user's program";
     Exec = 59, Init, "execute the user's program", "all; inside; user's rights", "the end of brig-init";
