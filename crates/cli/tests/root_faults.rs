@@ -178,6 +178,8 @@ fn who_is_not_written_down_comes_neither_to_his_program_nor_to_the_gate_and_ends
     if cannot_inject() {
         return;
     }
+    // Who is refused says why.
+    Brig::new().run_bundle(&Bundle::with_args(&["true"])).ok();
     for command in [&["run", "--detach"][..], &["create"]] {
         let (brig, id, bundle) = (Brig::new(), unique("early"), Bundle::with_args(&["sleep", "100"]));
         let run = brig.command(&[command, &["--bundle", bundle.path().to_str().unwrap(), &id]].concat());

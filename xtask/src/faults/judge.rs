@@ -127,9 +127,17 @@ fn is_of_a_thread(message: &str) -> bool {
 
 /// The first lines that differ, where they may not.
 fn difference(then: &str, now: &str, (site, blow): (Site, Blow)) -> String {
+    let denied = |calls: &[&str]| {
+        blow == Blow::Fail(libc::EPERM) && calls.contains(&errors::name_of_call(site.call).as_ref())
+    };
     // Where no node may be made, the host's own is bound, and masks what the other would have masked.
-    let bound = blow == Blow::Fail(libc::EPERM) && errors::name_of_call(site.call) == "mknodat";
+    let bound = denied(&["mknodat"]);
+    // Where cgroups may not be mounted, the host's are bound, and keep the name that they have there.
+    let renamed = denied(&["mount", "fchdir"]);
     let wall = |line: &str| match line.split(' ').collect::<Vec<_>>()[..] {
+        ["/", path, flags, "-", "cgroup2", _, options] if renamed => {
+            format!("cgroup2 {path} {flags} {options}")
+        }
         ["/null", path, ..] if bound && path.starts_with("/proc") => format!("masked {path}"),
         [node, path, ..] if bound && path.strip_prefix("/dev") == Some(node) => String::new(),
         _ => line.to_owned(),
@@ -159,5 +167,15 @@ mod tests {
         assert_eq!(difference(then, now, (site, Blow::Fail(libc::EPERM))), "");
         assert_eq!(difference(then, "", (site, Blow::Fail(libc::EPERM))), "- masked /proc/keys");
         assert!(!difference(then, now, (site, Blow::Fail(libc::EIO))).is_empty());
+    }
+
+    #[test]
+    fn cgroups_of_the_host_may_have_another_name_and_no_other_flags() {
+        let then = "/ /sys/fs/cgroup ro,nosuid - cgroup2 cgroup rw,nsdelegate";
+        let blow = |call, errno| (Site { process: 2, call, nth: 8 }, Blow::Fail(errno));
+        let (bound, wider) = (then.replace(" cgroup rw", " cgroup2 rw"), then.replace("ro,nosuid", "ro"));
+        assert_eq!(difference(then, &bound, blow(libc::SYS_mount, libc::EPERM)), "");
+        assert!(!difference(then, &wider, blow(libc::SYS_mount, libc::EPERM)).is_empty());
+        assert!(!difference(then, &bound, blow(libc::SYS_mount, libc::EIO)).is_empty());
     }
 }
