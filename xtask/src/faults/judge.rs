@@ -98,7 +98,9 @@ fn of_failure(act: &Act, (site, blow): (Site, Blow), played: &Played) -> Vec<Str
     if blow == Blow::Kill && itself || died && played.traced.code == ABORTED || as_payload {
         return wrong;
     }
-    wrong.extend(played.not_given_back.clone());
+    // Who runs a container and cannot wait for its end: it was there, and goes with its devices.
+    let was_there = act.name.starts_with("run") && site.process == 0 && errors::is_poll(site.call);
+    wrong.extend(played.not_given_back.clone().filter(|_| !was_there));
     wrong.extend(played.left_by_itself.iter().map(|what| format!("it leaves {what}")));
     let message = played.errors.lines().rfind(|line| !line.trim().is_empty()).unwrap_or_default();
     let is_payload = (act.makes == Makes::Walls || act.name.starts_with("run")) && played.traced.code == 255;
