@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use super::{Brig, Bundle, Ended, Stranger, unique};
+use super::{Brig, Bundle, Ended, Stranger, eventually, unique};
 
 /// A network namespace that is the host of a test, with a store.
 #[derive(Debug)]
@@ -54,7 +54,7 @@ impl Host {
         id
     }
 
-    /// A pair of devices, of which `name` has addresses and is up.
+    /// A pair of devices, of which `name` has addresses and is up. A worker of the kernel's notices the carrier a little later.
     pub(crate) fn pair(&self, name: &str, other: &str) {
         self.does(&format!(
             "ip link add {name} address 02:00:00:00:00:07 mtu 1400 type veth peer name {other}
@@ -64,6 +64,8 @@ impl Host {
              ip link set {name} up
              ip link set {other} up"
         ));
+        let lacks_carrier = |text: &str| text.contains("NO-CARRIER") || text.contains("LOWERLAYERDOWN");
+        eventually("the pair has a carrier", || !lacks_carrier(&self.does("ip link show")));
     }
 
     /// Which of its interfaces there are, but for loopback.
