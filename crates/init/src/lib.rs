@@ -78,7 +78,7 @@ fn carry_out(parent: &mut Parent, preserved: u32) -> Never {
     let arrival = arrive::arrive(parent, preserved)?;
     let task = arrive::read(&arrival.message)?;
     if task.is_followed() {
-        parent.program_follows(task.process().seccomp.as_ref());
+        parent.program_follows();
     }
     match &task {
         Task::Init(task) => init::become_first(task, arrival.descriptors, parent),

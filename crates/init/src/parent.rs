@@ -4,7 +4,6 @@ use alloc::vec::Vec;
 use core::cell::Cell;
 use core::mem::MaybeUninit;
 
-use brig_handshake::process::Seccomp;
 use brig_handshake::timeline::Mark;
 use brig_handshake::wire::{self, Wire};
 use brig_handshake::{Ask, Fault, Reply, Step};
@@ -63,8 +62,8 @@ pub(crate) struct Parent {
 enum Program {
     #[default]
     None,
-    /// It is on its way, and about so long.
-    Follows(usize),
+    /// It is on its way.
+    Follows,
     Here(Vec<u8>),
 }
 
@@ -104,9 +103,9 @@ impl Parent {
         self.ask_with(step, ask, &[])
     }
 
-    /// The task says that a program follows, or nothing in its place.
-    pub(crate) fn program_follows(&self, filter: Option<&Seccomp>) {
-        self.program.set(Program::Follows(filter.map_or(0, |_| USUAL_PROGRAM)));
+    /// The task says that a program follows.
+    pub(crate) fn program_follows(&self) {
+        self.program.set(Program::Follows);
     }
 
     /// That program, waited for if it is not here yet; `None` if the task did not say so.
@@ -114,16 +113,16 @@ impl Parent {
         self.read_up_to_answers()?;
         match self.program.take() {
             Program::Here(program) => Ok(Some(program)),
-            Program::Follows(_) | Program::None => Ok(None),
+            Program::Follows | Program::None => Ok(None),
         }
     }
 
     /// The program comes before every answer.
     fn read_up_to_answers(&self) -> Outcome<()> {
         let program = match self.program.take() {
-            Program::Follows(usual) => {
+            Program::Follows => {
                 let read = |room: &mut [u8]| io::read(&self.socket, room);
-                let program = self.waiting(Step::Record, || self.message(usual, read));
+                let program = self.waiting(Step::Record, || self.message(USUAL_PROGRAM, read));
                 Program::Here(program.at(Step::Record)?)
             }
             here @ (Program::Here(_) | Program::None) => here,
