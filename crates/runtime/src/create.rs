@@ -246,8 +246,8 @@ impl<'m> Making<'m> {
         created
     }
 
-    /// Sends the task, and behind the record the filter's program, which it returns: brig-init does not wait for either until it
-    /// comes to the gate.
+    /// Sends the task, and behind the record the filter's program, which it returns: brig-init works meanwhile, and does not come
+    /// to the gate without it.
     fn send(&self, started: &Started, gate: Option<&OwnedFd>) -> Result<Cow<'static, [u8]>> {
         self.send_task(started, gate)?;
         let filter = self.filter()?;

@@ -244,11 +244,6 @@ pub(super) fn is_said_with(call: i64) -> bool {
 
 /// Whether the command's own `main` has begun: Rust looks at the three standard streams just before.
 pub(super) fn begins_main(call: i64) -> bool {
-    is_poll(call)
-}
-
-/// Whether it waits for one of several descriptors.
-pub(super) fn is_poll(call: i64) -> bool {
     matches!(name_of_call(call).as_str(), "poll" | "ppoll")
 }
 

@@ -99,7 +99,7 @@ fn of_failure(act: &Act, (site, blow): (Site, Blow), played: &Played) -> Vec<Str
         return wrong;
     }
     // Who runs a container and cannot wait for its end: it was there, and goes with its devices.
-    let was_there = act.name.starts_with("run") && site.process == 0 && errors::is_poll(site.call);
+    let was_there = played.errors.contains("brig run failed: poll: ");
     wrong.extend(played.not_given_back.clone().filter(|_| !was_there));
     wrong.extend(played.left_by_itself.iter().map(|what| format!("it leaves {what}")));
     let message = played.errors.lines().rfind(|line| !line.trim().is_empty()).unwrap_or_default();

@@ -77,9 +77,8 @@ impl Feature {
     /// Whether `said` refuses something because of it, by its name.
     pub(crate) fn is_named_in(self, said: &str) -> bool {
         let How::Calls(calls) = self.how else { return false };
-        let told =
-            said.split_once("function not implemented").and_then(|(_, rest)| rest.split_once("missing: "));
-        let Some((_, missing)) = told else { return false };
+        let words = ["function not implemented (missing: ", "function not implemented (ENOSYS); missing: "];
+        let Some((_, missing)) = words.iter().find_map(|words| said.split_once(words)) else { return false };
         calls.iter().any(|call| missing.contains(&format!("{call}(2) of Linux ")))
     }
 }
@@ -169,6 +168,8 @@ mod tests {
         assert!(openat2.is_named_in(said));
         assert!(!Feature::named("clone3").unwrap().is_named_in(said));
         assert!(!openat2.is_named_in("openat2: function not implemented"));
+        let another = "x: function not implemented; y is missing: openat2(2) of Linux 5.6";
+        assert!(!openat2.is_named_in(another));
         let said =
             "kill cgroup: pid 7: function not implemented (ENOSYS); missing: pidfd_open(2) of Linux 5.3";
         assert!(Feature::named("pidfd_open").unwrap().is_named_in(said));
